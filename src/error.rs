@@ -1,0 +1,49 @@
+//! The crate's one error type.
+
+use crate::policy::ParseError;
+
+/// What a call of this crate fails with.
+///
+/// Variants that a caller can mend ([`Error::ApiMisuse`], [`Error::Policy`]) say what to mend. Variants caused by
+/// bytes from outside say what the bytes were meant to be, never what they held. Everything that could tell an
+/// attacker why a capsule, a wrap or a field stayed closed is one variant, [`Error::CannotOpen`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The thing did not open: wrong key, unsatisfied policy, or altered bytes. Which of them is not told.
+    #[error("cannot open")]
+    CannotOpen,
+
+    /// The policy or attribute text is not in the language; the inner error underlines the place.
+    #[error(transparent)]
+    Policy(#[from] ParseError),
+
+    /// Bytes from outside are not a valid encoding of the named object: wrong magic, wrong length, not canonical,
+    /// trailing bytes, or over a limit.
+    #[error("malformed {0}")]
+    Malformed(&'static str),
+
+    /// The bytes carry a format version or suite that this version of the crate does not know.
+    #[error("unknown version of {0}")]
+    UnknownVersion(&'static str),
+
+    /// The bytes decode, but the object fails its mathematical checks (subgroup, identity, pairing equation): it
+    /// was not made by the authority that it names.
+    #[error("{0} fails its checks")]
+    Untrusted(&'static str),
+
+    /// The caller asked for something that has no meaning; the text says what.
+    #[error("{0}")]
+    ApiMisuse(&'static str),
+
+    /// A value is larger than the documented limit of the named thing.
+    #[error("{0} is over its limit")]
+    TooLarge(&'static str),
+
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness")]
+    Randomness,
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

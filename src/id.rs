@@ -1,0 +1,128 @@
+//! Newtypes for ids, versions, generations and times.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Longest id, in bytes.
+pub const MAX_ID: usize = 128;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        ///
+        /// One to [`MAX_ID`] bytes of ASCII letters, digits and `- _ . : / + =`, so that it is the same bytes in every
+        /// file name, URL path, log and database that it meets.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks and takes over an id.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Malformed`] if it is empty, too long or holds another character.
+            pub fn new(id: impl Into<String>) -> Result<Self> {
+                let id = id.into();
+                if is_id(&id) { Ok(Self(id)) } else { Err(Error::Malformed($what)) }
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(id: &str) -> Result<Self> {
+                Self::new(id)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(id: String) -> Result<Self> {
+                Self::new(id)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    };
+}
+
+text_id!(
+    /// Names an attribute authority: a hospital, an agency.
+    AuthorityId,
+    "authority id"
+);
+
+text_id!(
+    /// Names one record of one owner.
+    RecordId,
+    "record id"
+);
+
+text_id!(
+    /// Names one compartment of one owner. Choose it opaque: it stands beside the record in the open.
+    CompartmentId,
+    "compartment id"
+);
+
+text_id!(
+    /// Names the owner of records, the patient. Choose it opaque: it stands beside the record in the open.
+    OwnerId,
+    "owner id"
+);
+
+text_id!(
+    /// Names the schema of a record's fields, such as `fhir/R4/Observation`.
+    SchemaId,
+    "schema id"
+);
+
+/// The number of a compartment key: a revocation or a rotation starts the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Generation(pub u64);
+
+/// The revision of a record: 0 when first sealed, one more with each amendment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Revision(pub u64);
+
+fn is_id(id: &str) -> bool {
+    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_short_plain_ascii_or_refused() {
+        assert!(RecordId::new("urn:uuid:6f1c").is_ok());
+        for bad in ["", "a b", "é", "a\0", "a\n"] {
+            assert_eq!(RecordId::new(bad), Err(Error::Malformed("record id")), "{bad:?}");
+        }
+        assert!(RecordId::new("x".repeat(MAX_ID)).is_ok());
+        assert!(RecordId::new("x".repeat(MAX_ID + 1)).is_err());
+        assert!(serde_json::from_str::<RecordId>("\"a b\"").is_err());
+    }
+}

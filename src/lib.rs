@@ -1,0 +1,23 @@
+//! chartseal
+#![forbid(unsafe_op_in_unsafe_fn)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "tests may panic"
+    )
+)]
+
+mod error;
+pub mod id;
+pub mod kem;
+mod pairing;
+pub mod policy;
+mod secret;
+mod wire;
+
+pub use error::{Error, Result};
+pub use secret::Secret;

@@ -1,0 +1,108 @@
+//! The one secret type.
+
+use std::fmt;
+
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroize;
+
+use crate::error::{Error, Result};
+
+/// A secret value: on the heap, wiped when dropped, never printed, compared in constant time.
+///
+/// It has no `Clone`, no `PartialEq` and no serde on purpose; [`Secret::expose`] is the one way to the value.
+///
+/// # Example
+///
+/// ```
+/// use chartseal::Secret;
+///
+/// let key = Secret::new([7u8; 32]);
+/// assert_eq!(format!("{key:?}"), "Secret(..)");
+/// assert!(key.ct_eq(&Secret::new([7u8; 32])));
+/// assert!(!key.ct_eq(&Secret::new([8u8; 32])));
+/// ```
+pub struct Secret<T: Zeroize>(Box<T>);
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes the value over. The caller's own copy, if the value is `Copy`, is the caller's to wipe; prefer
+    /// [`Secret::build`] where the value is made in place.
+    pub fn new(value: T) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// Shows the value. Keep the borrow short, and wipe what you copy out of it.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<const N: usize> Secret<[u8; N]> {
+    /// Makes `N` bytes in place, so that no copy is left on the stack.
+    pub fn build(fill: impl FnOnce(&mut [u8; N])) -> Self {
+        let mut secret = Self(Box::new([0; N]));
+        fill(&mut secret.0);
+        secret
+    }
+
+    /// Draws `N` bytes from the operating system.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`] when the operating system gives none.
+    pub fn random() -> Result<Self> {
+        let mut secret = Self(Box::new([0; N]));
+        getrandom::fill(secret.0.as_mut_slice()).map_err(|_| Error::Randomness)?;
+        Ok(secret)
+    }
+
+    /// Another copy, wiped like the first. Spelled out, since every copy is one more place to leak from.
+    pub fn duplicate(&self) -> Self {
+        Self::build(|bytes| bytes.copy_from_slice(self.expose()))
+    }
+
+    /// Compares in constant time.
+    pub fn ct_eq(&self, other: &Self) -> bool {
+        let equal: Choice = self.0.as_slice().ct_eq(other.0.as_slice());
+        equal.into()
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    struct Witness<'a>(&'a AtomicBool);
+
+    impl Zeroize for Witness<'_> {
+        fn zeroize(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_dropped_secret_is_zeroized() {
+        let wiped = AtomicBool::new(false);
+        drop(Secret::new(Witness(&wiped)));
+        assert!(wiped.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn two_random_secrets_differ() {
+        let one = Secret::<[u8; 32]>::random().unwrap();
+        let two = Secret::<[u8; 32]>::random().unwrap();
+        assert!(!one.ct_eq(&two));
+    }
+}

@@ -1,0 +1,129 @@
+//! Canonical encoding and its limits.
+//!
+//! Two forms, both strict. Fixed layouts (capsules, keys, parameters, trees) go through [`Writer`] and [`Reader`].
+//! Structures go through serde as deterministic CBOR ([`to_cbor`], [`from_cbor`]): declared field order, shortest
+//! definite lengths, no trailing bytes. A decoder re-encodes what it read and compares, so a value has exactly one
+//! encoding.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::{Error, Result};
+
+/// Appends to a fixed layout.
+#[derive(Default)]
+pub(crate) struct Writer(Vec<u8>);
+
+impl Writer {
+    pub(crate) fn new(magic: &[u8]) -> Self {
+        Self(magic.to_vec())
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    pub(crate) fn u8(&mut self, n: u8) -> &mut Self {
+        self.bytes(&[n])
+    }
+
+    pub(crate) fn u16(&mut self, n: u16) -> &mut Self {
+        self.bytes(&n.to_be_bytes())
+    }
+
+    pub(crate) fn u32(&mut self, n: u32) -> &mut Self {
+        self.bytes(&n.to_be_bytes())
+    }
+
+    pub(crate) fn u64(&mut self, n: u64) -> &mut Self {
+        self.bytes(&n.to_be_bytes())
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Reads a fixed layout; every failure is [`Error::Malformed`] with the object's name.
+#[derive(Clone)]
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+    what: &'static str,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8], what: &'static str) -> Self {
+        Self { rest: bytes, what }
+    }
+
+    pub(crate) fn malformed(&self) -> Error {
+        Error::Malformed(self.what)
+    }
+
+    pub(crate) fn take(&mut self, n: usize) -> Result<&'a [u8]> {
+        let (head, rest) = self.rest.split_at_checked(n).ok_or(Error::Malformed(self.what))?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N]> {
+        let (head, rest) = self.rest.split_first_chunk().ok_or(Error::Malformed(self.what))?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8> {
+        Ok(u8::from_be_bytes(*self.array()?))
+    }
+
+    pub(crate) fn u16(&mut self) -> Result<u16> {
+        Ok(u16::from_be_bytes(*self.array()?))
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32> {
+        Ok(u32::from_be_bytes(*self.array()?))
+    }
+
+    pub(crate) fn u64(&mut self) -> Result<u64> {
+        Ok(u64::from_be_bytes(*self.array()?))
+    }
+
+    /// Reads the three magic bytes and the version byte that head every object.
+    pub(crate) fn magic(&mut self, expected: &[u8; 4]) -> Result<()> {
+        let [a, b, c, version] = self.array::<4>()?;
+        let [ea, eb, ec, known] = expected;
+        if [a, b, c] != [ea, eb, ec] {
+            return Err(self.malformed());
+        }
+        if version != known {
+            return Err(Error::UnknownVersion(self.what));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(crate) fn finish(self) -> Result<()> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.malformed()) }
+    }
+}
+
+/// Encodes as canonical CBOR.
+pub(crate) fn to_cbor<T: Serialize>(value: &T, what: &'static str) -> Result<Vec<u8>> {
+    cbor4ii::serde::to_vec(Vec::new(), value).map_err(|_| Error::Malformed(what))
+}
+
+/// Decodes canonical CBOR of at most `limit` bytes: anything that would not be re-encoded to the same bytes is
+/// malformed.
+pub(crate) fn from_cbor<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: usize, what: &'static str) -> Result<T> {
+    if bytes.len() > limit {
+        return Err(Error::TooLarge(what));
+    }
+    let value: T = cbor4ii::serde::from_slice(bytes).map_err(|_| Error::Malformed(what))?;
+    if to_cbor(&value, what)? != bytes {
+        return Err(Error::Malformed(what));
+    }
+    Ok(value)
+}
