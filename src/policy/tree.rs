@@ -126,7 +126,8 @@ impl Leaf {
                 None => str::from_utf8(value).is_ok_and(super::attribute::is_value),
                 Some(numeric) => is_prefix(numeric, value),
             };
-            if !valid {
+            let label = str::from_utf8(label).unwrap_or_default();
+            if !valid || !super::attribute::is_kind_of(label, numeric) {
                 return Err(r.malformed());
             }
         }
@@ -227,6 +228,24 @@ impl AccessTree {
     /// The leaves in preorder: the rows of the share matrix.
     pub fn leaves(&self) -> &[Leaf] {
         &self.leaves
+    }
+
+    /// Whether a key satisfies the tree; `has` says which leaves it holds.
+    pub fn satisfied_by(&self, has: impl Fn(&Leaf) -> bool) -> bool {
+        // Preorder puts children after their gate, so backwards they are known before it.
+        let mut satisfied = vec![false; self.nodes.len()];
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            let holds = match node {
+                Node::Leaf(i) => self.leaves.get(*i).is_some_and(&has),
+                Node::Gate { k, children } => {
+                    children.iter().filter(|child| satisfied.get(**child) == Some(&true)).count() >= *k
+                }
+            };
+            if let Some(slot) = satisfied.get_mut(at) {
+                *slot = holds;
+            }
+        }
+        satisfied.first() == Some(&true)
     }
 
     /// The root is the first node.
