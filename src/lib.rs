@@ -16,6 +16,7 @@ pub mod id;
 pub mod kem;
 mod pairing;
 pub mod policy;
+pub mod seal;
 mod secret;
 mod wire;
 

@@ -21,11 +21,11 @@ use blst::{
     blst_fp12_mul, blst_fp12_one, blst_fr, blst_fr_add, blst_fr_cneg, blst_fr_from_scalar, blst_fr_from_uint64,
     blst_fr_inverse, blst_fr_mul, blst_fr_sub, blst_hash_to_g1, blst_miller_loop_n, blst_p1, blst_p1_add_or_double,
     blst_p1_add_or_double_affine, blst_p1_affine, blst_p1_affine_compress, blst_p1_affine_in_g1, blst_p1_affine_is_inf,
-    blst_p1_cneg, blst_p1_from_affine, blst_p1_generator, blst_p1_is_inf, blst_p1_mult, blst_p1_to_affine,
-    blst_p1_uncompress, blst_p1s_to_affine, blst_p2, blst_p2_add_or_double, blst_p2_add_or_double_affine,
-    blst_p2_affine, blst_p2_affine_compress, blst_p2_affine_in_g2, blst_p2_affine_is_inf, blst_p2_generator,
-    blst_p2_to_affine, blst_p2_uncompress, blst_p2s_to_affine, blst_scalar, blst_scalar_from_be_bytes,
-    blst_scalar_from_fr,
+    blst_p1_cneg, blst_p1_double, blst_p1_from_affine, blst_p1_generator, blst_p1_is_inf, blst_p1_mult,
+    blst_p1_to_affine, blst_p1_uncompress, blst_p1s_to_affine, blst_p2, blst_p2_add_or_double,
+    blst_p2_add_or_double_affine, blst_p2_affine, blst_p2_affine_compress, blst_p2_affine_in_g2, blst_p2_affine_is_inf,
+    blst_p2_double, blst_p2_generator, blst_p2_to_affine, blst_p2_uncompress, blst_p2s_to_affine, blst_scalar,
+    blst_scalar_from_be_bytes, blst_scalar_from_fr,
 };
 use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroize;
@@ -178,6 +178,13 @@ impl G1 {
         Self(out)
     }
 
+    pub(crate) fn doubled(&self) -> Self {
+        let mut out = blst_p1::default();
+        // SAFETY: see the module's reason.
+        unsafe { blst_p1_double(&mut out, &self.0) };
+        Self(out)
+    }
+
     pub(crate) fn neg(&self) -> Self {
         let mut out = *self;
         // SAFETY: see the module's reason.
@@ -286,6 +293,13 @@ impl G2 {
         let mut out = blst_p2::default();
         // SAFETY: see the module's reason.
         unsafe { blst_p2_add_or_double_affine(&mut out, &self.0, &other.0) };
+        Self(out)
+    }
+
+    pub(crate) fn doubled(&self) -> Self {
+        let mut out = blst_p2::default();
+        // SAFETY: see the module's reason.
+        unsafe { blst_p2_double(&mut out, &self.0) };
         Self(out)
     }
 

@@ -18,6 +18,12 @@ impl Writer {
         Self(magic.to_vec())
     }
 
+    pub(crate) fn with_capacity(capacity: usize, magic: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(capacity);
+        bytes.extend_from_slice(magic);
+        Self(bytes)
+    }
+
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(bytes);
         self

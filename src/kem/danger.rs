@@ -1,0 +1,54 @@
+//! The same steps with randomness from the caller, for test vectors and nothing else.
+//!
+//! # Security
+//!
+//! A seed that is used twice, or guessed, gives away the key that was made from it. A seed used for two keys of
+//! different attributes lets their holders combine them.
+
+use super::{Error, MasterKey, PublicParameters, UserKey, fo};
+use crate::error::Result;
+use crate::id::AuthorityId;
+use crate::kem::fo::Coins;
+use crate::kem::{Capsule, SharedKey};
+use crate::policy::{AccessTree, Attributes, Leaf};
+
+/// [`setup`](super::setup) with `α` drawn from `SHAKE256("chartseal kem v1 setup" ‖ seed)`: 64 bytes, reduced.
+///
+/// # Errors
+///
+/// [`Error::Randomness`] for the one seed in 2^255 that gives zero.
+pub fn setup_from_seed(authority: AuthorityId, seed: &[u8; 64]) -> Result<(PublicParameters, MasterKey)> {
+    let alpha = Coins::seeded(b"chartseal kem v1 setup", seed).scalar();
+    let master = MasterKey::from_alpha(authority, FIRST_VERSION, &alpha)?;
+    Ok((master.public().clone(), master))
+}
+
+/// [`issue`](super::issue) with `r` drawn from `SHAKE256("chartseal kem v1 issue" ‖ seed)`: 64 bytes, reduced.
+///
+/// # Errors
+///
+/// As [`issue`](super::issue).
+pub fn issue_from_seed(master: &MasterKey, attributes: &Attributes, seed: &[u8; 64]) -> Result<UserKey> {
+    issue_leaves_from_seed(master, attributes.leaves(master.public().authority()), seed)
+}
+
+/// [`encapsulate`](super::encapsulate) with the message, 32 bytes, from which all else follows.
+pub fn encapsulate_message(
+    public: &PublicParameters,
+    tree: &AccessTree,
+    context: &[u8],
+    message: &[u8; 32],
+) -> (Capsule, SharedKey) {
+    fo::seal(public, tree, context, message)
+}
+
+pub(super) fn issue_leaves_from_seed(master: &MasterKey, leaves: Vec<Leaf>, seed: &[u8; 64]) -> Result<UserKey> {
+    if leaves.is_empty() {
+        return Err(Error::ApiMisuse("a key needs at least one attribute"));
+    }
+    let r = Coins::seeded(b"chartseal kem v1 issue", seed).scalar();
+    Ok(master.issue(leaves, &r))
+}
+
+/// The version of the first parameters of an authority.
+const FIRST_VERSION: u64 = 1;
