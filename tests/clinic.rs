@@ -1,6 +1,6 @@
 //! The sections of the example's charts hold what their names say.
 #![cfg(feature = "fhir")]
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
 
 use std::collections::BTreeMap;
 
