@@ -12,6 +12,8 @@
 )]
 
 mod error;
+#[cfg(feature = "fhir")]
+pub mod fhir;
 pub mod id;
 pub mod kem;
 mod pairing;
