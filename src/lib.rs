@@ -14,6 +14,7 @@
 mod error;
 pub mod id;
 pub mod kem;
+pub mod manual;
 mod pairing;
 pub mod policy;
 mod secret;
