@@ -4,7 +4,7 @@
 //! group: `chartseal`, and rabe's two CP-ABE schemes that are nearest to it, `rabe_ac17` and `rabe_bsw`.
 //!
 //! ```text
-//! cargo bench --bench kem                        # all, some four minutes
+//! cargo bench --bench kem                        # all, some three minutes
 //! cargo bench --bench kem -- encapsulate/        # one group
 //! cargo bench --bench kem -- rabe                # one peer
 //! ```
