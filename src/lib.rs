@@ -16,6 +16,7 @@ mod error;
 pub mod fhir;
 pub mod id;
 pub mod kem;
+pub mod manual;
 mod pairing;
 pub mod policy;
 pub mod seal;

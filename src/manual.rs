@@ -1,0 +1,6 @@
+//! The manual: pages that are longer than the documentation of one item.
+//!
+//! - [`coming_from_rabe`]: what each call of the `rabe` crate becomes here, and why the results differ.
+
+#[doc = include_str!("manual/coming_from_rabe.md")]
+pub mod coming_from_rabe {}
