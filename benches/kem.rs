@@ -30,6 +30,9 @@
 use std::cell::LazyCell;
 use std::time::Duration;
 
+use chartseal::id::AuthorityId;
+use chartseal::kem;
+use chartseal::policy::{AccessTree, Attributes, Policy};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
 use rabe::schemes::{ac17, bsw};
@@ -37,9 +40,56 @@ use rabe::utils::policy::pest::PolicyLanguage::JsonPolicy;
 
 const SIZES: [usize; 6] = [1, 5, 10, 20, 50, 100];
 const PAYLOAD: [u8; 32] = [7; 32];
+const CONTEXT: &[u8] = b"st-olave/cardiology/1";
 
-criterion_group!(benches, rabe_ac17, rabe_bsw);
+criterion_group!(benches, chartseal, rabe_ac17, rabe_bsw);
 criterion_main!(benches);
+
+fn chartseal(criterion: &mut Criterion) {
+    let (public, master) = kem::setup(AuthorityId::new("st-olave").unwrap()).unwrap();
+
+    let mut group = fast_group(criterion, "issue");
+    for n in SIZES {
+        let held: Attributes = attributes(n).join(", ").parse().unwrap();
+        group.bench_function(BenchmarkId::new("chartseal", n), |b| b.iter(|| kem::issue(&master, &held).unwrap()));
+    }
+    group.finish();
+
+    // Policy text to capsule bytes.
+    let mut group = fast_group(criterion, "encapsulate");
+    for n in SIZES {
+        let text = attributes(n).join(" and ");
+        group.bench_function(BenchmarkId::new("chartseal", n), |b| {
+            b.iter(|| {
+                let tree = public.expand(&text.parse::<Policy>().unwrap()).unwrap();
+                let (capsule, shared) = kem::encapsulate(&public, &tree, CONTEXT).unwrap();
+                (capsule.as_bytes().to_vec(), shared)
+            })
+        });
+    }
+    group.finish();
+
+    // Tree and capsule bytes to shared key; the reader's key is loaded once and serves many.
+    let mut group = fast_group(criterion, "decapsulate");
+    for n in SIZES {
+        let ready = LazyCell::new(|| {
+            let key = kem::issue(&master, &attributes(n).join(", ").parse().unwrap()).unwrap();
+            let tree = public.expand(&attributes(n).join(" and ").parse().unwrap()).unwrap();
+            let (capsule, shared) = kem::encapsulate(&public, &tree, CONTEXT).unwrap();
+            assert!(kem::decapsulate(&key, &tree, CONTEXT, &capsule).unwrap().ct_eq(&shared));
+            (key, tree.as_bytes().to_vec(), capsule.as_bytes().to_vec())
+        });
+        group.bench_function(BenchmarkId::new("chartseal", n), |b| {
+            let (key, tree, capsule) = &*ready;
+            b.iter(|| {
+                let tree = AccessTree::decode(tree).unwrap();
+                let capsule = kem::Capsule::decode(&tree, capsule).unwrap();
+                kem::decapsulate(key, &tree, CONTEXT, &capsule).unwrap()
+            });
+        });
+    }
+    group.finish();
+}
 
 fn rabe_ac17(criterion: &mut Criterion) {
     let (public, master) = ac17::setup();
@@ -133,6 +183,13 @@ fn nested_json(n: usize) -> String {
         .rev()
         .reduce(|rest, leaf| format!(r#"{{"name": "and", "children": [{leaf}, {rest}]}}"#))
         .unwrap()
+}
+
+/// A group for calls of a few milliseconds at most.
+fn fast_group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(50).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    group
 }
 
 /// A group with few, short samples.
