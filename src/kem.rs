@@ -60,7 +60,7 @@ pub use params::PublicParameters;
 
 use crate::error::{Error, Result};
 use crate::id::AuthorityId;
-use crate::policy::{AccessTree, Attributes, Leaf};
+use crate::policy::{AccessTree, Attributes};
 use crate::seal::SharedKey;
 use crate::secret::Secret;
 
@@ -80,7 +80,7 @@ pub fn setup(authority: AuthorityId) -> Result<(PublicParameters, MasterKey)> {
 ///
 /// [`Error::Randomness`].
 pub fn issue(master: &MasterKey, attributes: &Attributes) -> Result<UserKey> {
-    issue_leaves(master, attributes.leaves(master.public().authority()))
+    danger::issue_from_seed(master, attributes, Secret::random()?.expose())
 }
 
 /// As [`issue`], for trees made by [`PublicParameters::expand_blinded`] under the same realm key.
@@ -89,12 +89,7 @@ pub fn issue(master: &MasterKey, attributes: &Attributes) -> Result<UserKey> {
 ///
 /// [`Error::Randomness`].
 pub fn issue_blinded(master: &MasterKey, attributes: &Attributes, realm: &RealmKey) -> Result<UserKey> {
-    let mut leaves = attributes.leaves(master.public().authority());
-    for leaf in &mut leaves {
-        *leaf = realm.blind(leaf);
-    }
-    leaves.sort_unstable();
-    issue_leaves(master, leaves)
+    danger::issue_blinded_from_seed(master, attributes, realm, Secret::random()?.expose())
 }
 
 /// Makes a fresh key and the capsule that carries it to whoever satisfies the tree. `context` names what the key is for:
@@ -117,8 +112,4 @@ pub fn encapsulate(public: &PublicParameters, tree: &AccessTree, context: &[u8])
 /// [`Error::CannotOpen`], whatever the reason.
 pub fn decapsulate(key: &UserKey, tree: &AccessTree, context: &[u8], capsule: &Capsule) -> Result<SharedKey> {
     fo::open(key, tree, context, capsule)
-}
-
-fn issue_leaves(master: &MasterKey, leaves: Vec<Leaf>) -> Result<UserKey> {
-    danger::issue_leaves_from_seed(master, leaves, Secret::random()?.expose())
 }

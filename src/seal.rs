@@ -11,6 +11,11 @@ impl SharedKey {
         Self(key)
     }
 
+    /// The key's bytes.
+    pub fn expose(&self) -> &[u8; 32] {
+        self.0.expose()
+    }
+
     /// Compares in constant time.
     pub fn ct_eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0)

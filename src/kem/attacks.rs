@@ -6,12 +6,16 @@ use crate::kem::fo::{self, blinding};
 use crate::kem::keys::Points;
 use crate::kem::shares::{self, Term};
 use crate::pairing::{G1, G1Affine, G2, G2Affine, Gt, Scalar, b_table, g2_table};
-use crate::policy::Branch;
+use crate::policy::{Branch, Leaf};
 
 const CONTEXT: &[u8] = b"context";
 
 fn authority() -> (PublicParameters, MasterKey) {
     danger::setup_from_seed(AuthorityId::new("st-olave").unwrap(), &[1; 64]).unwrap()
+}
+
+fn issue_leaves(master: &MasterKey, leaves: Vec<Leaf>) -> Result<UserKey> {
+    danger::issue_leaves_from_seed(master, leaves, Secret::random()?.expose())
 }
 
 fn leaf(name: &str) -> Leaf {

@@ -9,7 +9,7 @@ use super::{Error, MasterKey, PublicParameters, UserKey, fo};
 use crate::error::Result;
 use crate::id::AuthorityId;
 use crate::kem::fo::Coins;
-use crate::kem::{Capsule, SharedKey};
+use crate::kem::{Capsule, RealmKey, SharedKey};
 use crate::policy::{AccessTree, Attributes, Leaf};
 
 /// [`setup`](super::setup) with `α` drawn from `SHAKE256("chartseal kem v1 setup" ‖ seed)`: 64 bytes, reduced.
@@ -30,6 +30,25 @@ pub fn setup_from_seed(authority: AuthorityId, seed: &[u8; 64]) -> Result<(Publi
 /// As [`issue`](super::issue).
 pub fn issue_from_seed(master: &MasterKey, attributes: &Attributes, seed: &[u8; 64]) -> Result<UserKey> {
     issue_leaves_from_seed(master, attributes.leaves(master.public().authority()), seed)
+}
+
+/// [`issue_blinded`](super::issue_blinded) with `r` drawn as in [`issue_from_seed`].
+///
+/// # Errors
+///
+/// As [`issue`](super::issue).
+pub fn issue_blinded_from_seed(
+    master: &MasterKey,
+    attributes: &Attributes,
+    realm: &RealmKey,
+    seed: &[u8; 64],
+) -> Result<UserKey> {
+    let mut leaves = attributes.leaves(master.public().authority());
+    for leaf in &mut leaves {
+        *leaf = realm.blind(leaf);
+    }
+    leaves.sort_unstable();
+    issue_leaves_from_seed(master, leaves, seed)
 }
 
 /// [`encapsulate`](super::encapsulate) with the message, 32 bytes, from which all else follows.

@@ -2,10 +2,14 @@
 
 use super::*;
 use crate::pairing::{G1Affine, G2Affine, Gt};
-use crate::policy::Branch;
+use crate::policy::{Branch, Leaf};
 
 fn authority() -> (PublicParameters, MasterKey) {
     danger::setup_from_seed(AuthorityId::new("st-olave").unwrap(), &[1; 64]).unwrap()
+}
+
+fn issue_leaves(master: &MasterKey, leaves: Vec<Leaf>) -> Result<UserKey> {
+    danger::issue_leaves_from_seed(master, leaves, Secret::random()?.expose())
 }
 
 fn leaf(name: &str) -> Leaf {
