@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use chartseal::Error;
@@ -219,7 +220,7 @@ fn everything_outside_the_grammar_is_refused_and_underlined() {
         ("age in «3» to 5", Kind::InvalidRange),
         ("age in «3-5»", Kind::InvalidLiteral),
         ("age in «(»3, 5)", Kind::InvalidLiteral),
-        ("age in «..»5", Kind::InvalidLiteral),
+        ("age in «..5»", Kind::InvalidLiteral),
         ("age in 3..«.5»", Kind::InvalidLiteral),
         ("age in 3«..»", Kind::MissingValue),
         ("age «in»", Kind::MissingValue),
@@ -383,7 +384,7 @@ fn names_resolve_to_numbers_and_leave_no_trace() {
 
 #[test]
 fn names_must_not_make_the_canonical_text_longer_than_a_policy() {
-    let text = vec!["not user:b"; 273].join(" and ");
+    let text = vec!["not user:b"; 250].join(" and ");
     assert!(text.len() <= 4096);
     assert!(Policy::parse_with(&text, |_| PersonNumber::new(7).ok()).is_ok());
     let error = Policy::parse_with(&text, |_| PersonNumber::new(PersonNumber::MAX).ok()).unwrap_err();
@@ -446,8 +447,8 @@ fn a_policy_means_what_it_says() {
 /// The promise of the language: what a key opens is what evaluation says.
 #[test]
 fn the_expanded_tree_agrees_with_plain_evaluation_on_random_policies_and_keys() {
-    let (mut open, mut closed) = (0, 0);
-    let mut runner = TestRunner::new(Config::with_cases(4000));
+    let (open, closed) = (Cell::new(0), Cell::new(0));
+    let mut runner = TestRunner::new(cases(4000));
     let cases = (policies::arb_policy(), proptest::collection::vec(policies::arb_attributes(), 4));
     runner
         .run(&cases, |(policy, keys)| {
@@ -457,17 +458,104 @@ fn the_expanded_tree_agrees_with_plain_evaluation_on_random_policies_and_keys() 
             for key in keys {
                 let expected = policy.satisfied_by(&key);
                 prop_assert_eq!(opens(&tree, &key), expected, "{} / {}", policy, key);
-                if expected { open += 1 } else { closed += 1 }
+                let count = if expected { &open } else { &closed };
+                count.set(count.get() + 1);
             }
             Ok(())
         })
         .unwrap();
-    let share = open * 100 / (open + closed);
+    let share = open.get() * 100 / (open.get() + closed.get());
     assert!((25..=75).contains(&share), "{share} % open: the cases say little");
 }
 
+/// A policy over one number and text attributes that every key holds, with its own evaluation.
+#[derive(Debug, Clone)]
+enum Model {
+    Text,
+    Compare(&'static str, u32),
+    Range(u32, u32),
+    Gate(&'static str, usize, Vec<Model>),
+}
+
+impl Model {
+    fn text(&self) -> String {
+        match self {
+            Self::Text => "a:1".to_owned(),
+            Self::Compare(op, n) => format!("age {op} {n}"),
+            Self::Range(low, high) => format!("age in {low}..{high}"),
+            Self::Gate(word, k, children) => {
+                let texts: Vec<String> = children.iter().map(|child| format!("({})", child.text())).collect();
+                if word.is_empty() { format!("{k} of ({})", texts.join(", ")) } else { texts.join(word) }
+            }
+        }
+    }
+
+    fn holds(&self, age: u32) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Compare(">=", n) => age >= *n,
+            Self::Compare("<=", n) => age <= *n,
+            Self::Compare(">", n) => age > *n,
+            Self::Compare("<", n) => age < *n,
+            Self::Compare(_, n) => age == *n,
+            Self::Range(low, high) => *low <= age && age <= *high,
+            Self::Gate(_, k, children) => children.iter().filter(|child| child.holds(age)).count() >= *k,
+        }
+    }
+
+    /// Every part of it holds for some age.
+    fn can_be_opened(&self) -> bool {
+        let parts = match self {
+            Self::Gate(_, _, children) => children.iter().all(Self::can_be_opened),
+            _ => true,
+        };
+        parts && (0..=7).any(|age| self.holds(age))
+    }
+}
+
+fn model() -> impl Strategy<Value = Model> {
+    let leaf = prop_oneof![
+        1 => Just(Model::Text),
+        3 => (proptest::sample::select(&[">=", "<=", ">", "<", "="][..]), 1..6_u32).prop_map(|(op, n)| Model::Compare(op, n)),
+        1 => (0..3_u32, 3..7_u32).prop_map(|(low, high)| Model::Range(low, high)),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        proptest::collection::vec(inner, 2..4).prop_flat_map(|children| {
+            let n = children.len();
+            let gates = vec![(" and ", n), (" or ", 1), ("", 1), ("", 2), ("", n)];
+            proptest::sample::select(gates).prop_map(move |(word, k)| Model::Gate(word, k, children.clone()))
+        })
+    })
+}
+
+#[test]
+fn a_policy_over_one_label_is_refused_exactly_if_some_part_of_it_cannot_be_opened() {
+    let (accepted, refused) = (Cell::new(0), Cell::new(0));
+    TestRunner::new(cases(4000))
+        .run(&model(), |model| {
+            let text = model.text();
+            match text.parse::<Policy>() {
+                Ok(policy) => {
+                    accepted.set(accepted.get() + 1);
+                    prop_assert!(model.can_be_opened(), "{}", text);
+                    for age in 0..=7 {
+                        prop_assert_eq!(policy.satisfied_by(&key(&format!("a:1, age = {age}"))), model.holds(age));
+                    }
+                }
+                Err(error) => {
+                    refused.set(refused.get() + 1);
+                    prop_assert_eq!(error.kind(), &Kind::Unsatisfiable);
+                    prop_assert!(!model.can_be_opened(), "{}", text);
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(accepted.get() > 800 && refused.get() > 400, "{accepted:?} {refused:?}");
+}
+
 proptest! {
-    #![proptest_config(Config::with_cases(2000))]
+    #![proptest_config(cases(2000))]
 
     #[test]
     fn canonical_text_of_a_random_policy_parses_back(policy in policies::arb_policy()) {
@@ -499,6 +587,11 @@ proptest! {
     fn any_text_is_a_policy_that_prints_back_or_an_error_within_it(text in any::<String>()) {
         sound(&text);
     }
+}
+
+/// A failure prints its smallest case, which belongs into the tables above rather than into a file of seeds.
+fn cases(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, ..Config::default() }
 }
 
 fn token() -> impl Strategy<Value = &'static str> {
@@ -591,10 +684,6 @@ fn limits_hold_at_and_one_over() {
     assert_eq!(long.parse::<Policy>().unwrap_err().span(), 4096..4097);
     assert_eq!(fails(&spaces(4097)), Some(Kind::TooLong));
     assert_eq!(fails(&"é".repeat(3000)), Some(Kind::TooLong));
-    let values = |n| format!("a:{}and b:1", format!("{} and a:", "x".repeat(200)).repeat(n));
-    assert_eq!(fails(&values(3)), Some(Kind::ExpectedOperator));
-    let commas = format!("1 of ({}{})", "a:\"xx\",".repeat(454), "a:11");
-    assert_eq!(fails(&commas), None, "quotes go, spaces come");
     let grows = format!("1 of ({})", vec!["age=9"; 512].join(","));
     assert!(grows.len() < 4096);
     assert_eq!(fails(&grows), Some(Kind::TooLong), "the canonical form is longer than the text");
@@ -846,12 +935,12 @@ fn an_error_points_with_carets_however_long_or_odd_the_text() {
     assert!(!shown("a:\"\u{202e}\"").contains('\u{202e}'));
     assert!(!"a:1 \x1b[31m".parse::<Policy>().unwrap_err().to_string().contains('\x1b'));
     let error = "a:`".parse::<Policy>().unwrap_err();
-    assert_eq!(error.to_string(), r"a value with this character must be quoted at byte 2: `\`\`");
+    assert_eq!(error.to_string(), r"a value with this character must be quoted at byte 2: `\u{60}`");
 }
 
 #[test]
 fn a_tree_decodes_from_exactly_its_bytes() {
-    let tree = tree("role:doctor and (2 of (a:1, age in 3..9, \"x\":1))".replace("\"x\"", "x").as_str());
+    let tree = tree("role:doctor and 2 of (a:1, age in 3..9, not user:#7)");
     let bytes = tree.as_bytes();
     assert_eq!(AccessTree::decode(bytes).unwrap(), tree);
     for end in 0..bytes.len() {

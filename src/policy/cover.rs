@@ -176,10 +176,6 @@ pub(super) fn expand(expr: &Expr, authority: &AuthorityId) -> Result<AccessTree>
 }
 
 fn branches(gate: Gate, children: &[Expr], authority: &AuthorityId) -> Vec<Branch> {
-    let atom = |child| match child {
-        &Expr::Atom(ref atom) => Some(atom),
-        Expr::Gate(..) => None,
-    };
     let branch = |term| match term {
         Term::Child(Expr::Atom(Atom::Text { label, value })) => Branch::Leaf(Leaf::text(authority, label, value)),
         Term::Child(Expr::Atom(_)) => join(Gate::Or, Vec::new()),
@@ -190,6 +186,13 @@ fn branches(gate: Gate, children: &[Expr], authority: &AuthorityId) -> Vec<Branc
         }
     };
     terms(gate, children, atom).into_iter().map(branch).collect()
+}
+
+fn atom(expr: &Expr) -> Option<&Atom> {
+    match expr {
+        Expr::Atom(atom) => Some(atom),
+        Expr::Gate(..) => None,
+    }
 }
 
 /// A gate; a conjunction or a cover that came down to one branch is that branch.

@@ -33,7 +33,7 @@ impl ParseError {
         let start = boundary(text, span.start);
         let span = start..boundary(text, span.end).max(start);
         let underlined = text.get(span.clone()).unwrap_or_default();
-        let mut found: String = underlined.chars().take(EXCERPT).flat_map(escape).collect();
+        let mut found: String = underlined.chars().take(EXCERPT).map(escape).collect();
         if underlined.chars().nth(EXCERPT).is_some() {
             found.push_str("...");
         }
@@ -88,9 +88,12 @@ fn boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-fn escape(c: char) -> impl Iterator<Item = char> {
-    let plain = (c == ' ' || c.is_ascii_graphic()) && c != '`' && c != '\\';
-    plain.then_some(c).into_iter().chain((!plain).then(|| c.escape_default()).into_iter().flatten())
+fn escape(c: char) -> String {
+    match c {
+        '`' => c.escape_unicode().to_string(),
+        ' ' | '"' | '\'' => c.to_string(),
+        _ => c.escape_default().to_string(),
+    }
 }
 
 fn visible(c: char) -> char {
