@@ -16,6 +16,8 @@ pub mod id;
 pub mod kem;
 mod pairing;
 pub mod policy;
+pub mod record;
+pub mod seal;
 mod secret;
 mod wire;
 
