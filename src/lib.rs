@@ -19,6 +19,7 @@ pub mod kem;
 pub mod manual;
 mod pairing;
 pub mod policy;
+pub mod record;
 pub mod seal;
 mod secret;
 mod wire;

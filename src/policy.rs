@@ -57,8 +57,10 @@ use std::str::FromStr;
 pub use attribute::{Attributes, MAX_ATTRIBUTES, MAX_ATTRIBUTES_TEXT, MAX_LABEL, MAX_VALUE};
 pub use error::{ParseError, ParseErrorKind};
 pub use literal::{Month, PersonNumber};
+#[cfg(test)]
+pub(crate) use tree::Branch;
+pub(crate) use tree::Node;
 pub use tree::{AccessTree, Leaf, MAX_LEAVES};
-pub(crate) use tree::{Branch, Node, Numeric};
 
 use crate::error::Result;
 use crate::id::AuthorityId;

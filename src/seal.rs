@@ -1,23 +1,115 @@
-//! Keys and sealing.
+//! Keys, wraps and fields: every derivation label and every header that AES-GCM authenticates.
+//!
+//! Key layers, each wrapping the next:
+//!
+//! - [`SharedKey`]: what the KEM gives to every key that satisfies a policy;
+//! - [`Cek`]: the compartment key, one per owner, compartment and generation;
+//! - the DEK: one per part of a record, drawn afresh for each;
+//! - a subkey for each field, derived from the DEK and the field's path.
+//!
+//! # Formulas
+//!
+//! `HKDF` is HKDF-SHA-256 ([RFC 5869]), `AEAD` is AES-256-GCM ([NIST SP 800-38D]), `lp(x)` is the length of `x` in two
+//! bytes, big-endian, then `x`; numbers are eight bytes, big-endian.
+//!
+//! ```text
+//! commitment(DEK) = HKDF[salt, "chartseal-1 dek commit"](DEK, 32)
+//! commitment(CEK) = HKDF[salt, "chartseal-1 cek commit"](CEK, 32)
+//! wrap(DEK)       = salt ‖ AEAD[HKDF[salt, "chartseal-1 dek wrap key"](CEK, 32), iv = 0](DEK)
+//! wrap(CEK)       = salt ‖ AEAD[HKDF[salt, "chartseal-1 cek wrap key"](shared key, 32), iv = 0](CEK)
+//! field           = AEAD[HKDF[salt, "chartseal-1 field key " ‖ path](DEK, 32), random iv](value)
+//! ```
+//!
+//! Headers that are authenticated with them:
+//!
+//! ```text
+//! wrap(DEK)  "chartseal-1 dek wrap: " ‖ lp(owner) ‖ lp(record) ‖ lp(compartment) ‖ generation
+//! wrap(CEK)  "chartseal-1 cek wrap: " ‖ the caller's context
+//! field      "chartseal-1 field: " ‖ lp(owner) ‖ lp(record) ‖ lp(schema) ‖ lp(compartment) ‖ lp(path) ‖ revision
+//! ```
+//!
+//! # Security
+//!
+//! AES-GCM does not commit to its key: one ciphertext can be made that opens, to different plaintexts, under two keys.
+//! So a commitment to the DEK is compared, in constant time, before any field is opened; the type that opens fields
+//! cannot be had without that comparison.
+//!
+//! A wrap's AES-GCM key is derived from 32 fresh random bytes and used once, so its IV is zero. A field's IV is 96 random
+//! bits under the field's own key: a field may be sealed again 2^32 times under one DEK before the chance of a repeated
+//! IV reaches 2^-33.
+//!
+//! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
+//! [NIST SP 800-38D]: https://doi.org/10.6028/NIST.SP.800-38D
 
-use crate::secret::Secret;
+mod aead;
+mod field;
+mod header;
+mod key;
+mod part;
+mod path;
+mod wrap;
 
-/// The 32-byte key that a capsule carries.
-#[derive(Debug)]
-pub struct SharedKey(Secret<[u8; 32]>);
+pub use field::{MAX_FIELD, SealedField};
+pub(crate) use header::{FieldHeader, WrapHeader};
+pub use key::{Cek, Commitment, Salt, SharedKey};
+pub(crate) use key::{Dek, fill_random};
+pub(crate) use part::PartKey;
+pub use path::{FieldPath, MAX_PATH};
+pub use wrap::{WrappedKey, unwrap_cek, wrap_cek};
+pub(crate) use wrap::{unwrap_dek, wrap_dek};
 
-impl SharedKey {
-    pub(crate) fn new(key: Secret<[u8; 32]>) -> Self {
-        Self(key)
-    }
+/// The suite that this version of the crate reads and writes: HKDF-SHA-256, AES-256-GCM, the labels below.
+pub const SUITE: &str = "chartseal-1";
 
-    /// The key's bytes.
-    pub fn expose(&self) -> &[u8; 32] {
-        self.0.expose()
-    }
+/// The table of labels. No label begins with another, so no derivation or header can be taken for one of a different
+/// kind, whatever follows the label.
+///
+/// Names set aside for what is to come, not to be used for anything else: `chartseal-1 stream ` (followed by a stream's
+/// id, under a DEK) and `chartseal-1 write` (the seed of a compartment's write key, under a CEK).
+mod label {
+    /// HKDF info: commitment to a DEK.
+    pub(super) const DEK_COMMIT: &[u8] = b"chartseal-1 dek commit";
+    /// HKDF info: commitment to a CEK.
+    pub(super) const CEK_COMMIT: &[u8] = b"chartseal-1 cek commit";
+    /// HKDF info: the key that wraps one DEK once.
+    pub(super) const DEK_WRAP_KEY: &[u8] = b"chartseal-1 dek wrap key";
+    /// HKDF info: the key that wraps one CEK once.
+    pub(super) const CEK_WRAP_KEY: &[u8] = b"chartseal-1 cek wrap key";
+    /// HKDF info: the key of one field; the path follows.
+    pub(super) const FIELD_KEY: &[u8] = b"chartseal-1 field key ";
+    /// Header of a wrapped DEK.
+    pub(super) const DEK_WRAP: &[u8] = b"chartseal-1 dek wrap: ";
+    /// Header of a wrapped CEK.
+    pub(super) const CEK_WRAP: &[u8] = b"chartseal-1 cek wrap: ";
+    /// Header of a field.
+    pub(super) const FIELD: &[u8] = b"chartseal-1 field: ";
 
-    /// Compares in constant time.
-    pub fn ct_eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0)
+    #[cfg(test)]
+    pub(super) const ALL: [&[u8]; 10] = [
+        DEK_COMMIT,
+        CEK_COMMIT,
+        DEK_WRAP_KEY,
+        CEK_WRAP_KEY,
+        FIELD_KEY,
+        DEK_WRAP,
+        CEK_WRAP,
+        FIELD,
+        b"chartseal-1 stream ",
+        b"chartseal-1 write",
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_label_begins_with_another() {
+        for (i, one) in label::ALL.iter().enumerate() {
+            assert!(one.starts_with(SUITE.as_bytes()));
+            for (j, two) in label::ALL.iter().enumerate() {
+                assert!(i == j || !one.starts_with(two), "{i} {j}");
+            }
+        }
     }
 }

@@ -5,6 +5,8 @@
 //! definite lengths, no trailing bytes. A decoder re-encodes what it read and compares, so a value has exactly one
 //! encoding.
 
+pub(crate) mod bytes;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, Result};

@@ -169,7 +169,7 @@ impl Transcript {
     /// `… ‖ 3 ‖ m ‖ ct0 ‖ ct1 ‖ ct2 ‖ ct3`: 32 bytes.
     fn key(&self, message: &[u8; 32], ct0: &[u8; 32], points: &[u8]) -> SharedKey {
         let mut reader = self.then(3, &[message, ct0, points]);
-        SharedKey::new(Secret::build(|key| reader.read(key.as_mut_slice())))
+        SharedKey::danger_from_bytes(Secret::build(|key| reader.read(key.as_mut_slice())))
     }
 
     fn then(&self, purpose: u8, parts: &[&[u8]]) -> shake::Shake256Reader {
