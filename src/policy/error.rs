@@ -97,7 +97,13 @@ fn escape(c: char) -> String {
 }
 
 fn visible(c: char) -> char {
-    if c.is_control() || super::attribute::is_deceptive(c) { '?' } else { c }
+    if matches!(c, '\t' | '\r') {
+        ' '
+    } else if c.is_control() || super::attribute::is_deceptive(c) {
+        '?'
+    } else {
+        c
+    }
 }
 
 /// The ways in which a policy or attribute text can be wrong.

@@ -1,12 +1,16 @@
-//! Random policies and keys over a universe so small that about half of them match.
+//! Random policies and keys over a universe so small that about half of them match, and shorthands for tests.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use chartseal::policy::{Attributes, Policy};
+use std::collections::BTreeSet;
+
+use chartseal::id::AuthorityId;
+use chartseal::policy::{AccessTree, Attributes, Leaf, Policy};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::Config;
 
 const TEXTS: [&str; 8] = [
     "role:doctor",
@@ -84,4 +88,35 @@ fn numeric(label: &'static str, values: &'static [&'static str]) -> impl Strateg
     let range = (0..values.len(), 0..values.len())
         .prop_map(move |(a, b)| format!("{label} in {}..{}", values[a.min(b)], values[a.max(b)]));
     prop_oneof![3 => comparison, 1 => range]
+}
+
+pub(crate) fn authority() -> AuthorityId {
+    AuthorityId::new("st-olave").unwrap()
+}
+
+pub(crate) fn policy(text: &str) -> Policy {
+    text.parse().unwrap_or_else(|error| panic!("`{text}`: {error}"))
+}
+
+pub(crate) fn tree(text: &str) -> AccessTree {
+    policy(text).expand(&authority()).unwrap()
+}
+
+pub(crate) fn leaves(text: &str) -> usize {
+    tree(text).leaves().len()
+}
+
+pub(crate) fn key(text: &str) -> Attributes {
+    text.parse().unwrap_or_else(|error| panic!("`{text}`: {error}"))
+}
+
+/// Whether the expanded tree opens to the leaves of a key.
+pub(crate) fn opens(tree: &AccessTree, attributes: &Attributes) -> bool {
+    let leaves: BTreeSet<Leaf> = attributes.leaves(&authority()).into_iter().collect();
+    tree.satisfied_by(|leaf| leaves.contains(leaf))
+}
+
+/// A failure prints its smallest case, which belongs into the tables above rather than into a file of seeds.
+pub(crate) fn cases(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, ..Config::default() }
 }
