@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::Config;
+use proptest::test_runner::{Config, FileFailurePersistence};
 
 const TEXTS: [&str; 8] = [
     "role:doctor",
@@ -116,7 +116,8 @@ pub(crate) fn opens(tree: &AccessTree, attributes: &Attributes) -> bool {
     tree.satisfied_by(|leaf| leaves.contains(leaf))
 }
 
-/// A failure prints its smallest case, which belongs into the tables above rather than into a file of seeds.
+/// The seed of a failure is kept in a file beside the test, and tried first from then on.
 pub(crate) fn cases(cases: u32) -> Config {
-    Config { cases, failure_persistence: None, ..Config::default() }
+    let persistence = FileFailurePersistence::WithSource("proptest-regressions");
+    Config { cases, failure_persistence: Some(Box::new(persistence)), ..Config::default() }
 }
