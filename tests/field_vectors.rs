@@ -239,7 +239,7 @@ fn negative_text() {
     malformed("repeated_member", "one iv per field", &json.replace("\"iv\":", &format!("\"iv\": \"{iv}\", \"iv\":")));
     malformed("repeated_path", "the same path twice", &json.replace("/history", "/diagnosis"));
     malformed("trailing_text", "a second value after the record", &format!("{json}\n{{}}"));
-    malformed("missing_tag", "a field without its tag", &json.replace(&format!("\"tag\": \"{tag}\""), "\"tag\": null"));
+    malformed("null_tag", "null for a tag", &json.replace(&format!("\"tag\": \"{tag}\""), "\"tag\": null"));
     malformed("short_tag", "a tag of 12 bytes", &json.replace(tag, &tag[..16]));
     malformed("short_iv", "an iv of 9 bytes", &json.replace(iv, &iv[..12]));
     malformed("base64_padded", "a tag with padding", &json.replace(tag, &format!("{tag}==")));

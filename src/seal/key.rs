@@ -100,7 +100,7 @@ impl Cek {
     ///
     /// # Errors
     ///
-    /// None that a caller can bring about; the signature leaves room for other backends.
+    /// None in practice: HKDF refuses only outputs of more than 8160 bytes.
     pub fn commit(&self, salt: &Salt) -> Result<Commitment> {
         Prk::extract(&salt.0, self.expose()).commitment(label::CEK_COMMIT)
     }
