@@ -131,12 +131,11 @@ impl Record {
         let key = wrap_dek(cek, &header.wrap_header(generation)?, &dek)?;
         let (part, commitment) = PartKey::fresh(&dek, &salt)?;
         let mut field_header = header.field_header()?;
-        let mut body = Vec::with_capacity(self.fields.len());
-        for ((path, mut value), iv) in self.fields.into_iter().zip(ivs) {
+        let seal = |((path, mut value), iv): ((FieldPath, _), _)| {
             let field = part.seal(&mut field_header, (&path, header.revision), iv, &mut value)?;
-            body.push((path, field));
-        }
-        let body = body.into_iter().collect();
+            Ok((path, field))
+        };
+        let body = self.fields.into_iter().zip(ivs).map(seal).collect::<Result<_>>()?;
         Ok(SealedRecord { header, envelope: Envelope { salt, commitment }, wrap: Wrap { generation, key }, body })
     }
 }

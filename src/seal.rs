@@ -47,6 +47,8 @@ mod header;
 mod key;
 mod part;
 mod path;
+#[cfg(test)]
+mod two_keys;
 mod wrap;
 
 pub use field::{MAX_FIELD, SealedField};

@@ -357,7 +357,13 @@ fn a_record_within_its_limits_can_be_built_and_no_other() {
     for i in 0..3 {
         large = large.field(format!("/{i}").as_str(), vec![0; MAX_FIELD]).unwrap();
     }
-    assert_eq!(misuse(large.field("/3", vec![0; MAX_FIELD])), Error::TooLarge("record"));
+    let larger = Record::new(context()).field("/a", "1").unwrap();
+    let larger = (0..3).fold(larger, |record, i| record.field(&*format!("/{i}"), vec![0; MAX_FIELD]).unwrap());
+    assert_eq!(misuse(larger.field("/3", vec![0; MAX_FIELD])), Error::TooLarge("record"));
+    let large = large.seal(&cek, Generation(0)).unwrap();
+    assert_eq!(SealedRecord::from_json(&large.to_json().unwrap()).unwrap(), large);
+    assert_eq!(SealedRecord::from_cbor(&large.to_cbor().unwrap()).unwrap(), large);
+    assert_eq!(large.into_view(&cek).unwrap().get("/2").map(<[u8]>::len), Some(MAX_FIELD));
 
     let mut many = Record::new(context()).field(FieldPath::LAYOUT, "").unwrap();
     for i in 1..MAX_FIELDS {
