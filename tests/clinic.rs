@@ -10,6 +10,9 @@ use chartseal::fhir::Bundle;
 #[path = "../examples/clinic/sections.rs"]
 mod sections;
 
+#[path = "../examples/clinic/people.rs"]
+mod people;
+
 use sections::{Section, sections};
 
 const CHARTS: [&str; 2] =

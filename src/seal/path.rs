@@ -38,15 +38,20 @@ impl FieldPath {
     /// pointer begins with `/`, so none collides with it.
     pub const LAYOUT: Self = Self(Cow::Borrowed("#layout"));
 
-    /// Checks and takes over a pointer.
+    /// Checks and takes over a pointer, or the path of [`FieldPath::LAYOUT`].
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if it is not a pointer as described above. `#layout` is refused, too: it has to be asked for
-    /// by its name, [`FieldPath::LAYOUT`].
+    /// [`Error::Malformed`] if it is neither.
     pub fn new(path: impl Into<String>) -> Result<Self> {
         let path = path.into();
-        if is_pointer(&path) { Ok(Self(Cow::Owned(path))) } else { Err(Error::Malformed(WHAT)) }
+        if path == Self::LAYOUT.0 {
+            Ok(Self::LAYOUT)
+        } else if is_pointer(&path) {
+            Ok(Self(Cow::Owned(path)))
+        } else {
+            Err(Error::Malformed(WHAT))
+        }
     }
 
     /// The path as text.
@@ -63,12 +68,11 @@ impl FromStr for FieldPath {
     }
 }
 
-/// Unlike [`FieldPath::new`], for paths that were written by a record: the layout's path is one of them.
 impl TryFrom<String> for FieldPath {
     type Error = Error;
 
     fn try_from(path: String) -> Result<Self> {
-        if path == Self::LAYOUT.0 { Ok(Self::LAYOUT) } else { Self::new(path) }
+        Self::new(path)
     }
 }
 
@@ -122,7 +126,7 @@ mod tests {
         for good in ["/", "/a", "/a/0/b", "//", "/a~0b~1c", "/é.ü$"] {
             assert_eq!(FieldPath::new(good).unwrap().to_string(), good);
         }
-        for bad in ["", "a", "#layout", "#/a", "/a~", "/~2", "/a~~0", "/a\0", "/a\n", "/a\u{85}", " /a"] {
+        for bad in ["", "a", "#layouts", "#/a", "/a~", "/~2", "/a~~0", "/a\0", "/a\n", "/a\u{85}", " /a"] {
             assert_eq!(FieldPath::new(bad), Err(Error::Malformed("field path")), "{bad:?}");
         }
         assert!(FieldPath::new(format!("/{}", "x".repeat(MAX_PATH - 1))).is_ok());
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_layout_is_read_back_beside_pointers() {
+    fn only_the_layout_stands_beside_pointers() {
         assert_eq!(serde_json::from_str::<FieldPath>("\"#layout\"").unwrap(), FieldPath::LAYOUT);
         assert_eq!(serde_json::to_string(&FieldPath::LAYOUT).unwrap(), "\"#layout\"");
         for bad in ["\"#other\"", "\"\"", "\"a\"", "7", "[\"/a\"]"] {
