@@ -39,10 +39,6 @@ impl Writer {
         self.bytes(&n.to_be_bytes())
     }
 
-    pub(crate) fn u32(&mut self, n: u32) -> &mut Self {
-        self.bytes(&n.to_be_bytes())
-    }
-
     pub(crate) fn u64(&mut self, n: u64) -> &mut Self {
         self.bytes(&n.to_be_bytes())
     }
@@ -88,10 +84,6 @@ impl<'a> Reader<'a> {
         Ok(u16::from_be_bytes(*self.array()?))
     }
 
-    pub(crate) fn u32(&mut self) -> Result<u32> {
-        Ok(u32::from_be_bytes(*self.array()?))
-    }
-
     pub(crate) fn u64(&mut self) -> Result<u64> {
         Ok(u64::from_be_bytes(*self.array()?))
     }
@@ -107,10 +99,6 @@ impl<'a> Reader<'a> {
             return Err(Error::UnknownVersion(self.what));
         }
         Ok(())
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
     }
 
     pub(crate) fn finish(self) -> Result<()> {

@@ -222,6 +222,11 @@ fn an_element_relabelled_to_another_attribute_opens_nothing() {
     };
     let quotient = exponent("doctor").mul(&exponent("cleaner").invert());
     assert!(!try_with(&cleaner, &own.mul(&quotient)));
+    // Nor does the row of the capsule turn into a row of the attribute at hand.
+    let row = |row: &G1| combine(cleaner.points(), &core, &own, row) == core.d;
+    assert!(!row(&core.ct3[0].mul(&quotient.invert())));
+    let moved = core.ct3[0].add(&cache::hash(&leaf("cleaner"))).add(&cache::hash(&leaf("doctor")).neg());
+    assert!(!row(&moved));
     // The same computation opens where attributes are g1^h(u), as in rabe.
     let r = Scalar::from_wide(&[5; 64]);
     let s = Scalar::from_wide(&[6; 64]);
