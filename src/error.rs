@@ -32,6 +32,34 @@ pub enum Error {
     #[error("{0} fails its checks")]
     Untrusted(&'static str),
 
+    /// The named statement is not signed by whom it has to be signed by, or was altered.
+    #[error("{0} is not signed by the key that it names")]
+    Forged(&'static str),
+
+    /// The named statement is older than one that was seen before.
+    #[error("{0} is older than one seen before")]
+    Rollback(&'static str),
+
+    /// Two different statements carry the same version: whoever signed them, or serves them, cheats.
+    #[error("two different versions of {0} have the same number")]
+    Fork(&'static str),
+
+    /// The named statement is not valid at the time of the check: not yet, or no longer.
+    #[error("{0} is not valid at this time")]
+    Expired(&'static str),
+
+    /// The person was revoked by the authority.
+    #[error("the credential of {0} was revoked")]
+    Revoked(&'static str),
+
+    /// The author's attributes do not satisfy the write policy of the consent.
+    #[error("the author may not write here")]
+    NotAllowed,
+
+    /// Nobody vouches for the named authority or person: no trust anchor, or a statement that was never supplied.
+    #[error("unknown {0}")]
+    Unknown(&'static str),
+
     /// The caller asked for something that has no meaning; the text says what.
     #[error("{0}")]
     ApiMisuse(&'static str),

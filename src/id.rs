@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::wire::public_bytes;
 
 /// Longest id, in bytes.
 pub const MAX_ID: usize = 128;
@@ -96,6 +97,34 @@ text_id!(
     SchemaId,
     "schema id"
 );
+
+text_id!(
+    /// Names a person towards an authority: a member of staff, a guardian, a service.
+    PersonId,
+    "person id"
+);
+
+text_id!(
+    /// Names one of an owner's devices.
+    DeviceId,
+    "device id"
+);
+
+/// A point in time: seconds since 1970-01-01T00:00:00Z. Nothing in this crate but the vault has a clock; every check is
+/// told what time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Time(pub u64);
+
+/// The version of something that its signer publishes again and again: 1, then one more each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(pub u64);
+
+public_bytes! {
+    /// SHA-256 of a signed statement: `SHA-256(label ‖ canonical CBOR)`.
+    pub struct Hash(32);
+}
 
 /// The number of a compartment key: a revocation or a rotation starts the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

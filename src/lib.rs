@@ -15,9 +15,11 @@ mod error;
 #[cfg(feature = "fhir")]
 pub mod fhir;
 pub mod id;
+pub mod identity;
 pub mod kem;
 pub mod manual;
 mod pairing;
+pub mod pin;
 pub mod policy;
 pub mod record;
 pub mod seal;

@@ -68,26 +68,73 @@ pub const SUITE: &str = "chartseal-1";
 ///
 /// Names set aside for what is to come, not to be used for anything else: `chartseal-1 stream ` (followed by a stream's
 /// id, under a DEK) and `chartseal-1 write` (the seed of a compartment's write key, under a CEK).
-mod label {
+pub(crate) mod label {
     /// HKDF info: commitment to a DEK.
-    pub(super) const DEK_COMMIT: &[u8] = b"chartseal-1 dek commit";
+    pub(crate) const DEK_COMMIT: &[u8] = b"chartseal-1 dek commit";
     /// HKDF info: commitment to a CEK.
-    pub(super) const CEK_COMMIT: &[u8] = b"chartseal-1 cek commit";
+    pub(crate) const CEK_COMMIT: &[u8] = b"chartseal-1 cek commit";
     /// HKDF info: the key that wraps one DEK once.
-    pub(super) const DEK_WRAP_KEY: &[u8] = b"chartseal-1 dek wrap key";
+    pub(crate) const DEK_WRAP_KEY: &[u8] = b"chartseal-1 dek wrap key";
     /// HKDF info: the key that wraps one CEK once.
-    pub(super) const CEK_WRAP_KEY: &[u8] = b"chartseal-1 cek wrap key";
+    pub(crate) const CEK_WRAP_KEY: &[u8] = b"chartseal-1 cek wrap key";
     /// HKDF info: the key of one field; the path follows.
-    pub(super) const FIELD_KEY: &[u8] = b"chartseal-1 field key ";
+    pub(crate) const FIELD_KEY: &[u8] = b"chartseal-1 field key ";
     /// Header of a wrapped DEK.
-    pub(super) const DEK_WRAP: &[u8] = b"chartseal-1 dek wrap: ";
+    pub(crate) const DEK_WRAP: &[u8] = b"chartseal-1 dek wrap: ";
     /// Header of a wrapped CEK.
-    pub(super) const CEK_WRAP: &[u8] = b"chartseal-1 cek wrap: ";
+    pub(crate) const CEK_WRAP: &[u8] = b"chartseal-1 cek wrap: ";
     /// Header of a field.
-    pub(super) const FIELD: &[u8] = b"chartseal-1 field: ";
+    pub(crate) const FIELD: &[u8] = b"chartseal-1 field: ";
+
+    /// Signed: a person's public keys, on enrolment, by the person.
+    pub(crate) const SIGN_ENROLMENT: &[u8] = b"chartseal-1 sign enrolment: ";
+    /// Signed: a credential, by an authority.
+    pub(crate) const SIGN_CREDENTIAL: &[u8] = b"chartseal-1 sign credential: ";
+    /// Signed: public parameters, by an authority.
+    pub(crate) const SIGN_PARAMETERS: &[u8] = b"chartseal-1 sign parameters: ";
+    /// Signed: a revocation list, by an authority.
+    pub(crate) const SIGN_REVOCATIONS: &[u8] = b"chartseal-1 sign revocations: ";
+    /// Signed: the map from ids to person numbers, by an authority.
+    pub(crate) const SIGN_PEOPLE: &[u8] = b"chartseal-1 sign people: ";
+    /// Signed: a device list, by an owner's root key.
+    pub(crate) const SIGN_DEVICES: &[u8] = b"chartseal-1 sign devices: ";
+    /// Signed: a consent, by an owner's device.
+    pub(crate) const SIGN_CONSENT: &[u8] = b"chartseal-1 sign consent: ";
+    /// Signed: a head, by an owner's device.
+    pub(crate) const SIGN_HEAD: &[u8] = b"chartseal-1 sign head: ";
+    /// Signed: the content of a record, by its author.
+    pub(crate) const SIGN_CONTENT: &[u8] = b"chartseal-1 sign content: ";
+    /// Signed: the envelope of a part, by whoever sealed it.
+    pub(crate) const SIGN_ENVELOPE: &[u8] = b"chartseal-1 sign envelope: ";
+    /// Hashed to an owner id: the first root key.
+    pub(crate) const OWNER_ID: &[u8] = b"chartseal-1 owner id: ";
+    /// Hashed: a slot of a consent.
+    pub(crate) const SLOT: &[u8] = b"chartseal-1 slot: ";
+    /// Hashed: the sealed terms of a consent.
+    pub(crate) const TERMS: &[u8] = b"chartseal-1 terms: ";
+    /// HKDF info: the key of a consent's terms.
+    pub(crate) const TERMS_KEY: &[u8] = b"chartseal-1 terms key";
+    /// HKDF info: the seed of a compartment's write key pair.
+    pub(crate) const WRITE: &[u8] = b"chartseal-1 write";
+    /// HKDF info: the key of the author's block in a part.
+    pub(crate) const AUTHOR_KEY: &[u8] = b"chartseal-1 author key";
+    /// HKDF info: the key of the sealer's block of an envelope.
+    pub(crate) const SEALER_KEY: &[u8] = b"chartseal-1 sealer key";
+    /// HMAC and hashes of the roots in a record's content and envelopes.
+    pub(crate) const CONTENT_ROOT: &[u8] = b"chartseal-1 content root: ";
+    /// Hashed: the IVs and tags of a part.
+    pub(crate) const ENVELOPE_ROOT: &[u8] = b"chartseal-1 envelope root: ";
+    /// HPKE info: a user key, to its holder.
+    pub(crate) const HPKE_USER_KEY: &[u8] = b"chartseal-1 hpke user key: ";
+    /// HPKE info: a compartment key, to a device, a named person or a custodian.
+    pub(crate) const HPKE_SLOT: &[u8] = b"chartseal-1 hpke slot: ";
+    /// HPKE info: a DEK, to a compartment's write key.
+    pub(crate) const HPKE_WRITE: &[u8] = b"chartseal-1 hpke write: ";
+    /// Context of a capsule in a slot.
+    pub(crate) const SLOT_CONTEXT: &[u8] = b"chartseal-1 slot context: ";
 
     #[cfg(test)]
-    pub(super) const ALL: [&[u8]; 10] = [
+    pub(crate) const ALL: &[&[u8]] = &[
         DEK_COMMIT,
         CEK_COMMIT,
         DEK_WRAP_KEY,
@@ -97,7 +144,29 @@ mod label {
         CEK_WRAP,
         FIELD,
         b"chartseal-1 stream ",
-        b"chartseal-1 write",
+        SIGN_ENROLMENT,
+        SIGN_CREDENTIAL,
+        SIGN_PARAMETERS,
+        SIGN_REVOCATIONS,
+        SIGN_PEOPLE,
+        SIGN_DEVICES,
+        SIGN_CONSENT,
+        SIGN_HEAD,
+        SIGN_CONTENT,
+        SIGN_ENVELOPE,
+        OWNER_ID,
+        SLOT,
+        TERMS,
+        TERMS_KEY,
+        WRITE,
+        AUTHOR_KEY,
+        SEALER_KEY,
+        CONTENT_ROOT,
+        ENVELOPE_ROOT,
+        HPKE_USER_KEY,
+        HPKE_SLOT,
+        HPKE_WRITE,
+        SLOT_CONTEXT,
     ];
 }
 

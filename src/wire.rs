@@ -123,3 +123,45 @@ pub(crate) fn from_cbor<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: us
     }
     Ok(value)
 }
+
+/// Public bytes of a fixed length: base64url in text, a byte string in CBOR.
+macro_rules! public_bytes {
+    ($(#[$doc:meta])* $vis:vis struct $name:ident($n:expr);) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $vis struct $name(pub(crate) [u8; $n]);
+
+        impl $name {
+            /// The bytes.
+            pub fn as_bytes(&self) -> &[u8; $n] {
+                &self.0
+            }
+        }
+
+        impl From<[u8; $n]> for $name {
+            fn from(bytes: [u8; $n]) -> Self {
+                Self(bytes)
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({} bytes)"), self.0.len())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                crate::wire::bytes::serialize(&self.0, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                crate::wire::bytes::deserialize_array(deserializer).map(Self)
+            }
+        }
+    };
+}
+
+pub(crate) use public_bytes;
