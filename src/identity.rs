@@ -19,7 +19,7 @@ mod sealing;
 mod signed;
 
 pub(crate) use sealing::SealingKey;
-pub use sealing::{Sealed, SealingPublic};
+pub use sealing::{EncappedKey, Sealed, SealingPublic};
 pub use signed::{Signature, Signed, SigningPublic};
 pub(crate) use signed::{SigningKey, Statement};
 
