@@ -97,8 +97,12 @@ pub fn issue_blinded(master: &MasterKey, attributes: &Attributes, realm: &RealmK
 ///
 /// # Errors
 ///
+/// [`Error::ApiMisuse`] for a tree that was expanded under another authority, since no key would open the capsule;
 /// [`Error::Randomness`].
 pub fn encapsulate(public: &PublicParameters, tree: &AccessTree, context: &[u8]) -> Result<(Capsule, SharedKey)> {
+    if !tree.leaves().iter().all(|leaf| leaf.may_be_of(public.authority())) {
+        return Err(Error::ApiMisuse("the tree is of another authority than the public parameters"));
+    }
     Ok(fo::seal(public, tree, context, Secret::random()?.expose()))
 }
 

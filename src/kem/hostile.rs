@@ -218,6 +218,34 @@ fn a_user_key_of_more_leaves_than_any_is_issued_for_is_refused_before_any_work()
 }
 
 #[test]
+fn a_tree_of_another_authority_is_refused_when_it_is_sealed_for() {
+    let (public, _) = authority();
+    let realm = RealmKey::generate().unwrap();
+    for name in ["st-olav", "st-olave2", "st-olavf"] {
+        let (other, _) = setup(AuthorityId::new(name).unwrap()).unwrap();
+        let policy = "is:a or age >= 3".parse().unwrap();
+        let refused = encapsulate(&public, &other.expand(&policy).unwrap(), b"").err();
+        assert!(matches!(refused, Some(Error::ApiMisuse(_))), "{name}");
+        assert!(encapsulate(&public, &public.expand(&policy).unwrap(), b"").is_ok());
+        assert!(encapsulate(&public, &public.expand_blinded(&policy, &realm).unwrap(), b"").is_ok());
+    }
+}
+
+#[test]
+fn a_message_gives_the_same_capsule_whatever_the_cache_holds() {
+    let (public, _) = authority();
+    let tree = public.expand(&"is:a and (is:a or is:b) and 2 of (is:c, is:a, age >= 3)".parse().unwrap()).unwrap();
+    let (cold, key) = danger::encapsulate_message(&public, &tree, b"", &[3; 32]);
+    for _ in 0..6 {
+        let (warm, same) = danger::encapsulate_message(&public, &tree, b"", &[3; 32]);
+        assert!(warm == cold && same.ct_eq(&key));
+    }
+    assert!(public.hash_all(tree.leaves()).iter().all(|hash| matches!(hash, cache::Hashed::Table(_))));
+    let again = PublicParameters::decode(public.as_bytes()).unwrap();
+    assert!(danger::encapsulate_message(&again, &tree, b"", &[3; 32]).0 == cold);
+}
+
+#[test]
 fn the_debug_form_of_every_secret_holder_is_redacted() {
     let (_, master) = authority();
     let key = issue_leaves(&master, vec![leaf("a")]).unwrap();
