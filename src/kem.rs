@@ -38,6 +38,8 @@
 //! A key that was issued cannot be called back: it opens what its attributes satisfy, for ever. Let keys expire (a
 //! `valid-until` attribute, a `valid-until >= 2026-11` in the policy), exclude persons in the policy, and rotate.
 //! The master key opens everything. Policies are in the open unless their labels are blinded ([`RealmKey`]).
+//!
+//! Every byte is laid down in [`manual::kem_format`](crate::manual::kem_format).
 
 mod blind;
 mod cache;
