@@ -374,7 +374,9 @@ impl Gt {
         if pairs.is_empty() || pairs.iter().any(|(p, q)| p.is_identity() || q.is_identity()) {
             return None;
         }
-        let (mut ps, qs): (Vec<G1Affine>, Vec<G2Affine>) = pairs.iter().copied().unzip();
+        // Collected from slices, whose length is known, so that no growth leaves a copy behind.
+        let mut ps: Vec<G1Affine> = pairs.iter().map(|(p, _)| *p).collect();
+        let qs: Vec<G2Affine> = pairs.iter().map(|(_, q)| *q).collect();
         let p_list = [ps.as_ptr().cast::<blst_p1_affine>(), ptr::null()];
         let q_list = [qs.as_ptr().cast::<blst_p2_affine>(), ptr::null()];
         let mut out = blst_fp12::default();

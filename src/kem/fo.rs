@@ -77,7 +77,7 @@ pub(super) fn blinding(key: &UserKey, tree: &AccessTree, capsule: &Capsule, term
     };
 
     let mut ct3 = G1::identity();
-    let mut sk2: Vec<Option<G1>> = vec![None; tau];
+    let mut sk2: Zeroizing<Vec<Option<G1>>> = Zeroizing::new(vec![None; tau]);
     for term in terms {
         let row = G1Affine::decode(parts.ct3.get(term.row)?)?;
         ct3 = ct3.add(&raise(&row, term));
@@ -87,20 +87,15 @@ pub(super) fn blinding(key: &UserKey, tree: &AccessTree, capsule: &Capsule, term
     }
 
     let points = key.points();
-    let mut pairs = vec![(points.sk1, G2Affine::decode(parts.ct1)?), (ct3.neg().affine(), points.sk3)];
+    // Reserved at once, so that no growth leaves a copy behind.
+    let mut pairs = Zeroizing::new(Vec::with_capacity(2 + tau));
+    pairs.extend([(points.sk1, G2Affine::decode(parts.ct1)?), (ct3.neg().affine(), points.sk3)]);
     for (sum, ct2) in sk2.iter().zip(parts.ct2) {
         if let Some(sum) = sum {
             pairs.push((sum.affine(), G2Affine::decode(ct2)?));
         }
     }
-    let d = Gt::pairing_product(&pairs);
-    for (secret, _) in &mut pairs {
-        secret.zeroize();
-    }
-    for sum in sk2.iter_mut().flatten() {
-        sum.zeroize();
-    }
-    d
+    Gt::pairing_product(&pairs)
 }
 
 /// Takes the message out, makes the capsule again and compares every byte.
