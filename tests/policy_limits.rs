@@ -108,9 +108,9 @@ fn a_cover_costs_what_is_documented() {
         ("age >= 3", 31),
         ("valid-until in 1970-02..2311-03", 22),
         ("valid-until >= 1970-01", 1),
-        ("age > 1 and age < 4294967294 and a:1", 61 + 1),
+        ("age > 1 and age < 4294967294 and a:1", 60 + 1),
         ("age >= 3 and age <= 3", 1),
-        ("age >= 3 and (age <= 3 and a:1)", 31 + 31 + 1),
+        ("age >= 3 and (age <= 3 and a:1)", 31 + 1 + 1),
         ("user:#5", 1),
         ("user:#5 and not user:#6", 1),
         ("not user:#0", 24),
@@ -119,11 +119,7 @@ fn a_cover_costs_what_is_documented() {
         ("not user:#0 or not user:#1", 48),
         ("2 of (not user:#0, not user:#1)", 48),
     ] {
-        let built = leaves(text);
-        assert!(
-            built == expected || text == "age >= 3" || text.starts_with("age > 1 ") || text.contains("(age"),
-            "{text}: {built}"
-        );
+        assert_eq!(leaves(text), expected, "{text}");
     }
     // A single prefix is a leaf without a gate.
     assert_eq!(tree("age = 3").as_bytes()[0], 0);
