@@ -9,15 +9,15 @@ use super::error::{ParseError, ParseErrorKind as Kind};
 use super::literal::{Literal, Month, PersonNumber};
 use super::scan::{KEYWORDS, Scanner, USER, VALID_UNTIL, is_operator, is_word};
 use super::syntax::Atom;
-use super::tree::{Leaf, Numeric};
+use super::tree::{Leaf, MAX_LEAVES, Numeric};
 use crate::id::AuthorityId;
 
 /// Most bytes in a label.
 pub const MAX_LABEL: usize = 64;
 /// Most bytes in a text value.
 pub const MAX_VALUE: usize = 255;
-/// Most attributes in one set.
-pub const MAX_ATTRIBUTES: usize = 256;
+/// Most attributes in one set: as many as a policy has leaves, so that a key can meet whatever a policy asks.
+pub const MAX_ATTRIBUTES: usize = MAX_LEAVES;
 /// Most bytes in the text of an attribute set.
 pub const MAX_ATTRIBUTES_TEXT: usize = 16 * 1024;
 

@@ -126,8 +126,8 @@ pub enum ParseErrorKind {
     /// As [`TooManyLeaves`](Self::TooManyLeaves), but without its exclusions (`not user:…`) the policy would fit.
     #[error("the exclusions expand to more leaves than the 512 of a policy")]
     TooManyExclusions,
-    /// More than 256 attributes in one set.
-    #[error("more than 256 attributes")]
+    /// More than 512 attributes in one set.
+    #[error("more than 512 attributes")]
     TooManyAttributes,
     /// A character that nothing in the language begins with at this place. Outside quotes the language is ASCII.
     #[error("unexpected character")]
