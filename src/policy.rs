@@ -94,6 +94,21 @@ pub const MAX_DEPTH: usize = 32;
 /// assert_eq!(&text[error.span()], "age < 18");
 /// # Ok::<(), chartseal::policy::ParseError>(())
 /// ```
+///
+/// # Security
+///
+/// A policy that is put together from text of others can come to say something else. [`Attributes::new`] writes one
+/// condition that stays one:
+///
+/// ```
+/// use chartseal::policy::{Attributes, Policy};
+///
+/// let team = "blue or role:visitor";
+/// let policy: Policy = format!("role:nurse and {}", Attributes::new("team", team)?).parse()?;
+/// assert_eq!(policy.to_string(), r#"role:nurse and team:"blue or role:visitor""#);
+/// assert!(!policy.satisfied_by(&"role:visitor".parse()?));
+/// # Ok::<(), chartseal::policy::ParseError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy(Expr);
 

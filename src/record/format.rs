@@ -27,6 +27,10 @@ pub const MAX_JSON: usize = MAX_CBOR / 2 * 3;
 ///
 /// In JSON, bytes are unpadded base64url and members may stand in any order. In CBOR they are byte strings, and there is
 /// one encoding: members in the order above, paths in the order of their bytes, shortest definite lengths.
+///
+/// serde's traits are there for documents that hold records. Other decoders than [`SealedRecord::from_json`] and
+/// [`SealedRecord::from_cbor`] check the same members and values, but know neither the limits of length nor the one
+/// encoding.
 impl SealedRecord {
     /// The JSON form.
     ///
