@@ -41,7 +41,7 @@ impl RealmKey {
     pub(super) fn blind(&self, leaf: &Leaf) -> Leaf {
         // HMAC fills a key up with zeros to the block of the hash.
         let mut block = Zeroizing::new([0; 64]);
-        block[..32].copy_from_slice(self.0.expose());
+        block.iter_mut().zip(self.0.expose()).for_each(|(to, from)| *to = *from);
         let mut mac = Hmac::<Sha256>::new((&*block).into());
         mac.update(b"chartseal blind v1");
         mac.update(leaf.as_bytes());

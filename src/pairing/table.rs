@@ -116,7 +116,7 @@ impl Table<Gt> {
 
     fn pow_short(&self, s: u64) -> Gt {
         let mut bytes = Zeroizing::new([0; 32]);
-        bytes[..8].copy_from_slice(&s.to_le_bytes());
+        bytes.iter_mut().zip(s.to_le_bytes()).for_each(|(to, from)| *to = from);
         self.raise(&bytes)
     }
 }
