@@ -135,6 +135,13 @@ fn everything_outside_the_grammar_is_refused_and_underlined() {
         ("a:\"x«\u{feff}»\"", Kind::ForbiddenCharacter),
         ("a:\"x«\u{ad}»\"", Kind::ForbiddenCharacter),
         ("a:\"x«\u{e0041}»\"", Kind::ForbiddenCharacter),
+        ("a:\"x«\u{a0}»y\"", Kind::ForbiddenCharacter),
+        ("a:\"x«\u{3000}»y\"", Kind::ForbiddenCharacter),
+        ("a:\"x«\u{2028}»y\"", Kind::ForbiddenCharacter),
+        ("a:\"x«\u{34f}»y\"", Kind::ForbiddenCharacter),
+        ("a:\"x«\u{3164}»\"", Kind::ForbiddenCharacter),
+        ("a:\"x«\u{fe0f}»\"", Kind::ForbiddenCharacter),
+        ("a:\"x«\u{e0100}»\"", Kind::ForbiddenCharacter),
         // Authorities.
         ("a:1«@st-olave»", Kind::ReservedAuthority),
         ("a:1«@»", Kind::ReservedAuthority),

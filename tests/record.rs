@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
 use chartseal::id::Generation;
-use chartseal::record::{MAX_FIELDS, Record, RecordContext, SealedRecord};
+use chartseal::record::{MAX_CBOR, MAX_FIELDS, MAX_JSON, Record, RecordContext, SealedRecord};
 use chartseal::seal::{Cek, FieldPath, MAX_FIELD, Salt, SharedKey, WrappedKey, unwrap_cek, wrap_cek};
 use chartseal::{Error, Secret};
 use serde_json::{Value, json};
@@ -376,6 +376,25 @@ fn a_record_within_its_limits_can_be_built_and_no_other() {
     let mut more = value(&record);
     more["body"]["/0"] = more["body"]["/1"].clone();
     assert_eq!(SealedRecord::from_json(&more.to_string()), Err(Error::Malformed("sealed record")));
+}
+
+/// A text within its own limit that says more than the binary form can hold.
+#[test]
+fn a_text_that_has_no_binary_form_is_refused() {
+    let empty = Record::new(context()).field("/a", "").unwrap();
+    let record = (0..3).fold(empty, |record, i| record.field(&*format!("/{i}"), vec![7; MAX_FIELD]).unwrap());
+    let record = record.seal(&Cek::generate().unwrap(), Generation(0)).unwrap();
+    let text = record.to_json().unwrap();
+    let with = |n: usize| text.replacen(r#""data":"""#, &format!(r#""data":"{}""#, "A".repeat((n * 4).div_ceil(3))), 1);
+
+    // The length of the field takes four bytes more than that of the empty one.
+    let largest = MAX_CBOR - record.to_cbor().unwrap().len() - 4;
+    let read = SealedRecord::from_json(&with(largest)).unwrap();
+    let binary = read.to_cbor().unwrap();
+    assert_eq!(binary.len(), MAX_CBOR);
+    assert_eq!(SealedRecord::from_cbor(&binary).unwrap(), read);
+    assert!(with(largest + 1).len() < MAX_JSON);
+    assert_eq!(SealedRecord::from_json(&with(largest + 1)), Err(Error::TooLarge("sealed record")));
 }
 
 #[test]
