@@ -60,10 +60,11 @@ pub use capsule::Capsule;
 pub use keys::{MasterKey, UserKey};
 pub use params::PublicParameters;
 
+pub use crate::seal::SharedKey;
+
 use crate::error::{Error, Result};
 use crate::id::AuthorityId;
 use crate::policy::{AccessTree, Attributes};
-use crate::seal::SharedKey;
 use crate::secret::Secret;
 
 /// Makes an authority: `α ← Zp; A = e(g1, g2)^α` (FABEO, figure 3: Setup).

@@ -1,4 +1,4 @@
-//! BLS12-381: the only file that names the curve crate, `blst`.
+//! BLS12-381: the only module that names the curve crate, `blst`.
 //!
 //! The rest of the crate sees six types: [`Scalar`], [`G1`], [`G1Affine`], [`G2`], [`G2Affine`] and [`Gt`]. Everything
 //! here is constant-time in its values unless it says otherwise; decoding and checks of public bytes need not be.
@@ -40,7 +40,8 @@ pub(crate) const G2_BYTES: usize = 96;
 pub(crate) const GT_BYTES: usize = 576;
 
 /// An integer modulo the group order, wiped when dropped.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
+#[cfg_attr(test, derive(PartialEq, Eq))]
 pub(crate) struct Scalar(blst_fr);
 
 impl Scalar {
