@@ -7,6 +7,9 @@
 //! # What sealing proves, and what not
 //!
 //! A field opens only in the place that it was sealed for: this owner, record, schema, compartment, path and revision.
+//! So a record that opens is the one that it says it is, which need not be the one that you asked for: compare
+//! [`SealedRecord::context`] with what you wanted, or the store can serve one record of a compartment for another.
+//!
 //! Whoever holds the compartment key can make records, so a record that opens says nothing about who wrote it. Whoever
 //! keeps the store can leave fields out, or bring back an older state of the record, unnoticed. Paths, ids and the
 //! lengths of values stand in the open.

@@ -71,6 +71,10 @@ impl Header {
 impl SealedRecord {
     /// Opens every field.
     ///
+    /// # Security
+    ///
+    /// Compare [`SealedRecord::context`] with the place that you asked the store for.
+    ///
     /// # Errors
     ///
     /// [`Error::CannotOpen`] if the compartment key is another one, or a single byte was altered or moved.
