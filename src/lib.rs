@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod consent;
 mod error;
 #[cfg(feature = "fhir")]
 pub mod fhir;
