@@ -19,6 +19,7 @@ pub mod id;
 pub mod identity;
 pub mod kem;
 pub mod manual;
+pub mod owner;
 mod pairing;
 pub mod pin;
 pub mod policy;

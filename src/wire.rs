@@ -101,6 +101,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// All that is left, for what reads itself strictly.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(crate) fn finish(self) -> Result<()> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.malformed()) }
     }

@@ -1,0 +1,62 @@
+//! Who opens a consent, before it is signed.
+
+use std::collections::BTreeSet;
+
+use super::terms::Terms;
+use crate::authority::VerifiedCredential;
+use crate::id::{AuthorityId, PersonId};
+
+/// What a consent means for a list of people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// Those who open it.
+    pub opens: BTreeSet<Reader>,
+    /// Those among them who did not open the version before.
+    pub gains: BTreeSet<Reader>,
+    /// Those who opened the version before and not this one.
+    pub loses: BTreeSet<Reader>,
+    /// Those who are to be excluded and cannot be, since an authority does not know them by this name: whoever they are
+    /// there, if its policy is satisfied, the consent opens.
+    pub uncovered: Vec<Uncovered>,
+}
+
+/// A person, as an authority knows her.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reader {
+    /// The authority of the credential.
+    pub authority: AuthorityId,
+    /// The person.
+    pub person: PersonId,
+}
+
+/// An exclusion that an authority's slot does not carry out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uncovered {
+    /// The authority that does not know the person.
+    pub authority: AuthorityId,
+    /// The person.
+    pub person: PersonId,
+}
+
+impl Preview {
+    pub(super) fn new(
+        terms: &Terms,
+        before: Option<&Terms>,
+        people: &[VerifiedCredential],
+        uncovered: Vec<Uncovered>,
+    ) -> Self {
+        let readers = |terms: &Terms| -> BTreeSet<Reader> {
+            let opens = |who: &&VerifiedCredential| terms.opens(who.authority(), who.attributes(), who.sealing());
+            let reader = |who: &VerifiedCredential| Reader {
+                authority: who.authority().clone(),
+                person: who.person().clone(),
+            };
+            people.iter().filter(opens).map(reader).collect()
+        };
+        let opens = readers(terms);
+        let opened = before.map(readers).unwrap_or_default();
+        let gains = opens.difference(&opened).cloned().collect();
+        let loses = opened.difference(&opens).cloned().collect();
+        Self { opens, gains, loses, uncovered }
+    }
+}
