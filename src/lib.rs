@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod authority;
 mod error;
 #[cfg(feature = "fhir")]
 pub mod fhir;
