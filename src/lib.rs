@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod authority;
 pub mod consent;
 mod error;
 #[cfg(feature = "fhir")]

@@ -105,10 +105,10 @@ impl StoredConsent {
     ///
     /// As [`StoredConsent::from_cbor`]; the text may be twice as long.
     pub fn from_json(text: &str) -> Result<Self> {
-        if text.len() > 2 * MAX_CONSENT {
-            return Err(Error::TooLarge(WHAT));
-        }
-        let stored: Self = serde_json::from_str(text).map_err(|_| why_not(serde_json::from_str(text).ok()))?;
+        let stored: Self = wire::from_json(text, 2 * MAX_CONSENT, WHAT).map_err(|error| match error {
+            Error::Malformed(_) => why_not(serde_json::from_str(text).ok()),
+            other => other,
+        })?;
         stored.check()?;
         stored.to_cbor()?;
         Ok(stored)
