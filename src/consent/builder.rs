@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::access::Access;
 use super::devices::Devices;
-use super::preview::{Preview, Uncovered};
+use super::preview::{Preview, Readers, Uncovered};
 use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
@@ -98,16 +98,18 @@ impl<'a> ConsentBuilder<'a> {
         Ok(self)
     }
 
-    /// Takes over what the version before says: policies, named people and custodian. The month that keys have to be
+    /// Takes over what the version before says: policies, named and excluded people, custodian. The month that keys have to be
     /// valid in is that of the new sealing.
     ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
     pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
-        let Terms { read, write, people, custodian } = &self.before()?.terms;
+        let Terms { read, write, people, custodian, excluded } = &self.before()?.terms;
+        self.excluded.extend(excluded.iter().cloned());
         for reading in read {
-            self = self.add_read(Draft { trust, authority: reading.authority.clone(), policy: reading.policy.parse()? })?;
+            self =
+                self.add_read(Draft { trust, authority: reading.authority.clone(), policy: reading.policy.parse()? })?;
         }
         for writing in write {
             self = self.add_write(writing.clone())?;
@@ -196,15 +198,18 @@ impl<'a> ConsentBuilder<'a> {
     /// As [`ConsentBuilder::seal`].
     pub fn preview(&self, people: &[VerifiedCredential], now: Time) -> Result<Preview> {
         let (terms, uncovered) = self.terms(now)?;
-        terms.policies()?;
-        Ok(Preview::new(&terms, self.after.map(Access::terms), people, uncovered))
+        let Policies { read, .. } = terms.policies()?;
+        let after = Readers { read: &read, terms: &terms };
+        let before = self.after.map(|access| Readers { read: &access.read, terms: &access.terms });
+        Ok(Preview::new(after, before, people, uncovered))
     }
 
     /// Makes the slots and signs.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the device is not in the list, or the validity is empty; [`Error::Unknown`] if the trust
+    /// [`Error::ApiMisuse`] if the device is not in the list, the validity is empty, or somebody is named and excluded
+    /// at once; [`Error::Unknown`] if the trust
     /// has no parameters of an authority; [`Error::Policy`] if a policy is too large with its exclusions and validity;
     /// [`Error::TooLarge`] over [`MAX_SLOTS`] or another limit; [`Error::Malformed`] if a named key is none;
     /// [`Error::Randomness`].
@@ -296,6 +301,9 @@ impl<'a> ConsentBuilder<'a> {
 
     /// The terms as they will stand, and the exclusions that cannot be carried out.
     fn terms(&self, now: Time) -> Result<(Terms, Vec<Uncovered>)> {
+        if self.people.iter().chain(&self.custodian).any(|named| self.excluded.contains(&named.person)) {
+            return Err(Error::ApiMisuse("a person is named and excluded at once"));
+        }
         let month = Month::at(now)?.count();
         let mut uncovered = Vec::new();
         let mut read = Vec::with_capacity(self.read.len());
@@ -303,8 +311,13 @@ impl<'a> ConsentBuilder<'a> {
             let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
             read.push(Reading { authority: draft.authority.clone(), policy, month });
         }
-        let terms =
-            Terms { read, write: self.write.clone(), people: self.people.clone(), custodian: self.custodian.clone() };
+        let terms = Terms {
+            read,
+            write: self.write.clone(),
+            people: self.people.clone(),
+            custodian: self.custodian.clone(),
+            excluded: self.excluded.iter().cloned().collect(),
+        };
         Ok((terms, uncovered))
     }
 

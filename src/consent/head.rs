@@ -11,7 +11,7 @@ use crate::identity::{Signed, Statement};
 use crate::seal::label;
 
 /// How old a head may be, unless the host has a reason for another limit.
-pub const HEAD_LIMIT: Duration = Duration::from_hours(24);
+pub const HEAD_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A signed head. It counts once a consent was held against it: [`LiveConsent::fresh`].
 pub type Head = Signed<HeadStatement>;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::terms::Terms;
 use crate::authority::VerifiedCredential;
 use crate::id::{AuthorityId, PersonId};
+use crate::policy::Policy;
 
 /// What a consent means for a list of people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,23 +41,36 @@ pub struct Uncovered {
 
 impl Preview {
     pub(super) fn new(
-        terms: &Terms,
-        before: Option<&Terms>,
+        after: Readers<'_>,
+        before: Option<Readers<'_>>,
         people: &[VerifiedCredential],
         uncovered: Vec<Uncovered>,
     ) -> Self {
-        let readers = |terms: &Terms| -> BTreeSet<Reader> {
-            let opens = |who: &&VerifiedCredential| terms.opens(who.authority(), who.attributes(), who.sealing());
-            let reader = |who: &VerifiedCredential| Reader {
-                authority: who.authority().clone(),
-                person: who.person().clone(),
-            };
-            people.iter().filter(opens).map(reader).collect()
-        };
-        let opens = readers(terms);
-        let opened = before.map(readers).unwrap_or_default();
+        let opens = after.among(people);
+        let opened = before.map(|before| before.among(people)).unwrap_or_default();
         let gains = opens.difference(&opened).cloned().collect();
         let loses = opened.difference(&opens).cloned().collect();
         Self { opens, gains, loses, uncovered }
+    }
+}
+
+/// Whom a consent is for: the policies of its terms, with the validity condition, and the names.
+#[derive(Clone, Copy)]
+pub(super) struct Readers<'a> {
+    pub(super) read: &'a [(AuthorityId, Policy)],
+    pub(super) terms: &'a Terms,
+}
+
+impl Readers<'_> {
+    fn among(self, people: &[VerifiedCredential]) -> BTreeSet<Reader> {
+        let opens = |who: &&VerifiedCredential| {
+            let admits = |(authority, policy): &(AuthorityId, Policy)| {
+                authority == who.authority() && policy.satisfied_by(who.attributes())
+            };
+            self.read.iter().any(admits) || self.terms.named().any(|named| named.sealing == *who.sealing())
+        };
+        let reader =
+            |who: &VerifiedCredential| Reader { authority: who.authority().clone(), person: who.person().clone() };
+        people.iter().filter(opens).map(reader).collect()
     }
 }

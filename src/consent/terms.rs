@@ -8,7 +8,7 @@ use crate::authority::VerifiedCredential;
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId};
 use crate::identity::{PublicIdentity, SealingPublic};
-use crate::policy::{Attributes, Month, Policy};
+use crate::policy::{Month, Policy};
 use crate::wire;
 
 /// Most bytes of the terms.
@@ -26,6 +26,8 @@ pub struct Terms {
     pub people: Vec<Named>,
     /// Who holds a key on the owner's behalf.
     pub custodian: Option<Named>,
+    /// Who is excluded by name under every authority that knows the name; ascending.
+    pub excluded: Vec<PersonId>,
 }
 
 /// Who may read, by the attributes of one authority.
@@ -87,17 +89,6 @@ impl Reading {
 }
 
 impl Terms {
-    /// Whether somebody with these attributes from `authority`, or with this sealing key, can open the consent.
-    pub fn opens(&self, authority: &AuthorityId, attributes: &Attributes, sealing: &SealingPublic) -> bool {
-        let reading = self.read.iter().find(|reading| reading.authority == *authority);
-        let policy = reading.and_then(|reading| reading.sealed_policy().ok());
-        policy.is_some_and(|policy| policy.satisfied_by(attributes)) || self.names(sealing)
-    }
-
-    pub(super) fn names(&self, sealing: &SealingPublic) -> bool {
-        self.named().any(|named| named.sealing == *sealing)
-    }
-
     /// Those who may read by name, and the custodian.
     pub(super) fn named(&self) -> impl Iterator<Item = &Named> {
         self.people.iter().chain(&self.custodian)
@@ -122,7 +113,8 @@ impl Terms {
             policies.iter().map(|(authority, _)| authority).collect::<BTreeSet<_>>().len() == policies.len()
         };
         let keys: BTreeSet<_> = self.named().map(|named| named.sealing).collect();
-        if once(&read) && once(&write) && keys.len() == self.named().count() {
+        let ascending = self.excluded.is_sorted_by(|one, two| one < two);
+        if once(&read) && once(&write) && keys.len() == self.named().count() && ascending {
             Ok(Policies { read, write })
         } else {
             Err(Error::Malformed(WHAT))
@@ -131,6 +123,7 @@ impl Terms {
 }
 
 /// Parsed terms: who may read, with the validity condition, and who may write.
+#[derive(Debug)]
 pub(super) struct Policies {
     pub(super) read: Vec<(AuthorityId, Policy)>,
     pub(super) write: Vec<(AuthorityId, Policy)>,

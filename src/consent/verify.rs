@@ -62,7 +62,8 @@ impl StoredConsent {
             return Err(Error::Expired(WHAT));
         }
 
-        if terms_hash(self.terms()) != statement.terms || !self.slots().map(slot_hash).eq(statement.slots.iter().copied())
+        if terms_hash(self.terms()) != statement.terms
+            || !self.slots().map(slot_hash).eq(statement.slots.iter().copied())
         {
             return Err(Error::Forged(WHAT));
         }
