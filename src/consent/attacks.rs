@@ -310,3 +310,18 @@ fn a_device_that_is_not_in_the_list_cannot_seal() {
         assert!(matches!(sealed, Err(Error::ApiMisuse(_))));
     }
 }
+
+/// A root key, a device and nobody else: where the root key's slot stands is a matter of chance.
+#[test]
+fn the_place_of_a_slot_says_nothing_of_its_holder() {
+    let world = World::new();
+    let root = world.owner.list().unverified().root_sealing;
+    let mut first = 0;
+    for _ in 0..64 {
+        let builder = world.phone.consent(world.owner.devices(), compartment());
+        let [one, two] = builder.holders().unwrap().try_into().unwrap();
+        assert!(one == root || two == root);
+        first += u32::from(one == root);
+    }
+    assert!((1..64).contains(&first), "the chance of this is 2^-63");
+}
