@@ -20,13 +20,13 @@ mod world;
 use std::collections::BTreeMap;
 
 use case::{Case, unhex};
+use chartseal::Result;
 use chartseal::consent::{Access, DeviceList, LiveConsent, StoredConsent, Terms};
 use chartseal::id::{OwnerId, Time};
 use chartseal::identity::Identity;
 use chartseal::kem::{PublicParameters, UserKey};
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
-use chartseal::Result;
 
 #[test]
 fn every_vector_ends_as_it_says() {
