@@ -8,6 +8,7 @@ use chartseal::pin::PinStore;
 use chartseal::policy::{Attributes, MAX_ATTRIBUTES, Month};
 use chartseal::{Error, kem};
 
+#[allow(dead_code, reason = "shared with other tests")]
 #[path = "authority/forge.rs"]
 mod forge;
 use forge::Forge;

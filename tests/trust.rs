@@ -1,6 +1,8 @@
 //! What a verifier believes of what authorities published and signed, and what it refuses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
+use std::sync::LazyLock;
+
 use chartseal::authority::{
     Anchor, Authority, Bulletin, Credential, CredentialStatement, Issued, ParametersStatement, PeopleMap, Reason,
     RevocationList, Revoked, Standing, Trust,
@@ -10,6 +12,7 @@ use chartseal::identity::{Identity, Signed};
 use chartseal::pin::PinStore;
 use chartseal::policy::{PersonNumber, Policy};
 use chartseal::{Error, kem};
+use proptest::prelude::*;
 
 #[allow(dead_code, reason = "shared with another test")]
 #[path = "authority/forge.rs"]
@@ -88,7 +91,9 @@ fn nobody_is_trusted_without_an_anchor() {
         (Some(forge.anchor("st-giles")), unknown.clone()),
         (Some(Forge::new(2).anchor(ID)), Error::Forged("parameters statement")),
     ] {
-        anchor.map(|anchor| trust.add(anchor).unwrap());
+        if let Some(anchor) = anchor {
+            trust.add(anchor).unwrap();
+        }
         assert_eq!(trust.update(&bulletin, &mut pins), Err(error.clone()));
         if error == unknown {
             assert_eq!(trust.update_revocations(&bulletin.revocations, &mut pins), Err(unknown.clone()));
@@ -372,6 +377,43 @@ fn no_flipped_bit_of_anything_signed_is_believed() {
         assert!(trust.update_people(&flipped, &mut PinStore::default()).is_err());
     }
     assert!(decoded > 2_000, "{decoded} of the altered objects still decoded, and were refused for their signature");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes_anywhere_are_refused_without_a_panic(
+        at in any::<prop::sample::Index>(),
+        cut in 0..20usize,
+        noise in prop::collection::vec(any::<u8>(), 1..40),
+    ) {
+        static OBJECTS: LazyLock<Objects> = LazyLock::new(objects);
+        let Objects { trust, issued, bulletin, anchor } = &*OBJECTS;
+        let spliced = |bytes: Vec<u8>| {
+            let at = at.index(bytes.len());
+            let rest = bytes.get(at + cut..).unwrap_or_default();
+            [&bytes[..at], &noise, rest].concat()
+        };
+        let credential = spliced(issued.credential.to_cbor().unwrap());
+        if credential != issued.credential.to_cbor().unwrap() {
+            prop_assert!(Credential::from_cbor(&credential).and_then(|read| trust.credential(&read, NOW)).is_err());
+        }
+        let text = String::from_utf8_lossy(&spliced(issued.credential.to_json().unwrap().into_bytes())).into_owned();
+        if let Ok(read) = Credential::from_json(&text) {
+            prop_assert!(read == issued.credential || trust.credential(&read, NOW).is_err());
+        }
+        let bytes = bulletin.to_cbor().unwrap();
+        let noisy = spliced(bytes.clone());
+        if noisy != bytes {
+            let mut fresh = Trust::new();
+            fresh.add(anchor.clone()).unwrap();
+            let read = Bulletin::from_cbor(&noisy);
+            prop_assert!(read.and_then(|read| fresh.update(&read, &mut PinStore::default())).is_err());
+        }
+        prop_assert!(Issued::from_cbor(&noise).is_err());
+        prop_assert!(Authority::decode(&noise).is_err());
+    }
 }
 
 #[test]
