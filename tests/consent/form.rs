@@ -85,7 +85,7 @@ fn nesting_noise_and_boasted_lengths_are_malformed() {
     let bytes = stored.to_cbor().unwrap();
     for at in 0..bytes.len() {
         let kind = bytes[at] & 0xe0;
-        if kind >= 0x40 && kind <= 0xa0 {
+        if (0x40..=0xa0).contains(&kind) {
             let boasting = [&bytes[..at], &[kind | 0x1b], &[0x0f; 8], &bytes[at + 1..]].concat();
             assert_eq!(StoredConsent::from_cbor(&boasting), malformed, "{at}");
         }
