@@ -76,6 +76,8 @@
     )
 )]
 
+pub mod authority;
+pub mod consent;
 mod error;
 #[cfg(feature = "fhir")]
 pub mod fhir;
@@ -83,6 +85,7 @@ pub mod id;
 pub mod identity;
 pub mod kem;
 pub mod manual;
+pub mod owner;
 mod pairing;
 pub mod pin;
 pub mod policy;

@@ -47,6 +47,7 @@ mod header;
 mod key;
 mod part;
 mod path;
+mod terms;
 #[cfg(test)]
 mod two_keys;
 mod wrap;
@@ -57,6 +58,7 @@ pub use key::{Cek, Commitment, Salt, SharedKey};
 pub(crate) use key::{Dek, fill_random};
 pub(crate) use part::PartKey;
 pub use path::{FieldPath, MAX_PATH};
+pub(crate) use terms::{TERMS_OVERHEAD, open_terms, seal_terms, write_seed};
 pub use wrap::{WrappedKey, unwrap_cek, wrap_cek};
 pub(crate) use wrap::{unwrap_dek, wrap_dek};
 

@@ -1,0 +1,98 @@
+//! What somebody holds who has opened a consent.
+
+use std::fmt;
+
+use super::statement::ConsentStatement;
+use super::terms::Terms;
+use crate::error::Result;
+use crate::id::{AuthorityId, CompartmentId, Generation, Hash, OwnerId, Version};
+use crate::identity::{SealingKey, SealingPublic};
+use crate::policy::{Attributes, Policy};
+use crate::seal::{Cek, write_seed};
+
+/// An opened consent: the compartment key, and what the consent says.
+///
+/// Records are sealed and opened with it. It has no serialised form on purpose; its `Debug` shows no key and no terms.
+pub struct Access {
+    pub(super) statement: ConsentStatement,
+    pub(super) hash: Hash,
+    pub(super) cek: Cek,
+    pub(super) terms: Terms,
+    // INVARIANT: the parsed forms of `terms`, in its order.
+    pub(super) read: Vec<(AuthorityId, Policy)>,
+    pub(super) write: Vec<(AuthorityId, Policy)>,
+}
+
+impl Access {
+    /// The patient.
+    pub fn owner(&self) -> &OwnerId {
+        &self.statement.owner
+    }
+
+    /// The compartment.
+    pub fn compartment(&self) -> &CompartmentId {
+        &self.statement.compartment
+    }
+
+    /// The consent's version.
+    pub fn version(&self) -> Version {
+        self.statement.version
+    }
+
+    /// The consent's hash.
+    pub fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// The generation of the compartment key.
+    pub fn generation(&self) -> Generation {
+        self.statement.generation
+    }
+
+    /// What those who only write seal to.
+    pub fn write_key(&self) -> SealingPublic {
+        self.statement.write_key
+    }
+
+    /// What the consent says.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Who may read by attributes, with the month that keys have to be valid in.
+    pub fn read_policies(&self) -> &[(AuthorityId, Policy)] {
+        &self.read
+    }
+
+    /// Who may write by attributes. The owner's devices always may.
+    pub fn write_policies(&self) -> &[(AuthorityId, Policy)] {
+        &self.write
+    }
+
+    /// Whether the consent lets somebody write who has these attributes from `authority`.
+    pub fn may_write(&self, authority: &AuthorityId, attributes: &Attributes) -> bool {
+        self.write.iter().any(|(who, policy)| who == authority && policy.satisfied_by(attributes))
+    }
+
+    #[allow(dead_code, reason = "records take it")]
+    pub(crate) fn cek(&self) -> &Cek {
+        &self.cek
+    }
+
+    /// The secret half of the write key.
+    #[allow(dead_code, reason = "records take it")]
+    pub(crate) fn write_secret(&self) -> Result<SealingKey> {
+        Ok(SealingKey::derive(&write_seed(&self.cek, &self.statement.salt)?))
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("owner", self.owner())
+            .field("compartment", self.compartment())
+            .field("version", &self.version())
+            .field("cek", &self.cek)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! What the owner's device signs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CompartmentId, DeviceId, Generation, Hash, OwnerId, Time, Version};
+use crate::identity::{SealingPublic, Signed, Statement};
+use crate::seal::{Commitment, Salt, label};
+
+/// A signed consent, without its slots.
+pub type Consent = Signed<ConsentStatement>;
+
+/// What a device signs when it signs a consent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentStatement {
+    /// The patient.
+    pub owner: OwnerId,
+    /// The version of the owner's device list that the device stood in.
+    pub devices: Version,
+    /// The device that signs.
+    pub device: DeviceId,
+    /// The compartment.
+    pub compartment: CompartmentId,
+    /// 1, then one more with each consent to this compartment.
+    pub version: Version,
+    /// The hash of the consent before this one; none for version 1.
+    pub previous: Option<Hash>,
+    /// The generation of the compartment key.
+    pub generation: Generation,
+    /// The salt of the commitment and of the write key; one for each generation.
+    pub salt: Salt,
+    /// The commitment to the compartment key.
+    pub commitment: Commitment,
+    /// What those who only write seal to.
+    pub write_key: SealingPublic,
+    /// The hash of the sealed terms.
+    pub terms: Hash,
+    /// The hashes of the slots, in their order.
+    pub slots: Vec<Hash>,
+    /// Not valid before.
+    pub not_before: Time,
+    /// Not valid after; none for a consent that holds until it is replaced.
+    pub not_after: Option<Time>,
+    /// When it was signed, by the device's clock.
+    pub issued_at: Time,
+}
+
+impl Statement for ConsentStatement {
+    const LABEL: &'static [u8] = label::SIGN_CONSENT;
+    const WHAT: &'static str = "consent";
+    const LIMIT: usize = 8 * 1024;
+}

@@ -1,0 +1,46 @@
+//! What is derived from a compartment key for its consent: the sealed terms and the write key.
+
+use zeroize::Zeroizing;
+
+use super::aead;
+use super::key::{Cek, Prk, Salt};
+use super::label;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+
+const SALT: usize = 32;
+
+/// What a sealed text is longer than the text: salt and tag.
+pub(crate) const TERMS_OVERHEAD: usize = SALT + aead::TAG;
+
+/// Seals the terms of a consent: `salt ‖ AEAD[HKDF[salt, TERMS_KEY](CEK), iv = 0](text) ‖ tag`. The salt is fresh, so
+/// the key is used once.
+pub(crate) fn seal_terms(cek: &Cek, header: &[u8], text: &[u8]) -> Result<Vec<u8>> {
+    let salt = Salt::generate()?;
+    let key = Prk::extract(salt.as_bytes(), cek.expose()).subkey(&[label::TERMS_KEY])?;
+    let mut sealed = Vec::with_capacity(text.len() + TERMS_OVERHEAD);
+    sealed.extend_from_slice(salt.as_bytes());
+    sealed.extend_from_slice(text);
+    let (_, text) = sealed.split_at_mut_checked(SALT).ok_or(Error::CannotOpen)?;
+    let tag = aead::seal(&key, &ZERO_IV, header, text)?;
+    sealed.extend_from_slice(&tag);
+    Ok(sealed)
+}
+
+/// Opens what [`seal_terms`] sealed.
+pub(crate) fn open_terms(cek: &Cek, header: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let (salt, rest) = sealed.split_first_chunk::<SALT>().ok_or(Error::CannotOpen)?;
+    let (text, tag) = rest.split_last_chunk::<{ aead::TAG }>().ok_or(Error::CannotOpen)?;
+    let key = Prk::extract(salt, cek.expose()).subkey(&[label::TERMS_KEY])?;
+    let mut text = Zeroizing::new(text.to_vec());
+    aead::open(&key, &ZERO_IV, header, &mut text, tag)?;
+    Ok(text)
+}
+
+/// The seed of a compartment's write key pair: `HKDF[salt, WRITE](CEK)`.
+pub(crate) fn write_seed(cek: &Cek, salt: &Salt) -> Result<Secret<[u8; 32]>> {
+    let seed = Prk::extract(salt.as_bytes(), cek.expose()).subkey(&[label::WRITE])?;
+    Ok(Secret::build(|bytes| bytes.copy_from_slice(seed.as_slice())))
+}
+
+const ZERO_IV: [u8; aead::IV] = [0; aead::IV];
