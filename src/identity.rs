@@ -21,7 +21,7 @@ mod signed;
 pub(crate) use sealing::SealingKey;
 pub use sealing::{EncappedKey, Sealed, SealingPublic};
 pub use signed::{Signature, Signed, SigningPublic};
-pub(crate) use signed::{SigningKey, Statement};
+pub(crate) use signed::{PreparedKey, SigningKey, Statement};
 
 use serde::{Deserialize, Serialize};
 
