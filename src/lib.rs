@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod authority;
 pub mod consent;
 mod error;
 #[cfg(feature = "fhir")]
@@ -19,6 +20,7 @@ pub mod id;
 pub mod identity;
 pub mod kem;
 pub mod manual;
+pub mod owner;
 mod pairing;
 pub mod pin;
 pub mod policy;

@@ -101,6 +101,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Everything that is left.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+
     pub(crate) fn finish(self) -> Result<()> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.malformed()) }
     }
@@ -122,6 +127,61 @@ pub(crate) fn from_cbor<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: us
         return Err(Error::Malformed(what));
     }
     Ok(value)
+}
+
+/// Decodes JSON of at most `limit` bytes. Members may stand in any order and white space anywhere; beyond that the text
+/// must say what the value says and no more: serde alone would take a list for a structure, and nothing for a null.
+pub(crate) fn from_json<T: Serialize + DeserializeOwned>(text: &str, limit: usize, what: &'static str) -> Result<T> {
+    if text.len() > limit {
+        return Err(Error::TooLarge(what));
+    }
+    let malformed = |_| Error::Malformed(what);
+    let value: T = serde_json::from_str(text).map_err(malformed)?;
+    let said: serde_json::Value = serde_json::from_str(text).map_err(malformed)?;
+    if serde_json::to_value(&value).map_err(malformed)? == said { Ok(value) } else { Err(Error::Malformed(what)) }
+}
+
+/// The two forms of an object that is no statement by itself, `$limit` bytes of CBOR at most, or twice as many of JSON.
+macro_rules! object {
+    ($name:ident, $what:literal, $limit:expr) => {
+        impl $name {
+            /// Canonical CBOR.
+            ///
+            /// # Errors
+            ///
+            /// None that a caller can bring about.
+            pub fn to_cbor(&self) -> $crate::Result<Vec<u8>> {
+                $crate::wire::to_cbor(self, $what)
+            }
+
+            /// Reads canonical CBOR.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Malformed`](crate::Error::Malformed) or [`Error::TooLarge`](crate::Error::TooLarge).
+            pub fn from_cbor(bytes: &[u8]) -> $crate::Result<Self> {
+                $crate::wire::from_cbor(bytes, $limit, $what)
+            }
+
+            /// JSON with the same content.
+            ///
+            /// # Errors
+            ///
+            /// None that a caller can bring about.
+            pub fn to_json(&self) -> $crate::Result<String> {
+                serde_json::to_string(self).map_err(|_| $crate::Error::Malformed($what))
+            }
+
+            /// Reads JSON.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Malformed`](crate::Error::Malformed) or [`Error::TooLarge`](crate::Error::TooLarge).
+            pub fn from_json(text: &str) -> $crate::Result<Self> {
+                $crate::wire::from_json(text, 2 * ($limit), $what)
+            }
+        }
+    };
 }
 
 /// Public bytes of a fixed length: base64url in text, a byte string in CBOR.
@@ -164,4 +224,4 @@ macro_rules! public_bytes {
     };
 }
 
-pub(crate) use public_bytes;
+pub(crate) use {object, public_bytes};

@@ -159,10 +159,7 @@ impl<T: Statement> Signed<T> {
     ///
     /// [`Error::Malformed`] or [`Error::TooLarge`].
     pub fn from_json(text: &str) -> Result<Self> {
-        if text.len() > 2 * T::LIMIT {
-            return Err(Error::TooLarge(T::WHAT));
-        }
-        serde_json::from_str(text).map_err(|_| Error::Malformed(T::WHAT))
+        wire::from_json(text, 2 * T::LIMIT, T::WHAT)
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::ParseErrorKind;
 use super::tree::Numeric;
 use crate::error::{Error, Result};
+use crate::id::Time;
 
 /// Dates are stored with this added to their day number, so that days before 1970 order before it.
 const EPOCH: i64 = 1 << 31;
@@ -21,7 +24,8 @@ const LAST_DAY: i64 = 2_932_896;
 /// assert!(PersonNumber::new(1 << 24).is_err());
 /// # Ok::<(), chartseal::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct PersonNumber(u32);
 
 impl PersonNumber {
@@ -40,6 +44,20 @@ impl PersonNumber {
     /// The number.
     pub fn get(self) -> u32 {
         self.0
+    }
+}
+
+impl TryFrom<u32> for PersonNumber {
+    type Error = Error;
+
+    fn try_from(number: u32) -> Result<Self> {
+        Self::new(number)
+    }
+}
+
+impl From<PersonNumber> for u32 {
+    fn from(number: PersonNumber) -> Self {
+        number.0
     }
 }
 
@@ -74,6 +92,26 @@ impl Month {
             Some(count) if (1..=12).contains(&month) && count <= Numeric::Month.max() => Ok(Self(count)),
             _ => Err(Error::ApiMisuse("a month must be from 1970-01 to 2311-04")),
         }
+    }
+
+    /// The month, in UTC, that a point in time lies in.
+    ///
+    /// ```
+    /// use chartseal::{id::Time, policy::Month};
+    ///
+    /// assert_eq!(Month::at(Time(1_772_323_199))?, Month::new(2026, 2)?); // 2026-02-28T23:59:59Z
+    /// assert_eq!(Month::at(Time(1_772_323_200))?, Month::new(2026, 3)?);
+    /// assert!(Month::at(Time(u64::MAX)).is_err());
+    /// # Ok::<(), chartseal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] after 2311-04.
+    pub fn at(time: Time) -> Result<Self> {
+        // A u64 of seconds has at most 2^48 days.
+        let (year, month, _) = calendar(i64::try_from(time.0 / 86_400).unwrap_or(i64::MAX / 2));
+        Self::new(u32::try_from(year).unwrap_or(u32::MAX), u32::try_from(month).unwrap_or(u32::MAX))
     }
 
     /// Months since 1970-01.
@@ -210,6 +248,19 @@ mod tests {
         assert_eq!(expected - 1, LAST_DAY);
         assert_eq!(day_number(1970, 1, 1), 0);
         assert_eq!(day_number(2000, 2, 29), 11_016);
+    }
+
+    #[test]
+    fn a_time_lies_in_the_month_of_its_day() {
+        for year in 1970..=2311 {
+            for month in 1..=12 {
+                let first = u64::try_from(day_number(i64::from(year), i64::from(month), 1)).unwrap() * 86_400;
+                let last = first + u64::from(days_in(year, month)) * 86_400 - 1;
+                let expected = Month::new(year, month);
+                assert_eq!((Month::at(Time(first)), Month::at(Time(last))), (expected.clone(), expected));
+            }
+        }
+        assert!(Month::at(Time(1 << 40)).is_err() && Month::at(Time(u64::MAX)).is_err());
     }
 
     #[test]

@@ -4,10 +4,11 @@ use super::content::{Content, hash_of};
 use super::envelope::EnvelopeStatement;
 use crate::authority::{Credential, Standing};
 use super::place::Place;
-use crate::consent::Device;
+use crate::consent::{Devices, Signer};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, DeviceId, Hash, OwnerId, PersonId};
 use crate::identity::{Identity, Signature, SigningKey};
+use crate::owner::Device;
 use crate::policy::Attributes;
 use crate::seal::label;
 
@@ -77,8 +78,16 @@ impl<'a> Author<'a> {
     }
 
     /// One of the owner's devices: it may write everywhere in the owner's records.
-    pub fn device(device: &'a Device) -> Self {
-        Self { key: device.signing(), by: By::Device(device.id().clone()), may: May::Owner(device.owner().clone()) }
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if the device is not in the list.
+    pub fn device(device: &'a Device, devices: &Devices) -> Result<Self> {
+        let Signer { device: id, key } = device.signer();
+        if devices.get(id).is_none_or(|listed| listed.signing != key.public()) {
+            return Err(Error::ApiMisuse("the device is not in the device list"));
+        }
+        Ok(Self { key, by: By::Device(id.clone()), may: May::Owner(devices.owner().clone()) })
     }
 
     /// Whether readers will accept what this author writes: better refused here than there.
@@ -89,6 +98,10 @@ impl<'a> Author<'a> {
             (May::Owner(owner), place) => owner == place.owner(),
         };
         if allowed { Ok(()) } else { Err(Error::NotAllowed) }
+    }
+
+    pub(super) fn is_device(&self) -> bool {
+        matches!(self.by, By::Device(_))
     }
 
     pub(super) fn by(&self) -> &By {

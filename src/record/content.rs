@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::MAX_PARTS;
+use super::format::maps;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision, SchemaId, Time, Version};
 use crate::seal::{FieldPath, SUITE, label};
@@ -31,6 +32,7 @@ pub struct Content {
     /// When it was written, by the author's clock.
     pub time: Time,
     /// The parts, in the order of their compartments.
+    #[serde(deserialize_with = "maps")]
     pub parts: Vec<ContentPart>,
 }
 

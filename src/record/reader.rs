@@ -8,6 +8,7 @@ use super::content::{Content, Root, hash_of};
 use super::envelope::{EnvelopeStatement, Part, field_header, revision_of};
 use super::sealed::SealedRecord;
 use super::signer::Signers;
+use super::Fields;
 use super::view::{Field, Value, View, ViewPart};
 use crate::authority::Trust;
 use crate::consent::{Access, Devices};
@@ -107,8 +108,25 @@ impl<'a> Reader<'a> {
         View::new(&record, fields, places)
     }
 
-    pub(super) fn now(&self) -> Time {
-        self.now
+    /// The values of one part, verified, and its author's block.
+    pub(super) fn values(
+        &self,
+        record: &SealedRecord,
+        index: usize,
+        access: &Access,
+    ) -> Result<(Fields, AuthorBlock)> {
+        let mut parts = self.parts(record, &[access])?.into_iter();
+        let mut open = parts.find(|open| open.index == index).ok_or(Error::CannotOpen)?;
+        let part = record.parts.get(index).ok_or(Error::CannotOpen)?;
+        let mut root = Root::new(&open.block.rho)?;
+        let mut fields = Fields::new();
+        for (path, field) in &part.body.fields {
+            let revision = revision_of(&open.block.older, path, open.place.revision);
+            let value = open.key.open(&mut open.header, (path, revision), field)?;
+            root.add(path, revision, &value)?;
+            fields.insert(path.clone(), value);
+        }
+        if root.finish() == open.root { Ok((fields, open.block)) } else { Err(Error::Forged("content")) }
     }
 
     /// Unwraps and verifies every part that one of `accesses` opens, and that they are of one record.

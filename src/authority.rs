@@ -1,0 +1,272 @@
+//! Attribute authorities: who people are, what they may show, and whom to believe.
+//!
+//! - An [`Authority`] (a hospital, an agency) enrols people under a number for life, issues attributes to them, and
+//!   publishes, signed and in versions, its public parameters, its revocation list and its map of people.
+//! - A [`Credential`] is its statement of one person: id, number, public keys, attributes, validity. With it comes a
+//!   [`UserKey`](crate::kem::UserKey) for the same attributes, sealed to the person.
+//! - [`Trust`] is what a verifier holds: for each authority an [`Anchor`], got out of band, and the latest of what it
+//!   published. [`Trust::credential`] makes a [`VerifiedCredential`] of a [`Credential`].
+//!
+//! # Example
+//!
+//! ```
+//! use chartseal::authority::{Authority, Reason, Trust};
+//! use chartseal::{Error, id::Time, identity::Identity, pin::PinStore};
+//!
+//! let now = Time(1_775_000_000); // 2026-03-31
+//! let next_year = Time(1_806_000_000);
+//! let mut hospital = Authority::setup("st-olave".parse()?, now)?;
+//! let ada = Identity::generate("dr-ada".parse()?)?;
+//! hospital.enrol(&ada.enrol()?)?;
+//! let issued = hospital.issue(ada.id(), &"role:doctor, dept:icu".parse()?, now, next_year, now)?;
+//!
+//! let mut trust = Trust::new();
+//! let mut pins = PinStore::default();
+//! trust.add(hospital.anchor())?;
+//! trust.update(&hospital.publish(now)?, &mut pins)?;
+//! let key = ada.accept(&issued, &trust, now)?;
+//! let shown = trust.credential(&issued.credential, now)?;
+//! assert_eq!(shown.attributes().to_string(), "dept:icu, role:doctor, user:#1, valid-until = 2027-03");
+//!
+//! hospital.revoke(ada.id(), now, Reason::Ended, now)?;
+//! trust.update(&hospital.publish(now)?, &mut pins)?;
+//! assert!(matches!(trust.credential(&issued.credential, now), Err(Error::Revoked(_))));
+//! # let _ = key;
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # What it does not do
+//!
+//! Revocation tells verifiers not to believe what a person signs. It takes no key back: what a user key opens, it opens
+//! until consents exclude the person (`not user:#1`) or are sealed again after `valid-until`. An authority can issue any
+//! key to itself: whoever relies on its attributes trusts it with everything that they open.
+
+mod credential;
+mod state;
+mod statements;
+mod trust;
+
+pub use credential::{Credential, CredentialStatement, Issued};
+pub use statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked};
+pub use trust::{Standing, Trust, VerifiedCredential};
+
+use crate::error::{Error, Result};
+use crate::id::{AuthorityId, PersonId, Time, Version};
+use crate::identity::{PublicIdentity, Signed, SigningKey};
+use crate::kem::{self, MasterKey};
+use crate::policy::{Attributes, Month, PersonNumber};
+use state::{Enrolled, State};
+
+/// An attribute authority with its secrets: the master key of the KEM and the key that signs its statements.
+///
+/// Keep [`Authority::to_secret_bytes`] after every call that takes `&mut self`, before what it returned leaves the
+/// house: an authority that forgets a number or a version gives it out twice.
+#[derive(Debug)]
+pub struct Authority {
+    master: MasterKey,
+    signing: SigningKey,
+    state: State,
+}
+
+impl Authority {
+    /// Draws the keys of a new authority.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`].
+    pub fn setup(authority: AuthorityId, now: Time) -> Result<Self> {
+        let (_, master) = kem::setup(authority)?;
+        Ok(Self { master, signing: SigningKey::generate()?, state: State::new(now) })
+    }
+
+    /// The authority's name.
+    pub fn id(&self) -> &AuthorityId {
+        self.master.public().authority()
+    }
+
+    /// What verifiers need, over a channel that they trust, to believe anything that this authority signs.
+    pub fn anchor(&self) -> Anchor {
+        Anchor { authority: self.id().clone(), key: self.signing.public() }
+    }
+
+    /// Gives a person a number for life, or tells the number that she has.
+    ///
+    /// The signature proves that the sender holds the keys. That she is who she says she is, is for the caller to find
+    /// out, before the call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forged`] if the keys did not sign; [`Error::ApiMisuse`] if this person has other keys
+    /// ([`Authority::replace_keys`]) or a key belongs to another person, who would be two people then;
+    /// [`Error::Malformed`] if nothing can be sealed to the sealing key; [`Error::TooLarge`] when there are too many
+    /// people.
+    pub fn enrol(&mut self, enrolment: &Signed<PublicIdentity>) -> Result<PersonNumber> {
+        let public = enrolment.verify_own()?;
+        match self.state.people.get(&public.id) {
+            Some(known) if known.holds(public) => return Ok(known.number),
+            Some(_) => return Err(Error::ApiMisuse("this person has other keys, which have to be replaced")),
+            None => self.check_new_keys(public)?,
+        }
+        self.state.add(public)
+    }
+
+    /// Gives a person new keys in place of those that were lost or stolen, and revokes the old ones. She keeps her
+    /// number; her credentials and user keys have to be issued anew. For a person who was revoked, this is the way
+    /// back.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Authority::enrol`] and [`Authority::revoke`]; keys that were revoked once cannot come back.
+    pub fn replace_keys(
+        &mut self,
+        enrolment: &Signed<PublicIdentity>,
+        since: Time,
+        reason: Reason,
+        now: Time,
+    ) -> Result<PersonNumber> {
+        let public = enrolment.verify_own()?;
+        let known = self.known(&public.id)?;
+        if known.holds(public) {
+            return Err(Error::ApiMisuse("the new keys are the old ones"));
+        }
+        self.check_new_keys(public)?;
+        let number = known.number;
+        self.revoke(&public.id, since, reason, now)?;
+        self.state.replace(public);
+        Ok(number)
+    }
+
+    /// Issues attributes: a credential that shows them and a user key that opens by them. `user:#number` and
+    /// `valid-until` (the month, in UTC, of `not_after`) are added.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] for a person who is not enrolled, [`Error::Revoked`] for one who was revoked,
+    /// [`Error::ApiMisuse`] if the attributes name a person or a month already, or the validity is empty or over,
+    /// [`Error::Policy`] if two more attributes are too many, [`Error::Randomness`].
+    pub fn issue(
+        &mut self,
+        person: &PersonId,
+        attributes: &Attributes,
+        not_before: Time,
+        not_after: Time,
+        now: Time,
+    ) -> Result<Issued> {
+        let known = self.known(person)?;
+        if self.state.is_revoked(known) {
+            return Err(Error::Revoked("this person"));
+        }
+        if not_before > not_after || not_after < now {
+            return Err(Error::ApiMisuse("a credential has to be valid for some time to come"));
+        }
+        if attributes.person().is_some() || attributes.valid_until().is_some() {
+            return Err(Error::ApiMisuse("the person and `valid-until` are added by the authority"));
+        }
+        let attributes = attributes.clone().with_person(known.number)?.with_valid_until(Month::at(not_after)?)?;
+        let statement = CredentialStatement {
+            authority: self.id().clone(),
+            serial: self.state.next_serial()?,
+            person: person.clone(),
+            number: known.number,
+            signing: known.signing,
+            sealing: known.sealing,
+            attributes: attributes.to_string(),
+            not_before,
+            not_after,
+        };
+        let serial = statement.serial;
+        let issued = Issued::new(Signed::sign(statement, &self.signing)?, &kem::issue(&self.master, &attributes)?)?;
+        self.state.serial = serial;
+        Ok(issued)
+    }
+
+    /// Revokes a person: what she signed from `since` on is not to be believed, and with [`Reason::Compromised`] nothing
+    /// that she ever signed. She keeps her number. A second revocation can only make the first one harsher.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] for a person who is not enrolled, [`Error::ApiMisuse`] if `since` lies in the future: who
+    /// leaves later gets a credential that ends then. [`Error::TooLarge`] when the list is full.
+    pub fn revoke(&mut self, person: &PersonId, since: Time, reason: Reason, now: Time) -> Result<()> {
+        let known = self.known(person)?;
+        if since > now {
+            return Err(Error::ApiMisuse("a revocation cannot begin in the future"));
+        }
+        let Enrolled { number, signing, .. } = *known;
+        self.state.revoke(Revoked { person: person.clone(), number, signing, since, reason })
+    }
+
+    /// The public parameters, signed.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn parameters(&self) -> Result<Signed<ParametersStatement>> {
+        let public = self.master.public();
+        let statement = ParametersStatement {
+            authority: self.id().clone(),
+            version: Version(public.version()),
+            issued_at: self.state.setup_at,
+            parameters: public.as_bytes().to_vec(),
+        };
+        Signed::sign(statement, &self.signing)
+    }
+
+    /// The revocation list, signed. It has a new version, issued now, if it changed since it was published last;
+    /// otherwise it is the same statement as then.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn revocations(&mut self, now: Time) -> Result<Signed<RevocationList>> {
+        let (version, issued_at) = self.state.revocations.publish(now)?;
+        let revoked = self.state.revoked.clone();
+        let statement = RevocationList { authority: self.id().clone(), version, issued_at, revoked };
+        Signed::sign(statement, &self.signing)
+    }
+
+    /// As [`Authority::revocations`], in a new version even if nothing changed, for those who want to know that it is
+    /// still so ([`Trust::revocations_issued_at`]).
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn renew_revocations(&mut self, now: Time) -> Result<Signed<RevocationList>> {
+        self.state.revocations.changed = true;
+        self.revocations(now)
+    }
+
+    /// The map from ids to person numbers, signed; versions as for [`Authority::revocations`]. Everybody who was ever
+    /// enrolled is in it.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn people(&mut self, now: Time) -> Result<Signed<PeopleMap>> {
+        let (version, issued_at) = self.state.directory.publish(now)?;
+        let people = self.state.people.iter().map(|(person, known)| (person.clone(), known.number)).collect();
+        let statement = PeopleMap { authority: self.id().clone(), version, issued_at, people };
+        Signed::sign(statement, &self.signing)
+    }
+
+    /// All three at once.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn publish(&mut self, now: Time) -> Result<Bulletin> {
+        Ok(Bulletin { parameters: self.parameters()?, revocations: self.revocations(now)?, people: self.people(now)? })
+    }
+
+    fn known(&self, person: &PersonId) -> Result<&Enrolled> {
+        self.state.people.get(person).ok_or(Error::Unknown("person"))
+    }
+
+    /// Keys that are new to this authority and that can be sealed to.
+    fn check_new_keys(&self, public: &PublicIdentity) -> Result<()> {
+        if self.state.keys_in_use(public) {
+            return Err(Error::ApiMisuse("these keys belong to somebody, or did"));
+        }
+        public.sealing.seal(b"", b"", b"").map(|_| ())
+    }
+}

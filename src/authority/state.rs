@@ -1,0 +1,225 @@
+//! What an authority has to remember, and its secret bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Authority;
+use super::statements::{MAX_LIST, Reason, Revoked};
+use crate::error::{Error, Result};
+use crate::id::{PersonId, Time, Version};
+use crate::identity::{PublicIdentity, SealingPublic, SigningKey, SigningPublic};
+use crate::kem::MasterKey;
+use crate::policy::PersonNumber;
+use crate::secret::Secret;
+use crate::wire::{self, Reader, Writer};
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct State {
+    pub(super) setup_at: Time,
+    /// The serial of the last credential.
+    pub(super) serial: u64,
+    pub(super) directory: Published,
+    /// Numbered densely from 1; nobody ever leaves.
+    pub(super) people: BTreeMap<PersonId, Enrolled>,
+    pub(super) revocations: Published,
+    /// By [`Revoked::key`].
+    pub(super) revoked: Vec<Revoked>,
+    /// What can be computed from the rest.
+    #[serde(skip)]
+    index: Index,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Enrolled {
+    pub(super) number: PersonNumber,
+    pub(super) signing: SigningPublic,
+    pub(super) sealing: SealingPublic,
+}
+
+/// The version that was published last, 0 before the first, and whether the next one differs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Published {
+    version: Version,
+    issued_at: Time,
+    pub(super) changed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    /// Every key in use, and every revoked one.
+    keys: BTreeSet<[u8; 32]>,
+    /// At least the size of the map of people in CBOR.
+    directory_bytes: usize,
+}
+
+impl State {
+    pub(super) fn new(now: Time) -> Self {
+        let published = Published { version: Version(0), issued_at: now, changed: true };
+        Self {
+            setup_at: now,
+            serial: 0,
+            directory: published.clone(),
+            people: BTreeMap::new(),
+            revocations: published,
+            revoked: Vec::new(),
+            index: Index::default(),
+        }
+    }
+
+    /// Gives a person who is not there yet the next number.
+    pub(super) fn add(&mut self, public: &PublicIdentity) -> Result<PersonNumber> {
+        let bytes = self.index.directory_bytes.saturating_add(entry_bytes(&public.id));
+        if bytes > MAX_DIRECTORY {
+            return Err(Error::TooLarge("people map"));
+        }
+        let number = u32::try_from(self.people.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let number = PersonNumber::new(number)?;
+        self.index.directory_bytes = bytes;
+        self.directory.changed = true;
+        self.set_keys(public, number);
+        Ok(number)
+    }
+
+    /// Gives a person who is there other keys.
+    pub(super) fn replace(&mut self, public: &PublicIdentity) {
+        if let Some(Enrolled { number, sealing, .. }) = self.people.get(&public.id).cloned() {
+            // The signing key is on the revocation list and stays known.
+            self.index.keys.remove(sealing.as_bytes());
+            self.set_keys(public, number);
+        }
+    }
+
+    pub(super) fn keys_in_use(&self, public: &PublicIdentity) -> bool {
+        self.index.keys.contains(public.signing.as_bytes()) || self.index.keys.contains(public.sealing.as_bytes())
+    }
+
+    pub(super) fn next_serial(&self) -> Result<u64> {
+        self.serial.checked_add(1).ok_or(Error::TooLarge("credential serial"))
+    }
+
+    pub(super) fn is_revoked(&self, known: &Enrolled) -> bool {
+        self.revocation(known.number, known.signing).is_ok()
+    }
+
+    /// Adds an entry, or makes the one that is there harsher.
+    pub(super) fn revoke(&mut self, new: Revoked) -> Result<()> {
+        match self.revocation(new.number, new.signing) {
+            Ok(at) => {
+                let Some(old) = self.revoked.get_mut(at) else { return Ok(()) };
+                let since = old.since.min(new.since);
+                let reason = if new.reason == Reason::Compromised { new.reason } else { old.reason };
+                self.revocations.changed |= (since, reason) != (old.since, old.reason);
+                (old.since, old.reason) = (since, reason);
+            }
+            Err(_) if self.revoked.len() == MAX_REVOKED => return Err(Error::TooLarge("revocation list")),
+            Err(at) => {
+                self.revoked.insert(at, new);
+                self.revocations.changed = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn revocation(&self, number: PersonNumber, signing: SigningPublic) -> Result<usize, usize> {
+        self.revoked.binary_search_by_key(&(number, signing), Revoked::key)
+    }
+
+    fn set_keys(&mut self, public: &PublicIdentity, number: PersonNumber) {
+        let PublicIdentity { id, signing, sealing } = public;
+        self.index.keys.extend([*signing.as_bytes(), *sealing.as_bytes()]);
+        self.people.insert(id.clone(), Enrolled { number, signing: *signing, sealing: *sealing });
+    }
+
+    /// Checks what no encoding can, and fills the index.
+    fn check(mut self) -> Result<Self> {
+        let mut numbers: Vec<u32> = self.people.values().map(|known| known.number.get()).collect();
+        numbers.sort_unstable();
+        let dense = numbers.iter().zip(1..).all(|(number, expected)| *number == expected);
+        let ordered = self.revoked.is_sorted_by(|one, two| one.key() < two.key());
+        let known = self
+            .revoked
+            .iter()
+            .all(|revoked| self.people.get(&revoked.person).is_some_and(|known| known.number == revoked.number));
+        if !dense || !ordered || !known || self.revoked.len() > MAX_REVOKED {
+            return Err(Error::Malformed(WHAT));
+        }
+        for (person, known) in &self.people {
+            self.index.directory_bytes = self.index.directory_bytes.saturating_add(entry_bytes(person));
+            self.index.keys.extend([*known.signing.as_bytes(), *known.sealing.as_bytes()]);
+        }
+        self.index.keys.extend(self.revoked.iter().map(|revoked| *revoked.signing.as_bytes()));
+        if self.index.directory_bytes > MAX_DIRECTORY { Err(Error::Malformed(WHAT)) } else { Ok(self) }
+    }
+}
+
+impl Enrolled {
+    pub(super) fn holds(&self, public: &PublicIdentity) -> bool {
+        (self.signing, self.sealing) == (public.signing, public.sealing)
+    }
+}
+
+impl Published {
+    /// The version to publish and its time; times never go back.
+    pub(super) fn publish(&mut self, now: Time) -> Result<(Version, Time)> {
+        if self.changed {
+            let version = self.version.0.checked_add(1).ok_or(Error::TooLarge("version"))?;
+            *self = Self { version: Version(version), issued_at: self.issued_at.max(now), changed: false };
+        }
+        Ok((self.version, self.issued_at))
+    }
+}
+
+impl Authority {
+    /// The canonical bytes, to be kept where keys are kept: `"csa" ‖ 1 ‖ u16 length ‖ master key ‖ signing seed (32) ‖
+    /// canonical CBOR of the people, the revocations and the versions`.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn to_secret_bytes(&self) -> Result<Secret<Vec<u8>>> {
+        let state = wire::to_cbor(&self.state, WHAT)?;
+        let master = self.master.to_secret_bytes();
+        let master = master.expose();
+        // Reserved at once, so that no growth leaves a copy behind.
+        let mut w = Writer::with_capacity(4 + 2 + master.len() + 32 + state.len(), MAGIC);
+        // A master key has less than 1 KiB.
+        w.u16(u16::try_from(master.len()).unwrap_or(u16::MAX)).bytes(master);
+        w.bytes(self.signing.expose()).bytes(&state);
+        Ok(Secret::new(w.finish()))
+    }
+
+    /// Reads an authority strictly.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`], [`Error::UnknownVersion`] or [`Error::TooLarge`] for bytes in another form,
+    /// [`Error::Untrusted`] if the master key fails its checks.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut r = Reader::new(bytes, WHAT);
+        r.magic(MAGIC)?;
+        let master = usize::from(r.u16()?);
+        let master = MasterKey::decode(r.take(master)?)?;
+        let signing = SigningKey::from_seed(r.array()?);
+        let state: State = wire::from_cbor(r.rest(), MAX_STATE, WHAT)?;
+        Ok(Self { master, signing, state: state.check()? })
+    }
+}
+
+/// The size of a person's entry in the map of people, at most.
+fn entry_bytes(person: &PersonId) -> usize {
+    2 + person.as_str().len() + 5
+}
+
+/// Leaves room for the rest of the statement.
+const MAX_DIRECTORY: usize = MAX_LIST - 1024;
+/// An entry has at most 230 bytes in CBOR, so that the whole list has less than [`MAX_LIST`].
+const MAX_REVOKED: usize = 1 << 18;
+/// About three million people with ids of ordinary length.
+const MAX_STATE: usize = 1 << 30;
+
+const WHAT: &str = "authority";
+const MAGIC: &[u8; 4] = b"csa\x01";

@@ -1,0 +1,312 @@
+//! What a verifier believes, and why.
+
+use std::collections::BTreeMap;
+
+use super::credential::Credential;
+use super::statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked};
+use crate::error::{Error, Result};
+use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
+use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
+use crate::kem::PublicParameters;
+use crate::pin::PinStore;
+use crate::policy::{Attributes, Month, PersonNumber};
+
+/// What a verifier holds: an anchor for each authority, and the latest of what it published.
+///
+/// It lives in memory: after a start, add the anchors and feed it what was published last. The [`PinStore`] is what must
+/// survive, so that nobody can feed it something older.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    authorities: BTreeMap<AuthorityId, Known>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    key: SigningPublic,
+    parameters: Option<Held<PublicParameters>>,
+    revocations: Option<Held<Revocations>>,
+    people: Option<Held<BTreeMap<PersonId, PersonNumber>>>,
+}
+
+/// The latest version of something published.
+#[derive(Debug, Clone)]
+struct Held<T> {
+    version: Version,
+    hash: Hash,
+    issued_at: Time,
+    value: T,
+}
+
+type Revocations = BTreeMap<(PersonNumber, SigningPublic), Revoked>;
+
+/// Whether a person is still trusted today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// She is.
+    Good,
+    /// She is not, since a time after the one that was asked about. Only her word, or a receipt of somebody else, says
+    /// that what she signed is older.
+    RevokedSince(Time),
+}
+
+/// A credential that was believed, at the time and with the trust of the check. It cannot be decoded, only be got by
+/// [`Trust::credential`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedCredential {
+    authority: AuthorityId,
+    serial: u64,
+    person: PersonId,
+    number: PersonNumber,
+    signing: SigningPublic,
+    sealing: SealingPublic,
+    attributes: Attributes,
+    standing: Standing,
+}
+
+impl Trust {
+    /// Trusts nobody.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts an authority.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if it is trusted already under another key.
+    pub fn add(&mut self, anchor: Anchor) -> Result<()> {
+        let Anchor { authority, key } = anchor;
+        let new = Known { key, parameters: None, revocations: None, people: None };
+        if self.authorities.entry(authority).or_insert(new).key == key {
+            Ok(())
+        } else {
+            Err(Error::ApiMisuse("this authority has another anchor already"))
+        }
+    }
+
+    /// Takes over everything that an authority published.
+    ///
+    /// # Errors
+    ///
+    /// Those of the three methods that follow. What came before the one that was refused has been taken over.
+    pub fn update(&mut self, bulletin: &Bulletin, pins: &mut PinStore) -> Result<()> {
+        self.update_parameters(&bulletin.parameters, pins)?;
+        self.update_revocations(&bulletin.revocations, pins)?;
+        self.update_people(&bulletin.people, pins)
+    }
+
+    /// Takes over public parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] without an anchor, [`Error::Forged`] if it did not sign, [`Error::Rollback`] and
+    /// [`Error::Fork`] if the pins or this trust saw a later or another one; [`Error::Malformed`],
+    /// [`Error::UnknownVersion`] or [`Error::Untrusted`] if the parameters are none, or those of another authority or
+    /// version than the statement says.
+    pub fn update_parameters(
+        &mut self,
+        signed: &Signed<ParametersStatement>,
+        pins: &mut PinStore,
+    ) -> Result<PublicParameters> {
+        let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
+        let value = PublicParameters::decode(&statement.parameters)?;
+        if (value.authority(), Version(value.version())) != (&statement.authority, statement.version) {
+            return Err(Error::Untrusted("public parameters"));
+        }
+        let held = Held { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value };
+        let parameters = held.value.clone();
+        held.replace(&mut known.parameters, PARAMETERS, &statement.authority, pins)?;
+        Ok(parameters)
+    }
+
+    /// Takes over a revocation list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Malformed`] if
+    /// its entries are not in order, [`Error::Fork`] if it takes back what the list before it said.
+    pub fn update_revocations(&mut self, signed: &Signed<RevocationList>, pins: &mut PinStore) -> Result<()> {
+        let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
+        let mut value = Revocations::new();
+        for revoked in &statement.revoked {
+            let at = revoked.key();
+            if value.last_key_value().is_some_and(|(last, _)| *last >= at) {
+                return Err(Error::Malformed(REVOCATIONS));
+            }
+            value.insert(at, revoked.clone());
+        }
+        if let Some(before) = &known.revocations
+            && before.version < statement.version
+            && !before.value.iter().all(|(at, revoked)| value.get(at).is_some_and(|now| revoked.is_kept_by(now)))
+        {
+            return Err(Error::Fork(REVOCATIONS));
+        }
+        let held = Held { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value };
+        held.replace(&mut known.revocations, REVOCATIONS, &statement.authority, pins)
+    }
+
+    /// Takes over a map of people.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Fork`] also if
+    /// somebody has another number than in the map before it, or none: numbers are for life.
+    pub fn update_people(&mut self, signed: &Signed<PeopleMap>, pins: &mut PinStore) -> Result<()> {
+        let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
+        let value = statement.people.clone();
+        if let Some(before) = &known.people
+            && before.version < statement.version
+            && !before.value.iter().all(|(person, number)| value.get(person) == Some(number))
+        {
+            return Err(Error::Fork(PEOPLE));
+        }
+        let held = Held { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value };
+        held.replace(&mut known.people, PEOPLE, &statement.authority, pins)
+    }
+
+    /// Believes a credential as of the time `at`: now, or when something was signed under it.
+    ///
+    /// Success does not prove that whoever shows it is the person: that takes a signature by
+    /// [`VerifiedCredential::signing`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] without an anchor or a revocation list of its authority, [`Error::Forged`] if it did not sign,
+    /// [`Error::Malformed`] if what it says contradicts itself, [`Error::Expired`] outside its validity,
+    /// [`Error::Revoked`] if its key is revoked since `at` or earlier, or was compromised.
+    pub fn credential(&self, credential: &Credential, at: Time) -> Result<VerifiedCredential> {
+        let known = self.known(&credential.unverified().authority)?;
+        let statement = credential.verify(&known.key)?;
+        let attributes: Attributes = statement.attributes.parse().map_err(|_| Error::Malformed(CREDENTIAL))?;
+        let consistent = attributes.to_string() == statement.attributes
+            && attributes.person() == Some(statement.number)
+            && attributes.valid_until().is_some_and(|month| Month::at(statement.not_after) == Ok(month));
+        if !consistent {
+            return Err(Error::Malformed(CREDENTIAL));
+        }
+        if at < statement.not_before || at > statement.not_after {
+            return Err(Error::Expired(CREDENTIAL));
+        }
+        let revocations = known.revocations.as_ref().ok_or(Error::Unknown(REVOCATIONS))?;
+        let standing = match revocations.value.get(&(statement.number, statement.signing)) {
+            None => Standing::Good,
+            Some(revoked) if revoked.since > at && revoked.reason != Reason::Compromised => {
+                Standing::RevokedSince(revoked.since)
+            }
+            Some(_) => return Err(Error::Revoked("this person")),
+        };
+        Ok(VerifiedCredential {
+            authority: statement.authority.clone(),
+            serial: statement.serial,
+            person: statement.person.clone(),
+            number: statement.number,
+            signing: statement.signing,
+            sealing: statement.sealing,
+            attributes,
+            standing,
+        })
+    }
+
+    /// The number of a person by name, for [`Policy::parse_with`](crate::policy::Policy::parse_with). Without a map of
+    /// people of this authority, nobody has one.
+    pub fn resolve(&self, authority: &AuthorityId) -> impl Fn(&str) -> Option<PersonNumber> {
+        let people = self.authorities.get(authority).and_then(|known| known.people.as_ref()).map(|held| &held.value);
+        move |name| people?.get(&PersonId::new(name).ok()?).copied()
+    }
+
+    /// The latest parameters of an authority.
+    pub fn parameters(&self, authority: &AuthorityId) -> Option<&PublicParameters> {
+        self.authorities.get(authority)?.parameters.as_ref().map(|held| &held.value)
+    }
+
+    /// When the revocation list at hand was published. How old it may be is for the host to say.
+    pub fn revocations_issued_at(&self, authority: &AuthorityId) -> Option<Time> {
+        self.authorities.get(authority)?.revocations.as_ref().map(|held| held.issued_at)
+    }
+
+    fn known(&self, authority: &AuthorityId) -> Result<&Known> {
+        self.authorities.get(authority).ok_or(Error::Unknown("authority"))
+    }
+
+    /// What was signed, and the authority that signed it.
+    fn verify<'a, T: Statement>(
+        &mut self,
+        signed: &'a Signed<T>,
+        authority: impl Fn(&T) -> &AuthorityId,
+    ) -> Result<(&mut Known, &'a T)> {
+        let known = self.authorities.get_mut(authority(signed.unverified())).ok_or(Error::Unknown("authority"))?;
+        let statement = signed.verify(&known.key)?;
+        Ok((known, statement))
+    }
+}
+
+impl<T> Held<T> {
+    /// Takes the place of what was held, unless that is newer or another of the same version. What is refused leaves no
+    /// pin.
+    fn replace(
+        self,
+        held: &mut Option<Self>,
+        what: &'static str,
+        authority: &AuthorityId,
+        pins: &mut PinStore,
+    ) -> Result<()> {
+        if let Some(held) = held {
+            if self.version < held.version {
+                return Err(Error::Rollback(what));
+            }
+            if self.version == held.version && self.hash != held.hash {
+                return Err(Error::Fork(what));
+            }
+        }
+        pins.accept(what, authority.as_str(), self.version, self.hash)?;
+        *held = Some(self);
+        Ok(())
+    }
+}
+
+impl VerifiedCredential {
+    /// The authority that vouches.
+    pub fn authority(&self) -> &AuthorityId {
+        &self.authority
+    }
+
+    /// The number of the credential.
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// The person.
+    pub fn person(&self) -> &PersonId {
+        &self.person
+    }
+
+    /// The person's number.
+    pub fn number(&self) -> PersonNumber {
+        self.number
+    }
+
+    /// Verifies what the person signs.
+    pub fn signing(&self) -> &SigningPublic {
+        &self.signing
+    }
+
+    /// Seals to the person.
+    pub fn sealing(&self) -> &SealingPublic {
+        &self.sealing
+    }
+
+    /// What the person may show, `user:#number` and `valid-until` among them.
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Whether the person was revoked since.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+}
+
+const PARAMETERS: &str = "public parameters";
+const REVOCATIONS: &str = "revocation list";
+const PEOPLE: &str = "people map";
+const CREDENTIAL: &str = "credential";
