@@ -1,9 +1,18 @@
 //! What a consent says, for those who can open it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::authority::VerifiedCredential;
+use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId};
-use crate::identity::SealingPublic;
+use crate::identity::{PublicIdentity, SealingPublic};
+use crate::policy::{Month, Policy};
+use crate::wire;
+
+/// Most bytes of the terms.
+pub const MAX_TERMS: usize = 64 * 1024;
 
 /// Who may read and write, in words: the same for everybody who can open the consent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +26,8 @@ pub struct Terms {
     pub people: Vec<Named>,
     /// Who holds a key on the owner's behalf.
     pub custodian: Option<Named>,
+    /// Who is excluded by name under every authority that knows the name; ascending.
+    pub excluded: Vec<PersonId>,
 }
 
 /// Who may read, by the attributes of one authority.
@@ -27,8 +38,8 @@ pub struct Reading {
     pub authority: AuthorityId,
     /// The canonical text of the policy, persons by number.
     pub policy: String,
-    /// The month that keys have to be valid in at least, written like `2027-03`.
-    pub month: String,
+    /// The month that keys have to be valid in at least: months since 1970-01.
+    pub month: u32,
 }
 
 /// Who may write, by the attributes of one authority.
@@ -50,3 +61,78 @@ pub struct Named {
     /// The key.
     pub sealing: SealingPublic,
 }
+
+impl From<&PublicIdentity> for Named {
+    fn from(identity: &PublicIdentity) -> Self {
+        Self { person: identity.id.clone(), sealing: identity.sealing }
+    }
+}
+
+impl From<&VerifiedCredential> for Named {
+    fn from(credential: &VerifiedCredential) -> Self {
+        Self { person: credential.person().clone(), sealing: *credential.sealing() }
+    }
+}
+
+impl Reading {
+    /// The policy that the slot is made for: `(policy) and valid-until >= month`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Policy`] if the text is not in the language, [`Error::Malformed`] if it is not canonical,
+    /// [`Error::ApiMisuse`] if the month is none.
+    pub fn sealed_policy(&self) -> Result<Policy> {
+        let policy = canonical(&self.policy)?;
+        let month = Month::new((self.month / 12).saturating_add(1970), self.month % 12 + 1)?;
+        Ok(format!("({policy}) and valid-until >= {month}").parse()?)
+    }
+}
+
+impl Terms {
+    /// Those who may read by name, and the custodian.
+    pub(super) fn named(&self) -> impl Iterator<Item = &Named> {
+        self.people.iter().chain(&self.custodian)
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let bytes = wire::to_cbor(self, WHAT)?;
+        if bytes.len() > MAX_TERMS { Err(Error::TooLarge(WHAT)) } else { Ok(bytes) }
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        wire::from_cbor(bytes, MAX_TERMS, WHAT)
+    }
+
+    /// The policies, parsed, if the terms are what a builder makes: canonical, one policy for each authority, nobody
+    /// named twice.
+    pub(super) fn policies(&self) -> Result<Policies> {
+        let read = self.read.iter().map(|reading| Ok((reading.authority.clone(), reading.sealed_policy()?)));
+        let write = self.write.iter().map(|writing| Ok((writing.authority.clone(), canonical(&writing.policy)?)));
+        let (read, write) = (read.collect::<Result<Vec<_>>>()?, write.collect::<Result<Vec<_>>>()?);
+        let once = |policies: &[(AuthorityId, Policy)]| {
+            policies.iter().map(|(authority, _)| authority).collect::<BTreeSet<_>>().len() == policies.len()
+        };
+        let keys: BTreeSet<_> = self.named().map(|named| named.sealing).collect();
+        let ascending = self.excluded.is_sorted_by(|one, two| one < two);
+        if once(&read) && once(&write) && keys.len() == self.named().count() && ascending {
+            Ok(Policies { read, write })
+        } else {
+            Err(Error::Malformed(WHAT))
+        }
+    }
+}
+
+/// Parsed terms: who may read, with the validity condition, and who may write.
+#[derive(Debug)]
+pub(super) struct Policies {
+    pub(super) read: Vec<(AuthorityId, Policy)>,
+    pub(super) write: Vec<(AuthorityId, Policy)>,
+}
+
+/// A policy from its canonical text.
+fn canonical(text: &str) -> Result<Policy> {
+    let policy: Policy = text.parse()?;
+    if policy.to_string() == text { Ok(policy) } else { Err(Error::Malformed(WHAT)) }
+}
+
+const WHAT: &str = "terms";

@@ -1,8 +1,15 @@
-//! A consent that was checked.
+//! Checking a consent before anything in it is used.
 
+use std::collections::BTreeSet;
+
+use super::devices::Devices;
+use super::slot::{MAX_SLOTS, Slot, SlotContent, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
-use crate::id::{CompartmentId, Generation, Hash, OwnerId, Version};
+use super::stored::StoredConsent;
+use crate::error::{Error, Result};
+use crate::id::{CompartmentId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::SealingPublic;
+use crate::pin::PinStore;
 
 /// A consent that is signed by the owner's device, whole, valid and no older than what was seen before.
 ///
@@ -11,6 +18,79 @@ use crate::identity::SealingPublic;
 pub struct LiveConsent {
     pub(super) statement: ConsentStatement,
     pub(super) hash: Hash,
+    pub(super) devices: Devices,
+    pub(super) terms: Vec<u8>,
+    pub(super) slots: Vec<Slot>,
+}
+
+impl StoredConsent {
+    /// Checks everything that can be checked without a key: that the consent is for this compartment, signed by a device
+    /// of the list, whole, no older than what `pins` remember, and valid at `now`.
+    ///
+    /// The signature is checked before anything else is looked at. Once it holds, `pins` remember the consent, even if
+    /// it is valid no longer: what it replaced does not come back. Only one that is not valid yet is not remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forged`] if it is for another owner or compartment, not signed by a device of the list, or if terms or
+    /// slots are not those that were signed; [`Error::Rollback`] for an older consent than one seen before, and for a
+    /// device list older than the one that the consent was signed under; [`Error::Fork`], [`Error::Expired`],
+    /// [`Error::Malformed`].
+    pub fn verify(
+        &self,
+        devices: &Devices,
+        compartment: &CompartmentId,
+        pins: &mut PinStore,
+        now: Time,
+    ) -> Result<LiveConsent> {
+        let claimed = self.consent().unverified();
+        if claimed.owner != *devices.owner() || claimed.compartment != *compartment {
+            return Err(Error::Forged(WHAT));
+        }
+        if claimed.devices > devices.version() {
+            return Err(Error::Rollback("device list"));
+        }
+        let device = devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
+        let statement = self.consent().verify(&device.signing)?.clone();
+        let hash = self.consent().hash()?;
+        statement.check()?;
+        if now < statement.not_before {
+            return Err(Error::Expired(WHAT));
+        }
+        pins.accept(WHAT, &pin_name(&statement), statement.version, hash)?;
+        if statement.not_after.is_some_and(|end| now > end) {
+            return Err(Error::Expired(WHAT));
+        }
+
+        if terms_hash(self.terms()) != statement.terms
+            || !self.slots().map(slot_hash).eq(statement.slots.iter().copied())
+        {
+            return Err(Error::Forged(WHAT));
+        }
+        let slots = self.slots().map(Slot::from_bytes).collect::<Result<Vec<_>>>()?;
+        let mut authorities = BTreeSet::new();
+        for slot in &slots {
+            if let SlotContent::Policy(slot) = &slot.content
+                && !authorities.insert(&slot.authority)
+            {
+                return Err(Error::Malformed(WHAT));
+            }
+        }
+        Ok(LiveConsent { statement, hash, devices: devices.clone(), terms: self.terms().to_vec(), slots })
+    }
+}
+
+impl ConsentStatement {
+    fn check(&self) -> Result<()> {
+        let first = self.version == Version(1);
+        let ends = self.not_after.is_none_or(|end| self.not_before <= end);
+        let slots = (1..=MAX_SLOTS).contains(&self.slots.len());
+        if self.version > Version(0) && first == self.previous.is_none() && ends && slots {
+            Ok(())
+        } else {
+            Err(Error::Malformed(WHAT))
+        }
+    }
 }
 
 impl LiveConsent {
@@ -44,3 +124,10 @@ impl LiveConsent {
         self.statement.write_key
     }
 }
+
+/// Owner ids that were verified have one length, so no two pairs give the same name.
+fn pin_name(statement: &ConsentStatement) -> String {
+    format!("{}/{}", statement.owner, statement.compartment)
+}
+
+pub(super) const WHAT: &str = "consent";

@@ -1,0 +1,389 @@
+//! Making a consent.
+
+use std::collections::BTreeSet;
+
+use super::access::Access;
+use super::devices::Devices;
+use super::preview::{Preview, Readers, Uncovered};
+use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
+use super::statement::ConsentStatement;
+use super::stored::StoredConsent;
+use super::terms::{Named, Policies, Reading, Terms, Writing};
+use crate::authority::{Trust, VerifiedCredential};
+use crate::error::{Error, Result};
+use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, PersonId, Time, Version};
+use crate::identity::{SealingKey, SealingPublic, Signed, SigningKey};
+use crate::kem::PublicParameters;
+use crate::policy::{Month, Policy};
+use crate::seal::{Cek, Salt, fill_random, seal_terms, write_seed};
+use crate::secret::Secret;
+
+/// A consent that is being written. Without any `read` or `name`, it is for the owner alone.
+///
+/// Got from [`Device::consent`](crate::owner::Device::consent).
+#[derive(Debug)]
+pub struct ConsentBuilder<'a> {
+    signer: Signer<'a>,
+    devices: &'a Devices,
+    compartment: CompartmentId,
+    after: Option<&'a Access>,
+    keep_key: bool,
+    read: Vec<Draft<'a>>,
+    write: Vec<Writing>,
+    people: Vec<Named>,
+    custodian: Option<Named>,
+    excluded: BTreeSet<PersonId>,
+    not_before: Option<Time>,
+    not_after: Option<Time>,
+}
+
+/// The device that signs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signer<'a> {
+    pub(crate) device: &'a DeviceId,
+    pub(crate) key: &'a SigningKey,
+}
+
+/// A read policy as it was given.
+#[derive(Debug)]
+struct Draft<'a> {
+    trust: &'a Trust,
+    authority: AuthorityId,
+    policy: Policy,
+}
+
+impl<'a> ConsentBuilder<'a> {
+    pub(crate) fn new(signer: Signer<'a>, devices: &'a Devices, compartment: CompartmentId) -> Self {
+        Self {
+            signer,
+            devices,
+            compartment,
+            after: None,
+            keep_key: false,
+            read: Vec::new(),
+            write: Vec::new(),
+            people: Vec::new(),
+            custodian: None,
+            excluded: BTreeSet::new(),
+            not_before: None,
+            not_after: None,
+        }
+    }
+
+    /// Makes this the version after the one that was opened, with a new compartment key.
+    ///
+    /// Nothing else is taken over: who may read and write is said anew, or with [`ConsentBuilder::same_terms`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment.
+    pub fn after(mut self, access: &'a Access) -> Result<Self> {
+        if access.owner() != self.devices.owner() || *access.compartment() != self.compartment {
+            return Err(Error::ApiMisuse("the consent before this one is for another owner or compartment"));
+        }
+        self.after = Some(access);
+        Ok(self)
+    }
+
+    /// Keeps the compartment key of the version before. Records need no rewrap, and whoever had the key still has it:
+    /// this adds readers, or lets keys that were not renewed open no more slots; it takes nothing from anybody who
+    /// opened the version before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`].
+    pub fn reseal(mut self) -> Result<Self> {
+        self.before()?;
+        self.keep_key = true;
+        Ok(self)
+    }
+
+    /// Takes over what the version before says: policies, named and excluded people, custodian. The month that keys have to be
+    /// valid in is that of the new sealing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
+    pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
+        let Terms { read, write, people, custodian, excluded } = &self.before()?.terms;
+        self.excluded.extend(excluded.iter().cloned());
+        for reading in read {
+            self =
+                self.add_read(Draft { trust, authority: reading.authority.clone(), policy: reading.policy.parse()? })?;
+        }
+        for writing in write {
+            self = self.add_write(writing.clone())?;
+        }
+        for person in people {
+            self = self.name(person.clone())?;
+        }
+        if let Some(custodian) = custodian {
+            self = self.custodian(custodian.clone())?;
+        }
+        Ok(self)
+    }
+
+    /// Lets those read whose attributes from `authority` satisfy the policy, and whose keys are valid in the month of the
+    /// sealing. People may stand by name. Whoever is excluded by name (`not user:dr-bob`) is excluded under every other
+    /// authority too, as far as that one knows the name; [`ConsentBuilder::preview`] says where it does not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Policy`] for the text, [`Error::ApiMisuse`] if the authority has a policy already.
+    pub fn read(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
+        let (policy, named) = parse(trust, authority, policy)?;
+        self.excluded.extend(named);
+        self.add_read(Draft { trust, authority: authority.clone(), policy })
+    }
+
+    /// Lets those write whose attributes from `authority` satisfy the policy. The owner's devices always may.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::read`].
+    pub fn write(self, trust: &Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
+        let (policy, _) = parse(trust, authority, policy)?;
+        self.add_write(Writing { authority: authority.clone(), policy: policy.to_string() })
+    }
+
+    /// Excludes a person under every authority that has a read policy here.
+    #[must_use]
+    pub fn exclude(mut self, person: PersonId) -> Self {
+        self.excluded.insert(person);
+        self
+    }
+
+    /// Lets a person read, whatever attributes she has: a `&VerifiedCredential`, or a `&PublicIdentity` that was got over
+    /// a channel that is trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if the same key is named already.
+    pub fn name(mut self, person: impl Into<Named>) -> Result<Self> {
+        let person = self.new_name(person.into())?;
+        self.people.push(person);
+        Ok(self)
+    }
+
+    /// Gives the key to a custodian, who keeps it on the owner's behalf.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if there is one already, or the same key is named already.
+    pub fn custodian(mut self, custodian: impl Into<Named>) -> Result<Self> {
+        if self.custodian.is_some() {
+            return Err(Error::ApiMisuse("a consent has one custodian"));
+        }
+        self.custodian = Some(self.new_name(custodian.into())?);
+        Ok(self)
+    }
+
+    /// When the consent is valid: from `not_before`, by default when it is sealed, to `not_after`, both included; with
+    /// `None`, until it is replaced.
+    #[must_use]
+    pub fn valid(mut self, not_before: impl Into<Option<Time>>, not_after: impl Into<Option<Time>>) -> Self {
+        self.not_before = not_before.into();
+        self.not_after = not_after.into();
+        self
+    }
+
+    /// Who of these people opens this consent, who gains by it, who loses, and who is excluded by name but cannot be
+    /// excluded everywhere. Show it before sealing.
+    ///
+    /// The attributes are taken at their word; what a revocation list says does not matter, since it takes no key back.
+    /// Who loses is kept from what is sealed under a new compartment key, not from what was opened before.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::seal`].
+    pub fn preview(&self, people: &[VerifiedCredential], now: Time) -> Result<Preview> {
+        let (terms, uncovered) = self.terms(now)?;
+        let Policies { read, .. } = terms.policies()?;
+        let after = Readers { read: &read, terms: &terms };
+        let before = self.after.map(|access| Readers { read: &access.read, terms: &access.terms });
+        Ok(Preview::new(after, before, people, uncovered))
+    }
+
+    /// Makes the slots and signs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if the device is not in the list, the validity is empty, or somebody is named and excluded
+    /// at once; [`Error::Unknown`] if the trust
+    /// has no parameters of an authority; [`Error::Policy`] if a policy is too large with its exclusions and validity;
+    /// [`Error::TooLarge`] over [`MAX_SLOTS`] or another limit; [`Error::Malformed`] if a named key is none;
+    /// [`Error::Randomness`].
+    pub fn seal(self, now: Time) -> Result<(StoredConsent, Access)> {
+        if self.devices.get(self.signer.device).is_none_or(|device| device.signing != self.signer.key.public()) {
+            return Err(Error::ApiMisuse("the device that signs is not in the device list"));
+        }
+        let not_before = self.not_before.unwrap_or(now);
+        if self.not_after.is_some_and(|end| end < not_before) {
+            return Err(Error::ApiMisuse("the consent would never be valid"));
+        }
+        let (terms, _) = self.terms(now)?;
+        let text = terms.to_bytes()?;
+        let Policies { read, write } = terms.policies()?;
+
+        let (version, previous, generation) = match self.after {
+            None => (Version(1), None, Generation(1)),
+            Some(access) => {
+                let version = access.version().0.checked_add(1).ok_or(Error::TooLarge("version"))?;
+                let next = access.generation().0.checked_add(1).ok_or(Error::TooLarge("generation"))?;
+                let generation = if self.keep_key { access.generation() } else { Generation(next) };
+                (Version(version), Some(access.hash()), generation)
+            }
+        };
+        let (cek, salt) = match self.after {
+            Some(access) if self.keep_key => (duplicate(&access.cek), access.statement.salt.clone()),
+            _ => (Cek::generate()?, Salt::generate()?),
+        };
+        let commitment = cek.commit(&salt)?;
+        let owner = self.devices.owner().clone();
+        let context = Context::new(&owner, &self.compartment, (version, previous), (&salt, &commitment))?;
+        let slots = self.slots(&context, &read, &cek)?;
+        let sealed_terms = seal_terms(&cek, context.of_terms(), &text)?;
+
+        let statement = ConsentStatement {
+            owner,
+            devices: self.devices.version(),
+            device: self.signer.device.clone(),
+            compartment: self.compartment,
+            version,
+            previous,
+            generation,
+            write_key: SealingKey::derive(&write_seed(&cek, &salt)?).public(),
+            salt,
+            commitment,
+            terms: terms_hash(&sealed_terms),
+            slots: slots.iter().map(|slot| slot_hash(slot)).collect(),
+            not_before,
+            not_after: self.not_after,
+            issued_at: now,
+        };
+        let consent = Signed::sign(statement.clone(), self.signer.key)?;
+        let hash = consent.hash()?;
+        let stored = StoredConsent::from_parts(consent, sealed_terms, slots)?;
+        Ok((stored, Access { statement, hash, cek, terms, read, write }))
+    }
+
+    fn slots(&self, context: &Context, read: &[(AuthorityId, Policy)], cek: &Cek) -> Result<Vec<Vec<u8>>> {
+        let holders = self.holders()?;
+        if read.len().saturating_add(holders.len()) > MAX_SLOTS {
+            return Err(Error::TooLarge("slots"));
+        }
+        let mut slots = Vec::with_capacity(read.len() + holders.len());
+        for (draft, (_, policy)) in self.read.iter().zip(read) {
+            let public = draft.parameters()?;
+            let slot = Slot::for_policy(context, slots.len(), public, &public.expand(policy)?, cek)?;
+            slots.push(slot.to_bytes()?);
+        }
+        for holder in &holders {
+            slots.push(Slot::for_holder(context, slots.len(), holder, cek)?.to_bytes()?);
+        }
+        Ok(slots)
+    }
+
+    /// Whom slots are sealed to, in random order, so that their places say nothing.
+    fn holders(&self) -> Result<Vec<SealingPublic>> {
+        let owner = self.devices.statement();
+        let own = owner.devices.iter().map(|device| device.sealing).chain([owner.root_sealing]);
+        let named = self.people.iter().chain(&self.custodian).map(|named| named.sealing);
+        let mut holders = Vec::new();
+        for key in own.chain(named).collect::<BTreeSet<_>>() {
+            let mut order = [0; 16];
+            fill_random(&mut order)?;
+            holders.push((order, key));
+        }
+        holders.sort_unstable();
+        Ok(holders.into_iter().map(|(_, key)| key).collect())
+    }
+
+    /// The terms as they will stand, and the exclusions that cannot be carried out.
+    fn terms(&self, now: Time) -> Result<(Terms, Vec<Uncovered>)> {
+        if self.people.iter().chain(&self.custodian).any(|named| self.excluded.contains(&named.person)) {
+            return Err(Error::ApiMisuse("a person is named and excluded at once"));
+        }
+        let month = Month::at(now)?.count();
+        let mut uncovered = Vec::new();
+        let mut read = Vec::with_capacity(self.read.len());
+        for draft in &self.read {
+            let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
+            read.push(Reading { authority: draft.authority.clone(), policy, month });
+        }
+        let terms = Terms {
+            read,
+            write: self.write.clone(),
+            people: self.people.clone(),
+            custodian: self.custodian.clone(),
+            excluded: self.excluded.iter().cloned().collect(),
+        };
+        Ok((terms, uncovered))
+    }
+
+    fn before(&self) -> Result<&'a Access> {
+        self.after.ok_or(Error::ApiMisuse("name the consent before this one first"))
+    }
+
+    fn add_read(mut self, draft: Draft<'a>) -> Result<Self> {
+        if self.read.iter().any(|other| other.authority == draft.authority) {
+            return Err(Error::ApiMisuse("the authority has a read policy already"));
+        }
+        self.read.push(draft);
+        Ok(self)
+    }
+
+    fn add_write(mut self, writing: Writing) -> Result<Self> {
+        if self.write.iter().any(|other| other.authority == writing.authority) {
+            return Err(Error::ApiMisuse("the authority has a write policy already"));
+        }
+        self.write.push(writing);
+        Ok(self)
+    }
+
+    fn new_name(&self, person: Named) -> Result<Named> {
+        if self.people.iter().chain(&self.custodian).any(|other| other.sealing == person.sealing) {
+            return Err(Error::ApiMisuse("the same key is named already"));
+        }
+        Ok(person)
+    }
+}
+
+impl<'a> Draft<'a> {
+    fn parameters(&self) -> Result<&'a PublicParameters> {
+        self.trust.parameters(&self.authority).ok_or(Error::Unknown("public parameters"))
+    }
+
+    /// The policy without those who are excluded by name here or under another authority.
+    fn excluding(&self, people: &BTreeSet<PersonId>, uncovered: &mut Vec<Uncovered>) -> Result<Policy> {
+        let resolve = self.trust.resolve(&self.authority);
+        let already: BTreeSet<_> = self.policy.exclusions().collect();
+        let mut text = format!("({})", self.policy);
+        for person in people {
+            match resolve(person.as_str()) {
+                Some(number) if already.contains(&number) => {}
+                Some(number) => text.push_str(&format!(" and not user:{number}")),
+                None => uncovered.push(Uncovered { authority: self.authority.clone(), person: person.clone() }),
+            }
+        }
+        Ok(text.parse()?)
+    }
+}
+
+/// A policy, and the people that it excludes by name.
+fn parse(trust: &Trust, authority: &AuthorityId, text: &str) -> Result<(Policy, Vec<PersonId>)> {
+    let resolve = trust.resolve(authority);
+    let names = std::cell::RefCell::new(Vec::new());
+    let policy = Policy::parse_with(text, |name| {
+        let number = resolve(name)?;
+        names.borrow_mut().push((PersonId::new(name).ok()?, number));
+        Some(number)
+    })?;
+    let excluded: BTreeSet<_> = policy.exclusions().collect();
+    let named = names.into_inner().into_iter();
+    Ok((policy, named.filter(|(_, number)| excluded.contains(number)).map(|(person, _)| person).collect()))
+}
+
+fn duplicate(cek: &Cek) -> Cek {
+    Cek::from_secret(Secret::build(|bytes| bytes.copy_from_slice(cek.expose())))
+}

@@ -1,0 +1,84 @@
+//! Heads: the owner's word on which consent is the latest.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::verify::{LiveConsent, WHAT as CONSENT};
+use crate::error::{Error, Result};
+use crate::id::{CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
+use crate::identity::{Signed, Statement};
+use crate::seal::label;
+
+/// How old a head may be, unless the host has a reason for another limit.
+pub const HEAD_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A signed head. It counts once a consent was held against it: [`LiveConsent::fresh`].
+pub type Head = Signed<HeadStatement>;
+
+/// What a device signs to say which consent is the latest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadStatement {
+    /// The patient.
+    pub owner: OwnerId,
+    /// The compartment.
+    pub compartment: CompartmentId,
+    /// The version of the latest consent.
+    pub version: Version,
+    /// Its hash.
+    pub hash: Hash,
+    /// When it was signed.
+    pub issued_at: Time,
+    /// The device that signs.
+    pub device: DeviceId,
+}
+
+impl Statement for HeadStatement {
+    const LABEL: &'static [u8] = label::SIGN_HEAD;
+    const WHAT: &'static str = WHAT;
+    const LIMIT: usize = 1024;
+}
+
+/// Whether the owner confirmed a consent lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// The head was signed within the limit.
+    Fresh,
+    /// The head is older than the limit, or from the future: a later consent may exist. Whether to go on is the host's
+    /// decision; an emergency does not wait.
+    Stale,
+}
+
+impl LiveConsent {
+    /// Whether this is the latest consent, by a head that one of the owner's devices signed, and how long ago that was.
+    ///
+    /// A head counts as fresh if its time is within `limit` of `now`, before or after: clocks differ.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list,
+    /// [`Error::Rollback`] with `"consent"` if it names a later consent than this, with `"head"` if an earlier one,
+    /// [`Error::Fork`] if another one of this version.
+    pub fn fresh(&self, head: &Head, now: Time, limit: Duration) -> Result<Freshness> {
+        let claimed = head.unverified();
+        if claimed.owner != *self.owner() || claimed.compartment != *self.compartment() {
+            return Err(Error::Forged(WHAT));
+        }
+        let device = self.devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
+        let head = head.verify(&device.signing)?;
+        if head.version > self.version() {
+            return Err(Error::Rollback(CONSENT));
+        }
+        if head.version < self.version() {
+            return Err(Error::Rollback(WHAT));
+        }
+        if head.hash != self.hash() {
+            return Err(Error::Fork(CONSENT));
+        }
+        let age = now.0.abs_diff(head.issued_at.0);
+        Ok(if age <= limit.as_secs() { Freshness::Fresh } else { Freshness::Stale })
+    }
+}
+
+const WHAT: &str = "head";

@@ -1,0 +1,78 @@
+//! Opening a checked consent.
+
+use super::access::Access;
+use super::slot::{Context, Slot, SlotContent};
+use super::terms::{Policies, Terms};
+use super::verify::{LiveConsent, WHAT};
+use crate::error::{Error, Result};
+use crate::id::AuthorityId;
+use crate::identity::{Identity, SealingKey};
+use crate::kem::UserKey;
+use crate::policy::Policy;
+use crate::seal::{Cek, open_terms, write_seed};
+
+impl LiveConsent {
+    /// Opens the consent by attributes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CannotOpen`] if the key satisfies no slot, [`Error::Forged`] if the consent says to its readers something
+    /// else than its slots do, which only the owner's own device can bring about.
+    pub fn open(&self, key: &UserKey) -> Result<Access> {
+        self.open_by(|slot, context, index| slot.open(context, index, key))
+    }
+
+    /// Opens the consent as a person who is named in it, or as the custodian.
+    ///
+    /// # Errors
+    ///
+    /// As [`LiveConsent::open`].
+    pub fn open_as(&self, identity: &Identity) -> Result<Access> {
+        self.open_sealed(identity.sealing())
+    }
+
+    pub(crate) fn open_sealed(&self, key: &SealingKey) -> Result<Access> {
+        self.open_by(|slot, context, index| slot.open_sealed(context, index, key))
+    }
+
+    fn open_by(&self, open: impl Fn(&Slot, &Context, usize) -> Result<Cek>) -> Result<Access> {
+        let context = Context::of(&self.statement)?;
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Ok(cek) = open(slot, &context, index) else { continue };
+            if cek.verify(&self.statement.salt, &self.statement.commitment).is_ok() {
+                return self.access(&context, cek);
+            }
+        }
+        Err(Error::CannotOpen)
+    }
+
+    /// The key is the one that was signed; the rest has to follow from it.
+    fn access(&self, context: &Context, cek: Cek) -> Result<Access> {
+        let forged = |_| Error::Forged(WHAT);
+        let write_key = SealingKey::derive(&write_seed(&cek, &self.statement.salt)?).public();
+        if write_key != self.statement.write_key {
+            return Err(Error::Forged(WHAT));
+        }
+        let text = open_terms(&cek, context.of_terms(), &self.terms).map_err(forged)?;
+        let terms = Terms::from_bytes(&text).map_err(forged)?;
+        let Policies { read, write } = terms.policies().map_err(forged)?;
+        self.slots_say(&read)?;
+        Ok(Access { statement: self.statement.clone(), hash: self.hash, cek, terms, read, write })
+    }
+
+    /// Every policy slot is for the policy that the terms show, and every policy has its slot.
+    fn slots_say(&self, read: &[(AuthorityId, Policy)]) -> Result<()> {
+        let mut policies = 0;
+        for slot in &self.slots {
+            let SlotContent::Policy(slot) = &slot.content else { continue };
+            policies += 1;
+            let shown = read.iter().find(|(authority, _)| *authority == slot.authority);
+            let (authority, policy) = shown.ok_or(Error::Forged(WHAT))?;
+            if policy.expand(authority)?.as_bytes() != slot.tree {
+                return Err(Error::Forged(WHAT));
+            }
+        }
+        // No authority has two slots.
+        if policies == read.len() { Ok(()) } else { Err(Error::Forged(WHAT)) }
+    }
+}

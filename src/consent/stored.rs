@@ -1,0 +1,189 @@
+//! A consent as it is stored and sent.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::slot::{MAX_SLOT, MAX_SLOTS};
+use super::statement::Consent;
+use super::terms::MAX_TERMS;
+use crate::error::{Error, Result};
+use crate::seal::{SUITE, TERMS_OVERHEAD};
+use crate::wire::{self, bytes};
+
+/// Most bytes of a consent with its slots, in CBOR.
+pub const MAX_CONSENT: usize = 256 * 1024;
+
+/// A consent with its sealed terms and its slots: what a server keeps.
+///
+/// # Formats
+///
+/// `{"suite", "consent": {"statement", "signature"}, "terms", "slots": [slot, …]}`. In JSON, bytes are unpadded
+/// base64url; in CBOR they are byte strings and there is one encoding.
+///
+/// # Security
+///
+/// A decoded value is only well-formed; [`StoredConsent::verify`] says whether it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredConsent {
+    consent: Consent,
+    terms: Opaque<{ MAX_TERMS + TERMS_OVERHEAD }>,
+    slots: Vec<Opaque<MAX_SLOT>>,
+}
+
+impl StoredConsent {
+    /// Puts a consent together from its pieces.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] over a limit: [`MAX_SLOTS`], [`MAX_SLOT`], [`MAX_TERMS`] and what sealing adds,
+    /// [`MAX_CONSENT`]. [`Error::Malformed`] without slots: the owner's own is always there.
+    pub fn from_parts(consent: Consent, terms: Vec<u8>, slots: Vec<Vec<u8>>) -> Result<Self> {
+        if terms.len() > MAX_TERMS + TERMS_OVERHEAD {
+            return Err(Error::TooLarge("terms"));
+        }
+        if slots.iter().any(|slot| slot.len() > MAX_SLOT) {
+            return Err(Error::TooLarge("slot"));
+        }
+        let slots = slots.into_iter().map(Opaque).collect();
+        let stored = Self { consent, terms: Opaque(terms), slots };
+        stored.check()?;
+        stored.to_cbor()?;
+        Ok(stored)
+    }
+
+    /// The signed statement.
+    pub fn consent(&self) -> &Consent {
+        &self.consent
+    }
+
+    /// The sealed terms.
+    pub fn terms(&self) -> &[u8] {
+        &self.terms.0
+    }
+
+    /// The bytes of the slots, in their order.
+    pub fn slots(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.slots.iter().map(|slot| slot.0.as_slice())
+    }
+
+    /// The CBOR form.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] over [`MAX_CONSENT`], which a value that was decoded from CBOR is not.
+    pub fn to_cbor(&self) -> Result<Vec<u8>> {
+        let bytes = wire::to_cbor(self, WHAT)?;
+        if bytes.len() > MAX_CONSENT { Err(Error::TooLarge(WHAT)) } else { Ok(bytes) }
+    }
+
+    /// Reads the CBOR form.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] over [`MAX_CONSENT`] bytes or [`MAX_SLOTS`] slots, [`Error::UnknownVersion`] if it names
+    /// another suite, [`Error::Malformed`] for anything that [`StoredConsent::to_cbor`] would not have written.
+    pub fn from_cbor(bytes: &[u8]) -> Result<Self> {
+        let stored: Self = wire::from_cbor(bytes, MAX_CONSENT, WHAT).map_err(|error| match error {
+            Error::Malformed(_) => why_not(cbor4ii::serde::from_slice(bytes).ok()),
+            other => other,
+        })?;
+        stored.check()?;
+        Ok(stored)
+    }
+
+    /// The JSON form.
+    ///
+    /// # Errors
+    ///
+    /// None for a consent that was sealed or decoded by this crate.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|_| Error::Malformed(WHAT))
+    }
+
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    ///
+    /// As [`StoredConsent::from_cbor`]; the text may be twice as long.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let stored: Self = wire::from_json(text, 2 * MAX_CONSENT, WHAT).map_err(|error| match error {
+            Error::Malformed(_) => why_not(serde_json::from_str(text).ok()),
+            other => other,
+        })?;
+        stored.check()?;
+        stored.to_cbor()?;
+        Ok(stored)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.slots.len() > MAX_SLOTS {
+            return Err(Error::TooLarge("slots"));
+        }
+        if self.slots.is_empty() { Err(Error::Malformed(WHAT)) } else { Ok(()) }
+    }
+}
+
+impl Serialize for StoredConsent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Members<'a> {
+            suite: &'a str,
+            consent: &'a Consent,
+            terms: &'a Opaque<{ MAX_TERMS + TERMS_OVERHEAD }>,
+            slots: &'a [Opaque<MAX_SLOT>],
+        }
+
+        let Self { consent, terms, slots } = self;
+        Members { suite: SUITE, consent, terms, slots }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for StoredConsent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Members {
+            suite: String,
+            #[serde(deserialize_with = "bytes::map_only")]
+            consent: Consent,
+            terms: Opaque<{ MAX_TERMS + TERMS_OVERHEAD }>,
+            slots: Vec<Opaque<MAX_SLOT>>,
+        }
+
+        let Members { suite, consent, terms, slots } = bytes::map_only(deserializer)?;
+        if suite != SUITE {
+            return Err(de::Error::custom("unknown suite"));
+        }
+        Ok(Self { consent, terms, slots })
+    }
+}
+
+/// Bytes that are looked into later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Opaque<const LIMIT: usize>(Vec<u8>);
+
+impl<const LIMIT: usize> Serialize for Opaque<LIMIT> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        bytes::serialize(&self.0, serializer)
+    }
+}
+
+impl<'de, const LIMIT: usize> Deserialize<'de> for Opaque<LIMIT> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        bytes::deserialize(deserializer, LIMIT).map(Self)
+    }
+}
+
+/// The one member that every version has; the rest is skipped.
+#[derive(Deserialize)]
+struct Peek {
+    suite: String,
+}
+
+fn why_not(peek: Option<Peek>) -> Error {
+    match peek {
+        Some(Peek { suite }) if suite != SUITE => Error::UnknownVersion(WHAT),
+        _ => Error::Malformed(WHAT),
+    }
+}
+
+const WHAT: &str = "consent";

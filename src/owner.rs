@@ -1,0 +1,177 @@
+//! Owners of records and their devices.
+//!
+//! An [`Owner`] is a root key: it makes the owner's id, signs the list of devices, and can stay in a drawer otherwise. A
+//! [`Device`] is what the patient carries: it signs consents, opens them and writes records.
+
+mod device;
+
+pub use device::Device;
+
+use crate::consent::{
+    Access, DeviceList, DeviceListStatement, Devices, LiveConsent, MAX_DEVICES, MAX_REMOVED, PublicDevice,
+    RemovedDevice, owner_id,
+};
+use crate::error::{Error, Result};
+use crate::id::{DeviceId, OwnerId, Time, Version};
+use crate::identity::{SealingKey, Signed, SigningKey};
+use crate::secret::Secret;
+use crate::wire::{Reader, Writer};
+
+/// An owner's root key and the latest list of devices.
+#[derive(Debug)]
+pub struct Owner {
+    root: SigningKey,
+    sealing: SealingKey,
+    list: DeviceList,
+    devices: Devices,
+}
+
+impl Owner {
+    /// Draws a new root key, and signs the list of the first device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`].
+    pub fn generate(first_device: &PublicDevice, now: Time) -> Result<Self> {
+        let (root, sealing) = (SigningKey::generate()?, SealingKey::generate()?);
+        let statement = DeviceListStatement {
+            owner: owner_id(&root.public())?,
+            root: root.public(),
+            root_sealing: sealing.public(),
+            version: Version(1),
+            previous: None,
+            devices: vec![first_device.clone()],
+            removed: Vec::new(),
+            issued_at: now,
+        };
+        let (list, devices) = sign(statement, &root)?;
+        Ok(Self { root, sealing, list, devices })
+    }
+
+    /// An owner with a first device, both new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`].
+    pub fn generate_with_device(device: DeviceId, now: Time) -> Result<(Self, Device)> {
+        let device = Device::generate(device)?;
+        Ok((Self::generate(&device.public(), now)?, device))
+    }
+
+    /// The owner's id, made from the root key.
+    pub fn id(&self) -> &OwnerId {
+        self.devices.owner()
+    }
+
+    /// The list of devices as it is published.
+    pub fn list(&self) -> &DeviceList {
+        &self.list
+    }
+
+    /// The list of devices as the owner's own devices use it.
+    pub fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
+    /// Signs a list with one more device. It opens consents that are sealed from then on: seal the present ones again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] over [`MAX_DEVICES`], [`Error::ApiMisuse`] if the list has, or had, the id or a key already.
+    pub fn add_device(&mut self, device: &PublicDevice, now: Time) -> Result<&DeviceList> {
+        let mut statement = self.next(now)?;
+        if statement.devices.len() >= MAX_DEVICES {
+            return Err(Error::TooLarge("device list"));
+        }
+        statement.devices.push(device.clone());
+        statement.check().map_err(|_| Error::ApiMisuse("the device's id or keys stand in the list already"))?;
+        self.publish(statement)
+    }
+
+    /// Signs a list without a device. Whoever sees the list refuses all consents that the device signed, earlier ones
+    /// too, since nothing but the device's word says that they are earlier. Seal those that still count again from
+    /// another device, with a new compartment key if the device was lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] if the device is not in the list, [`Error::ApiMisuse`] if it is the only one: add its successor
+    /// first.
+    pub fn remove_device(&mut self, device: &DeviceId, now: Time) -> Result<&DeviceList> {
+        let mut statement = self.next(now)?;
+        let at = statement.devices.iter().position(|other| other.id == *device).ok_or(Error::Unknown("device"))?;
+        if statement.devices.len() == 1 {
+            return Err(Error::ApiMisuse("an owner needs a device"));
+        }
+        let PublicDevice { id, signing, .. } = statement.devices.remove(at);
+        if statement.removed.len() >= MAX_REMOVED {
+            statement.removed.remove(0);
+        }
+        statement.removed.push(RemovedDevice { id, signing, since: now });
+        self.publish(statement)
+    }
+
+    /// The canonical bytes, for a safe: `"cso" ‖ 1 ‖ signing seed (32) ‖ sealing key (32) ‖ the signed list in CBOR`.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn to_secret_bytes(&self) -> Result<Secret<Vec<u8>>> {
+        let list = self.list.to_cbor()?;
+        let mut w = Writer::with_capacity(4 + 64 + list.len(), MAGIC);
+        w.bytes(self.root.expose()).bytes(self.sealing.expose()).bytes(&list);
+        Ok(Secret::new(w.finish()))
+    }
+
+    /// Reads an owner strictly.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`], [`Error::UnknownVersion`] or [`Error::TooLarge`] for bytes in another form,
+    /// [`Error::Forged`] if the list is not that of the keys.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut r = Reader::new(bytes, WHAT);
+        r.magic(MAGIC)?;
+        let root = SigningKey::from_seed(r.array()?);
+        let sealing = SealingKey::from_bytes(r.array()?)?;
+        let list = DeviceList::from_cbor(r.rest())?;
+        let devices = list.accept_own()?;
+        let statement = devices.statement();
+        if statement.root != root.public() || statement.root_sealing != sealing.public() {
+            return Err(Error::Forged("device list"));
+        }
+        Ok(Self { root, sealing, list, devices })
+    }
+
+    fn next(&self, now: Time) -> Result<DeviceListStatement> {
+        let mut statement = self.devices.statement().clone();
+        statement.version = Version(statement.version.0.checked_add(1).ok_or(Error::TooLarge("version"))?);
+        statement.previous = Some(self.devices.hash());
+        statement.issued_at = now;
+        Ok(statement)
+    }
+
+    fn publish(&mut self, statement: DeviceListStatement) -> Result<&DeviceList> {
+        (self.list, self.devices) = sign(statement, &self.root)?;
+        Ok(&self.list)
+    }
+}
+
+impl LiveConsent {
+    /// Opens the consent with the root key: every consent has a slot for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`LiveConsent::open`].
+    pub fn open_as_root(&self, owner: &Owner) -> Result<Access> {
+        self.open_sealed(&owner.sealing)
+    }
+}
+
+fn sign(statement: DeviceListStatement, root: &SigningKey) -> Result<(DeviceList, Devices)> {
+    let list = Signed::sign(statement, root)?;
+    let devices = list.accept_own()?;
+    Ok((list, devices))
+}
+
+const WHAT: &str = "owner";
+const MAGIC: &[u8; 4] = b"cso\x01";

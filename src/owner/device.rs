@@ -1,0 +1,128 @@
+//! A patient's device.
+
+use crate::authority::Trust;
+use crate::consent::{
+    Access, ConsentBuilder, Devices, Head, HeadStatement, LiveConsent, PublicDevice, Signer, StoredConsent,
+};
+use crate::error::{Error, Result};
+use crate::id::{AuthorityId, CompartmentId, DeviceId, Time};
+use crate::identity::{SealingKey, Signed, SigningKey};
+use crate::secret::Secret;
+use crate::wire::{Reader, Writer};
+
+/// What a patient's phone holds: keys that sign consents and open them.
+#[derive(Debug)]
+pub struct Device {
+    id: DeviceId,
+    signing: SigningKey,
+    sealing: SealingKey,
+}
+
+impl Device {
+    /// Draws new keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Randomness`].
+    pub fn generate(id: DeviceId) -> Result<Self> {
+        Ok(Self { id, signing: SigningKey::generate()?, sealing: SealingKey::generate()? })
+    }
+
+    /// The device's id.
+    pub fn id(&self) -> &DeviceId {
+        &self.id
+    }
+
+    /// The public keys, for the owner's list.
+    pub fn public(&self) -> PublicDevice {
+        PublicDevice { id: self.id.clone(), signing: self.signing.public(), sealing: self.sealing.public() }
+    }
+
+    /// Starts a consent for a compartment of the owner whose list this is: the first version, unless
+    /// [`ConsentBuilder::after`] says otherwise. It is for the owner alone until something else is said.
+    pub fn consent<'a>(&'a self, devices: &'a Devices, compartment: CompartmentId) -> ConsentBuilder<'a> {
+        ConsentBuilder::new(self.signer(), devices, compartment)
+    }
+
+    /// Shares nothing but the summary: a first consent for the compartment `summary`, which is an ordinary one, with those
+    /// who satisfy the policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::read`] and [`ConsentBuilder::seal`].
+    pub fn share_summary(
+        &self,
+        devices: &Devices,
+        trust: &Trust,
+        authority: &AuthorityId,
+        policy: &str,
+        now: Time,
+    ) -> Result<(StoredConsent, Access)> {
+        self.consent(devices, CompartmentId::new(SUMMARY)?).read(trust, authority, policy)?.seal(now)
+    }
+
+    /// Says that this consent is the latest. Ask the device for it when the server asks: a head is what tells a reader
+    /// without memory that nothing newer is kept from her.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn head(&self, consent: &LiveConsent, now: Time) -> Result<Head> {
+        let statement = HeadStatement {
+            owner: consent.owner().clone(),
+            compartment: consent.compartment().clone(),
+            version: consent.version(),
+            hash: consent.hash(),
+            issued_at: now,
+            device: self.id.clone(),
+        };
+        Signed::sign(statement, &self.signing)
+    }
+
+    /// The canonical bytes, for the device's own key store: `"csd" ‖ 1 ‖ u8 length ‖ id ‖ signing seed (32) ‖ sealing key
+    /// (32)`.
+    pub fn to_secret_bytes(&self) -> Secret<Vec<u8>> {
+        let mut w = Writer::with_capacity(4 + 1 + self.id.as_str().len() + 64, MAGIC);
+        // Ids have at most 128 bytes.
+        w.u8(u8::try_from(self.id.as_str().len()).unwrap_or(u8::MAX)).bytes(self.id.as_str().as_bytes());
+        w.bytes(self.signing.expose()).bytes(self.sealing.expose());
+        Secret::new(w.finish())
+    }
+
+    /// Reads a device strictly.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] or [`Error::UnknownVersion`].
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut r = Reader::new(bytes, WHAT);
+        r.magic(MAGIC)?;
+        let length = r.u8()?;
+        let id = str::from_utf8(r.take(length.into())?).map_err(|_| Error::Malformed(WHAT))?;
+        let id = DeviceId::new(id).map_err(|_| Error::Malformed(WHAT))?;
+        let signing = SigningKey::from_seed(r.array()?);
+        let sealing = SealingKey::from_bytes(r.array()?)?;
+        r.finish()?;
+        Ok(Self { id, signing, sealing })
+    }
+
+    pub(crate) fn signer(&self) -> Signer<'_> {
+        Signer { device: &self.id, key: &self.signing }
+    }
+}
+
+impl LiveConsent {
+    /// Opens the consent on one of the owner's devices.
+    ///
+    /// # Errors
+    ///
+    /// As [`LiveConsent::open`]; a device that was added later is not among the slots.
+    pub fn open_as_device(&self, device: &Device) -> Result<Access> {
+        self.open_sealed(&device.sealing)
+    }
+}
+
+/// The compartment of [`Device::share_summary`].
+const SUMMARY: &str = "summary";
+const WHAT: &str = "device";
+const MAGIC: &[u8; 4] = b"csd\x01";
