@@ -66,7 +66,46 @@ type Older = BTreeMap<FieldPath, Revision>;
 /// # Example
 ///
 /// ```
-EXAMPLE
+/// use chartseal::authority::{Authority, Trust};
+/// use chartseal::id::{DeviceId, Time};
+/// use chartseal::identity::Identity;
+/// use chartseal::owner::Owner;
+/// use chartseal::pin::PinStore;
+/// use chartseal::record::{Author, Reader, Record, SealedRecord, Writer};
+///
+/// # let now = Time(1_775_000_000);
+/// # let next_year = Time(1_806_000_000);
+/// // A hospital, a doctor of it, and who believes them.
+/// let mut hospital = Authority::setup("st-olave".parse()?, now)?;
+/// let ada = Identity::generate("dr-ada".parse()?)?;
+/// hospital.enrol(&ada.enrol()?)?;
+/// let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, now, next_year, now)?;
+/// let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+/// trust.add(hospital.anchor())?;
+/// trust.update(&hospital.publish(now)?, &mut pins)?;
+///
+/// // A patient, and her consent.
+/// let (alice, phone) = Owner::generate_with_device(DeviceId::new("phone")?, now)?;
+/// let consent = phone.consent(alice.devices(), "cardiology".parse()?);
+/// let id = hospital.id();
+/// let consent = consent.read(&trust, id, "role:doctor")?.write(&trust, id, "role:doctor")?;
+/// let (_, access) = consent.seal(now)?;
+///
+/// // The doctor writes, and the patient reads.
+/// let author = Author::new(&ada, &issued.credential)?;
+/// let record = Record::new("encounter-17".parse()?, "clinic/encounter".parse()?);
+/// let sealed = record.part(&access)?.field("/diagnosis", "I21.4")?.seal(&author, now)?;
+/// let stored = sealed.to_json()?;
+/// assert!(!stored.contains("I21.4") && !stored.contains("dr-ada"));
+///
+/// let reader = Reader::new(&trust, now);
+/// let view = reader.open(&SealedRecord::from_json(&stored)?, &[&access])?;
+/// assert_eq!(view.get("/diagnosis"), Some(&b"I21.4"[..]));
+/// assert!(matches!(&view.parts()[0].writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
+///
+/// // Whoever does not believe the hospital does not believe the doctor.
+/// assert!(Reader::new(&Trust::new(), now).open(&sealed, &[&access]).is_err());
+/// # Ok::<(), chartseal::Error>(())
 /// ```
 pub struct Record<'a> {
     record: RecordId,

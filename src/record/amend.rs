@@ -3,16 +3,15 @@
 use std::fmt;
 
 use super::author::Author;
-use super::block::AuthorBlock;
 use super::content::{Content, Suite, hash_of};
 use super::place::Place;
 use super::reader::Reader;
-use super::sealed::{Draft, SealedRecord, Sealer};
+use super::sealed::{Draft, SealedRecord, Sealer, keep_used};
 use super::view::Field;
 use super::{Fields, Older, checked_field, seal_parts};
 use crate::consent::Access;
 use crate::error::{Error, Result};
-use crate::id::{Revision, Time};
+use crate::id::{CompartmentId, Revision, Time};
 use crate::seal::FieldPath;
 
 /// A record that is being changed. Its values are wiped when it is dropped.
@@ -22,8 +21,15 @@ use crate::seal::FieldPath;
 ///
 /// # Example
 ///
-/// ```
-EXAMPLE
+/// ```no_run
+/// # use chartseal::{Error, consent::Access, id::Time, record::{Author, Reader, SealedRecord}};
+/// # fn example(reader: Reader, sealed: SealedRecord, access: Access, author: Author, now: Time) -> Result<(), Error> {
+/// let next = reader.amend(&sealed, &[&access])?.field("/diagnosis", "I21.9")?.seal(&author, now)?;
+/// assert_eq!(next.content().previous, Some(sealed.hash()?));
+/// // The revision before this one is not accepted in its place by who asks for its number.
+/// assert!(sealed.revision() < next.revision());
+/// # Ok(())
+/// # }
 /// ```
 pub struct Amendment<'a> {
     base: SealedRecord,
@@ -182,7 +188,7 @@ impl<'a> Amendment<'a> {
             return Err(Error::ApiMisuse("nothing was changed"));
         }
         let revision = base.revision().0.checked_add(1).ok_or(Error::TooLarge("revision"))?;
-        let replaced = |compartment| parts.iter().any(|part| part.place.compartment() == compartment);
+        let replaced = |compartment: &CompartmentId| parts.iter().any(|part| part.place.compartment() == compartment);
         let kept = base.content.parts.iter().filter(|part| !replaced(&part.compartment));
         let content = Content {
             suite: Suite,
@@ -198,17 +204,11 @@ impl<'a> Amendment<'a> {
             return Err(Error::TooLarge("number of parts"));
         }
 
-        let mut sealed: Vec<_> = base.parts.into_iter().collect();
+        let mut sealed = base.parts;
         sealed.retain(|part| !replaced(&part.envelope.statement.compartment));
         let mut older = base.older;
         older.push(base.content);
-        let mut hashes = Vec::with_capacity(older.len());
-        for content in &older {
-            hashes.push(hash_of(&content.message()?));
-        }
-        let mut hashes = hashes.into_iter();
-        let used = |hash| sealed.iter().any(|part| Some(part.envelope.statement.content) == hash);
-        older.retain(|_| used(hashes.next()));
+        keep_used(&mut older, &sealed)?;
 
         let parts = parts.into_iter().map(|part| (part.place, part.fields, part.older)).collect();
         let (content, new) = seal_parts(content, parts, author)?;

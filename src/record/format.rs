@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -54,7 +54,7 @@ impl SealedRecord {
         if json.len() > MAX_JSON {
             return Err(Error::TooLarge(WHAT));
         }
-        serde_json::from_str(json).map_err(|_| why_not(|| serde_json::from_str(json).ok()))
+        serde_json::from_str(json).map_err(|_| other_suite(serde_json::from_str(json).ok()))
     }
 
     /// The CBOR form.
@@ -74,27 +74,23 @@ impl SealedRecord {
     /// [`Error::Malformed`] for anything that [`SealedRecord::to_cbor`] would not have written.
     pub fn from_cbor(bytes: &[u8]) -> Result<Self> {
         wire::from_cbor(bytes, MAX_CBOR, WHAT).map_err(|error| match error {
-            Error::Malformed(_) => why_not(|| peek_cbor(bytes)),
+            Error::Malformed(_) => other_suite(cbor4ii::serde::from_slice(bytes).ok()),
             other => other,
         })
     }
 }
 
 /// A record that could not be read is of another version if it says so, else malformed.
-fn why_not(peek: impl FnOnce() -> Option<Peek>) -> Error {
-    match peek() {
+pub(super) fn other_suite(peek: Option<Peek>) -> Error {
+    match peek {
         Some(Peek { suite }) if suite != SUITE => Error::UnknownVersion(WHAT),
         _ => Error::Malformed(WHAT),
     }
 }
 
-fn peek_cbor<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    cbor4ii::serde::from_slice(bytes).ok()
-}
-
 /// The one member that every version has; the rest is skipped.
 #[derive(Deserialize)]
-struct Peek {
+pub(super) struct Peek {
     suite: String,
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{Content, hash_of};
+use super::content::Content;
 use super::envelope::{Body, Envelope, Part, Wrap};
-use super::format::{MAX_CBOR, WHAT, map_only, maps};
-use super::sealed::SealedRecord;
+use super::format::{MAX_CBOR, WHAT, map_only, maps, other_suite};
+use super::sealed::{SealedRecord, keep_used};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision};
 use crate::wire;
@@ -72,7 +72,7 @@ impl SealedRecord {
         let Some(contents) = pieces.get(&first) else {
             return Ok(vec![first]);
         };
-        let Contents { content, .. } = decode(contents)?;
+        let Contents { content, .. } = decode_contents(contents)?;
         let mut missing = Vec::new();
         for entry in &content.parts {
             let keys = Keys { content: &content, compartment: &entry.compartment };
@@ -102,7 +102,7 @@ impl SealedRecord {
             return Err(Error::TooLarge(WHAT));
         }
         let contents = pieces.remove(&Self::content_key(owner, record)).ok_or(Error::Malformed(WHAT))?;
-        let Contents { content, mut older } = decode(&contents)?;
+        let Contents { content, mut older } = decode_contents(&contents)?;
         if (&content.owner, &content.record) != (owner, record) {
             return Err(Error::Malformed(WHAT));
         }
@@ -121,13 +121,7 @@ impl SealedRecord {
             return Err(Error::Malformed(WHAT));
         }
         // Contents of parts that were left out.
-        let mut hashes = Vec::with_capacity(older.len());
-        for content in &older {
-            hashes.push(hash_of(&content.message()?));
-        }
-        let mut hashes = hashes.into_iter();
-        let used = |hash| parts.iter().any(|part| Some(part.envelope.statement.content) == hash);
-        older.retain(|_| used(hashes.next()));
+        keep_used(&mut older, &parts)?;
         Self { content, older, parts }.checked()
     }
 }
@@ -157,4 +151,16 @@ impl Keys<'_> {
 
 fn decode<T: Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     wire::from_cbor(bytes, MAX_CBOR, WHAT)
+}
+
+fn decode_contents(bytes: &[u8]) -> Result<Contents> {
+    #[derive(Deserialize)]
+    struct Peek {
+        content: super::format::Peek,
+    }
+
+    decode(bytes).map_err(|error| match error {
+        Error::Malformed(_) => other_suite(cbor4ii::serde::from_slice(bytes).ok().map(|Peek { content }| content)),
+        other => other,
+    })
 }

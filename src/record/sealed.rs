@@ -190,6 +190,19 @@ impl SealedRecord {
     }
 }
 
+/// Drops the contents that no part was written in.
+pub(super) fn keep_used(older: &mut Vec<Content>, parts: &[Part]) -> Result<()> {
+    let mut kept = Vec::with_capacity(older.len());
+    for content in older.drain(..) {
+        let hash = hash_of(&content.message()?);
+        if parts.iter().any(|part| part.envelope.statement.content == hash) {
+            kept.push(content);
+        }
+    }
+    *older = kept;
+    Ok(())
+}
+
 /// A part on its way to being sealed: its fields are sealed, its content is still to be signed.
 pub(super) struct Draft {
     pub(super) entry: ContentPart,
