@@ -17,6 +17,8 @@
 //! of values stand in the open. Who wrote does not.
 
 mod amend;
+#[cfg(test)]
+mod attacks;
 mod author;
 mod block;
 mod content;

@@ -17,9 +17,9 @@ use crate::seal::label;
 /// Who it was lies sealed in the record: the store does not see it, readers do.
 #[derive(Debug)]
 pub struct Author<'a> {
-    key: &'a SigningKey,
-    by: By,
-    may: May,
+    pub(super) key: &'a SigningKey,
+    pub(super) by: By,
+    pub(super) may: May,
 }
 
 /// Who wrote a part of an opened record.
@@ -55,7 +55,7 @@ pub(super) enum By {
 
 /// What the author may write, as far as the author knows.
 #[derive(Debug)]
-enum May {
+pub(super) enum May {
     Attributes(AuthorityId, Attributes),
     Owner(OwnerId),
 }
