@@ -2,6 +2,8 @@
 //! true.
 
 mod access;
+#[cfg(test)]
+mod attacks;
 mod builder;
 mod devices;
 mod head;

@@ -285,7 +285,7 @@ impl<'a> ConsentBuilder<'a> {
     }
 
     /// Whom slots are sealed to, in random order, so that their places say nothing.
-    fn holders(&self) -> Result<Vec<SealingPublic>> {
+    pub(super) fn holders(&self) -> Result<Vec<SealingPublic>> {
         let owner = self.devices.statement();
         let own = owner.devices.iter().map(|device| device.sealing).chain([owner.root_sealing]);
         let named = self.people.iter().chain(&self.custodian).map(|named| named.sealing);

@@ -1,0 +1,327 @@
+//! The computations of those who hold more than a server does: a reader with the compartment key, and a device of the
+//! owner that cheats its readers.
+
+use super::slot::{Context, Slot, slot_hash, terms_hash};
+use super::*;
+use crate::authority::{Authority, Trust};
+use crate::error::Error;
+use crate::id::{CompartmentId, Time, Version};
+use crate::identity::{Identity, SealingKey, Signed};
+use crate::kem::UserKey;
+use crate::owner::{Device, Owner};
+use crate::pin::PinStore;
+use crate::seal::{Cek, Salt, seal_terms};
+
+const NOW: Time = Time(1_775_000_000);
+const POLICY: &str = "role:doctor and dept:icu";
+
+struct World {
+    owner: Owner,
+    phone: Device,
+    trust: Trust,
+    /// A doctor in intensive care, who satisfies the policy.
+    ada: (Identity, UserKey),
+    /// A nurse, who does not.
+    nina: (Identity, UserKey),
+    stored: StoredConsent,
+    access: Access,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut hospital = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
+        let mut trust = Trust::new();
+        trust.add(hospital.anchor()).unwrap();
+        let people =
+            [("dr-ada", "role:doctor, dept:icu"), ("nina", "role:nurse, dept:icu")].map(|(name, attributes)| {
+                let identity = Identity::generate(name.parse().unwrap()).unwrap();
+                hospital.enrol(&identity.enrol().unwrap()).unwrap();
+                let end = Time(NOW.0 + 30_000_000);
+                (hospital.issue(identity.id(), &attributes.parse().unwrap(), NOW, end, NOW).unwrap(), identity)
+            });
+        trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+        let [ada, nina] = people.map(|(issued, identity)| {
+            let key = identity.accept(&issued, &trust, NOW).unwrap();
+            (identity, key)
+        });
+        let (owner, phone) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+        let builder = phone.consent(owner.devices(), compartment());
+        let builder = builder.read(&trust, hospital.id(), POLICY).unwrap();
+        let (stored, access) = builder.write(&trust, hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();
+        Self { owner, phone, trust, ada, nina, stored, access }
+    }
+
+    fn verify(&self, stored: &StoredConsent) -> Result<LiveConsent, Error> {
+        stored.verify(self.owner.devices(), &compartment(), &mut PinStore::default(), NOW)
+    }
+
+    fn slots(&self) -> Vec<Vec<u8>> {
+        self.stored.slots().map(<[u8]>::to_vec).collect()
+    }
+
+    fn context(&self) -> Context {
+        Context::of(&self.access.statement).unwrap()
+    }
+
+    /// A consent with other pieces, named and signed rightly, by the owner's device.
+    fn signed(&self, terms: Vec<u8>, slots: Vec<Vec<u8>>, change: impl FnOnce(&mut ConsentStatement)) -> StoredConsent {
+        let mut statement = self.access.statement.clone();
+        statement.terms = terms_hash(&terms);
+        statement.slots = slots.iter().map(|slot| slot_hash(slot)).collect();
+        change(&mut statement);
+        let consent = Signed::sign(statement, self.phone.signer().key).unwrap();
+        StoredConsent::from_parts(consent, terms, slots).unwrap()
+    }
+
+    fn sealed(&self, terms: &Terms) -> Vec<u8> {
+        seal_terms(&self.access.cek, self.context().of_terms(), &terms.to_bytes().unwrap()).unwrap()
+    }
+}
+
+fn compartment() -> CompartmentId {
+    "cardiology".parse().unwrap()
+}
+
+/// What ada does who wants nina to read too: she has the key, and makes a slot that opens with it.
+#[test]
+fn a_slot_that_a_reader_makes_is_refused_by_everybody() {
+    let world = World::new();
+    let live = world.verify(&world.stored).unwrap();
+    let ada = live.open(&world.ada.1).unwrap();
+    assert_eq!(live.open(&world.nina.1).unwrap_err(), Error::CannotOpen);
+
+    let nina = world.nina.0.public().sealing;
+    let context = Context::of(&live.statement).unwrap();
+    let forged = |index| Slot::for_holder(&context, index, &nina, ada.cek()).unwrap().to_bytes().unwrap();
+    let mut added = world.slots();
+    added.push(forged(added.len()));
+    let mut replaced = world.slots();
+    *replaced.last_mut().unwrap() = forged(replaced.len() - 1);
+    for slots in [added, replaced] {
+        let consent = world.stored.consent().clone();
+        let stored = StoredConsent::from_parts(consent, world.stored.terms().to_vec(), slots.clone()).unwrap();
+        assert_eq!(world.verify(&stored).unwrap_err(), Error::Forged("consent"));
+        // The slot itself is sound: only the owner's signature keeps nina out.
+        let agreed = world.signed(world.stored.terms().to_vec(), slots, |_| {});
+        assert!(world.verify(&agreed).unwrap().open_as(&world.nina.0).is_ok());
+    }
+}
+
+/// She names everything rightly and signs herself: with her own key, and as a device of that name.
+#[test]
+fn a_consent_that_a_reader_signs_is_refused_by_everybody() {
+    let world = World::new();
+    let mut statement = world.access.statement.clone();
+    statement.version = Version(2);
+    statement.previous = Some(world.access.hash());
+    let impostor = Device::generate("phone".parse().unwrap()).unwrap();
+    let ada = world.ada.0.signing();
+    for key in [ada, impostor.signer().key] {
+        let consent = Signed::sign(statement.clone(), key).unwrap();
+        let stored = StoredConsent::from_parts(consent, world.stored.terms().to_vec(), world.slots()).unwrap();
+        assert_eq!(world.verify(&stored).unwrap_err(), Error::Forged("consent"));
+    }
+    // A list with her own device is another owner's.
+    let other = Owner::generate(&impostor.public(), NOW).unwrap();
+    let pins = &mut PinStore::default();
+    assert_eq!(other.list().accept(world.owner.id(), pins).unwrap_err(), Error::Forged("device list"));
+    statement.owner = other.id().clone();
+    let consent = Signed::sign(statement, impostor.signer().key).unwrap();
+    let stored = StoredConsent::from_parts(consent, world.stored.terms().to_vec(), world.slots()).unwrap();
+    assert_eq!(world.verify(&stored).unwrap_err(), Error::Forged("consent"));
+    assert_eq!(*pins, PinStore::default());
+}
+
+/// With the key, she seals other terms, in which nurses may write.
+#[test]
+fn terms_that_a_reader_seals_are_refused_by_everybody() {
+    let world = World::new();
+    let mut terms = world.access.terms.clone();
+    terms.write[0].policy = "role:nurse".to_owned();
+    let sealed = world.sealed(&terms);
+    let stored = StoredConsent::from_parts(world.stored.consent().clone(), sealed, world.slots()).unwrap();
+    assert_eq!(world.verify(&stored).unwrap_err(), Error::Forged("consent"));
+}
+
+#[test]
+fn a_device_cannot_show_its_readers_another_policy_than_the_slots_are_for() {
+    let world = World::new();
+    let opens = |terms: &Terms| {
+        let stored = world.signed(world.sealed(terms), world.slots(), |_| {});
+        let live = world.verify(&stored).unwrap();
+        let opened = live.open(&world.ada.1).map(drop);
+        assert_eq!(live.open_as_device(&world.phone).map(drop), opened, "every reader sees the same");
+        opened
+    };
+    let terms = || world.access.terms.clone();
+    assert_eq!(opens(&terms()), Ok(()));
+
+    let refused = Err(Error::Forged("consent"));
+    let mut narrower = terms();
+    narrower.read[0].policy = "role:doctor and dept:surgery".to_owned();
+    let mut other_month = terms();
+    other_month.read[0].month += 1;
+    let mut no_month = terms();
+    no_month.read[0].month = u32::MAX;
+    let mut silent = terms();
+    silent.read.clear();
+    let mut other_authority = terms();
+    other_authority.read[0].authority = "st-elsewhere".parse().unwrap();
+    let mut more = terms();
+    more.read.push(Reading { authority: "st-elsewhere".parse().unwrap(), ..more.read[0].clone() });
+    let mut twice = terms();
+    twice.read.push(twice.read[0].clone());
+    let mut injected = terms();
+    injected.read[0].policy = "role:doctor) or (role:nurse".to_owned();
+    let mut not_canonical = terms();
+    not_canonical.read[0].policy = "role:doctor  and dept:icu".to_owned();
+    for lie in [narrower, other_month, no_month, silent, other_authority, more, twice, injected, not_canonical] {
+        assert_eq!(opens(&lie), refused, "{lie:?}");
+    }
+}
+
+#[test]
+fn a_device_cannot_publish_a_write_key_or_terms_that_do_not_follow_from_the_key() {
+    let world = World::new();
+    let terms = world.stored.terms().to_vec();
+    let other = SealingKey::generate().unwrap().public();
+    let stored = world.signed(terms.clone(), world.slots(), |statement| statement.write_key = other);
+    assert_eq!(world.verify(&stored).unwrap().open(&world.ada.1).unwrap_err(), Error::Forged("consent"));
+
+    let mut garbled = terms;
+    garbled[40] ^= 1;
+    let short = vec![7; 47];
+    for terms in [garbled, short, Vec::new()] {
+        let stored = world.signed(terms, world.slots(), |_| {});
+        assert_eq!(world.verify(&stored).unwrap().open(&world.ada.1).unwrap_err(), Error::Forged("consent"));
+    }
+}
+
+/// The slots of another version, place, compartment or commitment, named and signed rightly: none opens.
+#[test]
+fn a_slot_opens_only_where_it_was_made_for() {
+    let world = World::new();
+    let terms = world.stored.terms().to_vec();
+    let refuses = |stored: StoredConsent, compartment: &CompartmentId| {
+        let live = stored.verify(world.owner.devices(), compartment, &mut PinStore::default(), NOW).unwrap();
+        assert_eq!(live.open(&world.ada.1).unwrap_err(), Error::CannotOpen);
+        assert_eq!(live.open_as_root(&world.owner).unwrap_err(), Error::CannotOpen);
+        assert_eq!(live.open_as_device(&world.phone).unwrap_err(), Error::CannotOpen);
+    };
+    let mut moved = world.slots();
+    moved.rotate_right(1);
+    refuses(world.signed(terms.clone(), moved, |_| {}), &compartment());
+    let psychiatry: CompartmentId = "psychiatry".parse().unwrap();
+    refuses(world.signed(terms.clone(), world.slots(), |s| s.compartment = psychiatry.clone()), &psychiatry);
+    let later = |statement: &mut ConsentStatement| {
+        statement.version = Version(2);
+        statement.previous = Some(world.access.hash());
+    };
+    refuses(world.signed(terms.clone(), world.slots(), later), &compartment());
+    // Another key, or another salt, behind the same slots.
+    let (salt, cek) = (Salt::generate().unwrap(), Cek::generate().unwrap());
+    let other_key = |statement: &mut ConsentStatement| statement.commitment = cek.commit(&statement.salt).unwrap();
+    refuses(world.signed(terms.clone(), world.slots(), other_key), &compartment());
+    refuses(world.signed(terms, world.slots(), |statement| statement.salt = salt.clone()), &compartment());
+}
+
+/// A device makes two slots with two keys, so that two readers would write under two keys. The commitment lets one in.
+#[test]
+fn two_readers_never_get_two_keys() {
+    let world = World::new();
+    let second = Cek::generate().unwrap();
+    let mut slots = world.slots();
+    let place = slots.len();
+    let slot = Slot::for_holder(&world.context(), place, &world.nina.0.public().sealing, &second).unwrap();
+    slots.push(slot.to_bytes().unwrap());
+    let live = world.verify(&world.signed(world.stored.terms().to_vec(), slots, |_| {})).unwrap();
+    assert!(live.open(&world.ada.1).is_ok());
+    assert_eq!(live.open_as(&world.nina.0).unwrap_err(), Error::CannotOpen);
+}
+
+#[test]
+fn a_signed_consent_out_of_shape_is_malformed() {
+    let world = World::new();
+    let verify = |change: &dyn Fn(&mut ConsentStatement)| {
+        world.verify(&world.signed(world.stored.terms().to_vec(), world.slots(), change)).map(drop)
+    };
+    assert_eq!(verify(&|_| {}), Ok(()));
+    let malformed = Err(Error::Malformed("consent"));
+    assert_eq!(verify(&|statement| statement.version = Version(0)), malformed);
+    assert_eq!(verify(&|statement| statement.version = Version(2)), malformed);
+    assert_eq!(verify(&|statement| statement.previous = Some(world.access.hash())), malformed);
+    assert_eq!(verify(&|statement| statement.not_after = Some(Time(NOW.0 - 1))), malformed);
+    assert_eq!(verify(&|statement| statement.slots.clear()), malformed);
+    assert_eq!(verify(&|statement| statement.slots.resize(65, statement.terms)), malformed);
+
+    // Two slots for one authority: a reader would have to try each.
+    let mut slots = world.slots();
+    slots.push(slots[0].clone());
+    let stored = world.signed(world.stored.terms().to_vec(), slots, |_| {});
+    assert_eq!(world.verify(&stored).unwrap_err(), malformed.unwrap_err());
+    // A slot that is none.
+    let mut slots = world.slots();
+    slots[0].push(0);
+    let stored = world.signed(world.stored.terms().to_vec(), slots, |_| {});
+    assert_eq!(world.verify(&stored).unwrap_err(), Error::Malformed("slot"));
+}
+
+#[test]
+fn every_truncation_and_every_longer_slot_is_malformed() {
+    let world = World::new();
+    for slot in world.slots() {
+        assert!(Slot::from_bytes(&slot).is_ok());
+        for length in 0..slot.len() {
+            assert_eq!(Slot::from_bytes(&slot[..length]), Err(Error::Malformed("slot")), "{length}");
+        }
+        assert_eq!(Slot::from_bytes(&[&slot[..], &[0]].concat()), Err(Error::Malformed("slot")));
+    }
+    let terms = world.access.terms.to_bytes().unwrap();
+    for length in 0..terms.len() {
+        assert_eq!(Terms::from_bytes(&terms[..length]), Err(Error::Malformed("terms")));
+    }
+    assert_eq!(Terms::from_bytes(&[&terms[..], &[0]].concat()), Err(Error::Malformed("terms")));
+}
+
+/// A laboratory's wraps outlive a re-seal and end with a rotation.
+#[test]
+fn the_write_key_is_one_for_each_generation() {
+    let world = World::new();
+    let secret = world.access.write_secret().unwrap();
+    assert_eq!(secret.public(), world.access.write_key());
+    let again = || world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
+    let (_, resealed) = again().reseal().unwrap().same_terms(&world.trust).unwrap().seal(NOW).unwrap();
+    assert_eq!(resealed.write_secret().unwrap().expose(), secret.expose());
+    assert_eq!(resealed.generation(), world.access.generation());
+    assert_eq!(resealed.cek().expose(), world.access.cek().expose());
+    let (_, rotated) = again().seal(NOW).unwrap();
+    assert_ne!(rotated.write_key(), world.access.write_key());
+    assert_ne!(rotated.cek().expose(), world.access.cek().expose());
+    assert_eq!(rotated.generation().0, world.access.generation().0 + 1);
+}
+
+#[test]
+fn a_device_that_is_not_in_the_list_cannot_seal() {
+    let world = World::new();
+    let impostor = Device::generate("phone".parse().unwrap()).unwrap();
+    let stranger = Device::generate("tablet".parse().unwrap()).unwrap();
+    for device in [&impostor, &stranger] {
+        let sealed = device.consent(world.owner.devices(), compartment()).seal(NOW);
+        assert!(matches!(sealed, Err(Error::ApiMisuse(_))));
+    }
+}
+
+/// A root key, a device and nobody else: where the root key's slot stands is a matter of chance.
+#[test]
+fn the_place_of_a_slot_says_nothing_of_its_holder() {
+    let world = World::new();
+    let root = world.owner.list().unverified().root_sealing;
+    let mut first = 0;
+    for _ in 0..64 {
+        let builder = world.phone.consent(world.owner.devices(), compartment());
+        let [one, two] = builder.holders().unwrap().try_into().unwrap();
+        assert!(one == root || two == root);
+        first += u32::from(one == root);
+    }
+    assert!((1..64).contains(&first), "the chance of this is 2^-63");
+}

@@ -1,0 +1,205 @@
+//! Owners and their devices.
+
+use chartseal::Error;
+use chartseal::consent::{DeviceList, MAX_DEVICES, MAX_REMOVED, PublicDevice};
+use chartseal::id::Time;
+use chartseal::owner::{Device, Owner};
+use chartseal::pin::PinStore;
+
+use crate::world::{NOW, World, cardiology};
+
+fn device(id: &str) -> Device {
+    Device::generate(id.parse().unwrap()).unwrap()
+}
+
+#[test]
+fn any_device_of_the_list_carries_a_consent_on() {
+    let mut world = World::new();
+    let (stored, access) = world.sealed("role:doctor");
+    let tablet = device("tablet");
+    world.owner.add_device(&tablet.public(), NOW).unwrap();
+    // The first consent still counts, but has no slot for the tablet.
+    let live = world.verify(&stored).unwrap();
+    assert_eq!(live.open_as_device(&tablet).unwrap_err(), Error::CannotOpen);
+
+    let next = world.consent().after(&access).unwrap().reseal().unwrap().same_terms(&world.trust).unwrap();
+    let (stored, _) = next.seal(NOW).unwrap();
+    let access = world.verify(&stored).unwrap().open_as_device(&tablet).unwrap();
+    let next = tablet.consent(world.owner.devices(), cardiology()).after(&access).unwrap();
+    let (stored, _) = next.seal(NOW).unwrap();
+    let live = world.verify(&stored).unwrap();
+    assert_eq!(live.version().0, 3);
+    assert!(live.open_as_device(&world.phone).is_ok());
+}
+
+#[test]
+fn a_removed_device_signs_and_opens_nothing_any_more() {
+    let mut world = World::new();
+    let tablet = device("tablet");
+    world.owner.add_device(&tablet.public(), NOW).unwrap();
+    let old_list = world.owner.devices().clone();
+    let (stored, access) = world.sealed("role:doctor");
+    world.owner.remove_device(tablet.id(), Time(NOW.0 + 1)).unwrap();
+    assert_eq!(world.owner.devices().removed()[0].since, Time(NOW.0 + 1));
+
+    // With the list of before, the thief signs the next version; those who know the new one refuse it.
+    let next = tablet.consent(&old_list, cardiology()).after(&access).unwrap();
+    let (stolen, _) = next.seal(NOW).unwrap();
+    assert_eq!(world.verify(&stolen).unwrap_err(), Error::Forged("consent"));
+    let live = world.verify(&stored).unwrap();
+    assert_eq!(live.fresh(&tablet.head(&live, NOW).unwrap(), NOW, Default::default()), Err(Error::Forged("head")));
+    assert!(matches!(tablet.consent(world.owner.devices(), cardiology()).seal(NOW), Err(Error::ApiMisuse(_))));
+
+    // The consents that follow are closed to it.
+    let (next, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
+    let live = world.verify(&next).unwrap();
+    assert_eq!(live.open_as_device(&tablet).unwrap_err(), Error::CannotOpen);
+    // Whoever holds an old list is told to fetch the new one.
+    let seen = next.verify(&old_list, &cardiology(), &mut PinStore::default(), NOW);
+    assert_eq!(seen.unwrap_err(), Error::Rollback("device list"));
+}
+
+#[test]
+fn the_root_key_brings_a_history_back_onto_a_new_phone() {
+    let mut world = World::new();
+    let (stored, _) = world.sealed("role:doctor");
+    let new = device("new-phone");
+    let found = world.verify(&stored).unwrap().open_as_root(&world.owner).unwrap();
+    world.owner.add_device(&new.public(), NOW).unwrap();
+    world.owner.remove_device(world.phone.id(), NOW).unwrap();
+    assert_eq!(world.verify(&stored).unwrap_err(), Error::Forged("consent"));
+    let next = new.consent(world.owner.devices(), cardiology()).after(&found).unwrap();
+    let (stored, _) = next.same_terms(&world.trust).unwrap().seal(NOW).unwrap();
+    assert!(world.verify(&stored).unwrap().open_as_device(&new).is_ok());
+}
+
+#[test]
+fn a_device_list_is_the_owners_and_the_latest() {
+    let mut world = World::new();
+    let id = world.owner.id().clone();
+    let first = world.owner.list().clone();
+    let second = world.owner.add_device(&device("tablet").public(), NOW).unwrap().clone();
+    let mut pins = PinStore::default();
+    assert_eq!(first.accept(&id, &mut pins).unwrap().version().0, 1);
+    assert_eq!(second.accept(&id, &mut pins).unwrap().version().0, 2);
+    assert_eq!(first.accept(&id, &mut pins).unwrap_err(), Error::Rollback("device list"));
+
+    // The same root key, brought back from a backup, signs another second list.
+    let mut twin = World::new();
+    let backup = |owner: &Owner| Owner::decode(owner.to_secret_bytes().unwrap().expose()).unwrap();
+    let mut restored = backup(&twin.owner);
+    let one = twin.owner.add_device(&device("tablet").public(), NOW).unwrap().clone();
+    let two = restored.add_device(&device("watch").public(), NOW).unwrap();
+    let id = twin.owner.id();
+    assert!(one.accept(id, &mut pins).is_ok());
+    assert_eq!(two.accept(id, &mut pins).unwrap_err(), Error::Fork("device list"));
+
+    // Another owner's, or one that somebody altered.
+    assert_eq!(first.accept(id, &mut pins).unwrap_err(), Error::Forged("device list"));
+    let mut json: serde_json::Value = serde_json::from_str(&first.to_json().unwrap()).unwrap();
+    json["statement"]["owner"] = id.as_str().into();
+    let renamed = DeviceList::from_json(&json.to_string()).unwrap();
+    assert_eq!(renamed.accept(id, &mut pins).unwrap_err(), Error::Forged("device list"));
+}
+
+#[test]
+fn every_altered_cut_or_longer_device_list_is_refused() {
+    let world = World::new();
+    let bytes = world.owner.list().to_cbor().unwrap();
+    assert_eq!(DeviceList::from_cbor(&bytes).unwrap(), *world.owner.list());
+    assert_eq!(DeviceList::from_json(&world.owner.list().to_json().unwrap()).unwrap(), *world.owner.list());
+    for length in 0..bytes.len() {
+        assert_eq!(DeviceList::from_cbor(&bytes[..length]), Err(Error::Malformed("device list")));
+    }
+    assert_eq!(DeviceList::from_cbor(&[&bytes[..], &[0]].concat()), Err(Error::Malformed("device list")));
+    let mut pins = PinStore::default();
+    for at in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1;
+        let seen = DeviceList::from_cbor(&altered).and_then(|list| list.accept(world.owner.id(), &mut pins));
+        let error = seen.unwrap_err();
+        assert!(matches!(error, Error::Forged(_) | Error::Malformed(_)), "{at}: {error:?}");
+    }
+    assert_eq!(pins, PinStore::default());
+}
+
+#[test]
+fn a_list_takes_so_many_devices_and_none_twice() {
+    let mut world = World::new();
+    for n in 1..MAX_DEVICES {
+        world.owner.add_device(&device(&format!("device-{n}")).public(), NOW).unwrap();
+    }
+    let another = device("another");
+    assert_eq!(world.owner.add_device(&another.public(), NOW).unwrap_err(), Error::TooLarge("device list"));
+    world.owner.remove_device(&"device-1".parse().unwrap(), NOW).unwrap();
+    let misuse = |world: &mut World, device: &PublicDevice| {
+        matches!(world.owner.add_device(device, NOW), Err(Error::ApiMisuse(_)))
+    };
+    // An id that is there, one that was there, a key that is there.
+    assert!(misuse(&mut world, &device("phone").public()));
+    assert!(misuse(&mut world, &device("device-1").public()));
+    let mut same_key = another.public();
+    same_key.signing = world.phone.public().signing;
+    assert!(misuse(&mut world, &same_key));
+    let mut same_key = another.public();
+    same_key.sealing = world.phone.public().sealing;
+    assert!(misuse(&mut world, &same_key));
+    world.owner.add_device(&another.public(), NOW).unwrap();
+
+    assert_eq!(world.owner.remove_device(&"nobody".parse().unwrap(), NOW).unwrap_err(), Error::Unknown("device"));
+    for n in 2..MAX_DEVICES {
+        world.owner.remove_device(&format!("device-{n}").parse().unwrap(), NOW).unwrap();
+    }
+    world.owner.remove_device(another.id(), NOW).unwrap();
+    assert!(matches!(world.owner.remove_device(world.phone.id(), NOW), Err(Error::ApiMisuse(_))));
+    // A refused change leaves the list as it was.
+    let id = world.owner.id();
+    assert!(world.owner.list().accept(id, &mut world.pins).is_ok());
+}
+
+#[test]
+fn a_device_can_be_removed_however_many_were_before() {
+    let mut world = World::new();
+    for n in 0..=MAX_REMOVED {
+        let id = format!("{}-{n}", "x".repeat(120));
+        let next = device(&id);
+        world.owner.add_device(&next.public(), NOW).unwrap();
+        world.owner.remove_device(next.id(), NOW).unwrap();
+    }
+    assert_eq!(world.owner.devices().removed().len(), MAX_REMOVED);
+    let bytes = world.owner.list().to_cbor().unwrap();
+    assert!(DeviceList::from_cbor(&bytes).unwrap().accept(world.owner.id(), &mut world.pins).is_ok());
+}
+
+#[test]
+fn owners_and_devices_survive_a_restart_and_nothing_else_is_taken_for_them() {
+    let mut world = World::new();
+    let (stored, _) = world.sealed("role:doctor");
+    let live = world.verify(&stored).unwrap();
+    let owner = world.owner.to_secret_bytes().unwrap();
+    let phone = world.phone.to_secret_bytes();
+    let (owner, phone) = (owner.expose(), phone.expose());
+    assert!(live.open_as_root(&Owner::decode(owner).unwrap()).is_ok());
+    assert!(live.open_as_device(&Device::decode(phone).unwrap()).is_ok());
+    assert_eq!(Device::decode(phone).unwrap().public(), world.phone.public());
+
+    for length in 0..owner.len() {
+        assert!(matches!(Owner::decode(&owner[..length]), Err(Error::Malformed(_))), "{length}");
+    }
+    for length in 0..phone.len() {
+        assert!(matches!(Device::decode(&phone[..length]), Err(Error::Malformed(_))), "{length}");
+    }
+    assert!(matches!(Owner::decode(&[owner, &[0][..]].concat()), Err(Error::Malformed(_))));
+    assert!(matches!(Device::decode(&[phone, &[0][..]].concat()), Err(Error::Malformed(_))));
+    let mut later = phone.clone();
+    later[3] = 2;
+    assert_eq!(Device::decode(&later).unwrap_err(), Error::UnknownVersion("device"));
+    // Keys of one owner with the list of another.
+    let other = World::new().owner.to_secret_bytes().unwrap();
+    let mixed = [&owner[..68], &other.expose()[68..]].concat();
+    assert_eq!(Owner::decode(&mixed).unwrap_err(), Error::Forged("device list"));
+    let mixed = [&owner[..36], &other.expose()[36..68], &owner[68..]].concat();
+    assert_eq!(Owner::decode(&mixed).unwrap_err(), Error::Forged("device list"));
+    let id = world.owner.id();
+    assert!(world.owner.list().accept(id, &mut world.pins).is_ok());
+}

@@ -1,0 +1,76 @@
+//! Heads: how a reader without memory learns that a consent is the latest.
+
+use std::time::Duration;
+
+use chartseal::Error;
+use chartseal::consent::{Freshness, HEAD_LIMIT, Head};
+use chartseal::id::Time;
+use chartseal::owner::Device;
+
+use crate::world::{DAY, NOW, World};
+
+#[test]
+fn a_head_is_fresh_within_the_limit_and_stale_beyond() {
+    let world = World::new();
+    let (stored, _) = world.sealed("role:doctor");
+    let live = world.verify(&stored).unwrap();
+    let head = world.phone.head(&live, NOW).unwrap();
+    for (now, expected) in [
+        (NOW.0, Freshness::Fresh),
+        (NOW.0 + DAY, Freshness::Fresh),
+        (NOW.0 + DAY + 1, Freshness::Stale),
+        (NOW.0 - DAY, Freshness::Fresh),
+        // A head from the future is as good as an old one.
+        (NOW.0 - DAY - 1, Freshness::Stale),
+        (0, Freshness::Stale),
+        (u64::MAX, Freshness::Stale),
+    ] {
+        assert_eq!(live.fresh(&head, Time(now), HEAD_LIMIT), Ok(expected), "{now}");
+    }
+    assert_eq!(live.fresh(&head, Time(NOW.0 + 10), Duration::from_secs(9)), Ok(Freshness::Stale));
+}
+
+#[test]
+fn a_head_of_another_version_is_a_rollback_of_the_one_or_the_other() {
+    let world = World::new();
+    let (first, access) = world.sealed("role:doctor");
+    let (second, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
+    let (fork, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
+    let [first, second, fork] = [first, second, fork].map(|stored| world.verify(&stored).unwrap());
+    let head = |live| world.phone.head(live, NOW).unwrap();
+    assert_eq!(first.fresh(&head(&second), NOW, HEAD_LIMIT), Err(Error::Rollback("consent")));
+    assert_eq!(second.fresh(&head(&first), NOW, HEAD_LIMIT), Err(Error::Rollback("head")));
+    assert_eq!(second.fresh(&head(&fork), NOW, HEAD_LIMIT), Err(Error::Fork("consent")));
+    assert_eq!(second.fresh(&head(&second), NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
+}
+
+#[test]
+fn a_head_by_anybody_else_or_of_another_compartment_is_refused() {
+    let world = World::new();
+    let (stored, _) = world.sealed("role:doctor");
+    let live = world.verify(&stored).unwrap();
+    let forged = Err(Error::Forged("head"));
+    for id in ["phone", "tablet"] {
+        let impostor = Device::generate(id.parse().unwrap()).unwrap();
+        assert_eq!(live.fresh(&impostor.head(&live, NOW).unwrap(), NOW, HEAD_LIMIT), forged);
+    }
+    let (other, _) = world.phone.consent(world.owner.devices(), "summary".parse().unwrap()).seal(NOW).unwrap();
+    let summary = "summary".parse().unwrap();
+    let other = other.verify(world.owner.devices(), &summary, &mut Default::default(), NOW).unwrap();
+    assert_eq!(live.fresh(&world.phone.head(&other, NOW).unwrap(), NOW, HEAD_LIMIT), forged);
+
+    let head = world.phone.head(&live, NOW).unwrap();
+    let bytes = head.to_cbor().unwrap();
+    assert_eq!(Head::from_cbor(&bytes).unwrap(), head);
+    assert_eq!(Head::from_json(&head.to_json().unwrap()).unwrap(), head);
+    for length in 0..bytes.len() {
+        assert_eq!(Head::from_cbor(&bytes[..length]), Err(Error::Malformed("head")));
+    }
+    assert_eq!(Head::from_cbor(&[&bytes[..], &[0]].concat()), Err(Error::Malformed("head")));
+    for at in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1;
+        let fresh = Head::from_cbor(&altered).and_then(|head| live.fresh(&head, NOW, HEAD_LIMIT));
+        assert!(fresh == forged || fresh == Err(Error::Malformed("head")), "{at}: {fresh:?}");
+    }
+}
