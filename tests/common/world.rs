@@ -69,11 +69,11 @@ impl World {
     }
 
     pub(crate) fn publish(&mut self) {
-        self.trust.update(&self.hospital.publish(NOW).unwrap(), &mut self.pins).unwrap();
+        self.trust.update(&self.hospital.publish(after(100)).unwrap(), &mut self.pins).unwrap();
     }
 
     pub(crate) fn revoke(&mut self, person: &str, since: Time, reason: Reason) {
-        self.hospital.revoke(&person.parse().unwrap(), since, reason, NOW).unwrap();
+        self.hospital.revoke(&person.parse().unwrap(), since, reason, after(100)).unwrap();
         self.publish();
     }
 
