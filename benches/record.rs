@@ -6,6 +6,7 @@
 //!
 //! `open_many` opens 1,000 records of one compartment, ten fields of 100 bytes each, with all that it takes to get there:
 //! one consent verified and opened (one decapsulation), one credential verified, two signatures a record.
+//! `raw_two_verifications` is the Ed25519 part of it alone.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -113,6 +114,20 @@ fn open_many(c: &mut Criterion) {
             sealed.into_iter().map(|record| reader.into_view(record, &[&access]).unwrap()).collect()
         };
         b.iter_batched(|| sealed.clone(), open, BatchSize::LargeInput);
+    });
+    // The floor: two signatures a record, under a key that was read before.
+    group.bench_function(BenchmarkId::new("raw_two_verifications", 1000), |b| {
+        let secret = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let public = secret.verifying_key();
+        let messages = [[1; 300], [2; 300]];
+        let signatures = messages.map(|message| ed25519_dalek::Signer::sign(&secret, &message));
+        b.iter(|| {
+            for _ in 0..1000 {
+                for (message, signature) in messages.iter().zip(&signatures) {
+                    public.verify_strict(black_box(message), signature).unwrap();
+                }
+            }
+        });
     });
     group.finish();
 }

@@ -170,7 +170,7 @@ impl<'a> Record<'a> {
         Ok(self)
     }
 
-    /// Seals and signs the record: a fresh key for each part, one signature of the content, one of each part's envelope.
+    /// Seals and signs the record: for each part a fresh key, and one signature of the content and the part's envelope.
     ///
     /// # Errors
     ///
@@ -221,11 +221,11 @@ fn seal_parts(
     content.parts.extend(drafts.iter().map(|(_, draft, ..)| draft.entry.clone()));
     content.parts.sort_by(|a, b| a.compartment.cmp(&b.compartment));
 
-    let (hash, signature) = author.sign_content(&content)?;
-    let sealer = Sealer { author, time: content.time, other: false };
+    let hash = content::hash_of(&content.message()?);
+    let sealer = Sealer { author, time: content.time, before: None };
     let mut sealed = Vec::with_capacity(drafts.len());
     for (place, draft, older, rho) in drafts {
-        let block = AuthorBlock { rho, signature, by: author.by().clone(), older };
+        let block = AuthorBlock { rho, by: author.by().clone(), older };
         sealed.push(draft.finish((&content, hash), &block, &sealer, &place)?);
     }
     Ok((content, sealed))

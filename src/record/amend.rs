@@ -98,7 +98,7 @@ impl Reader<'_> {
         let place = Place::from(new);
         sealer.check(&place)?;
         let index = record.index(old.compartment()).ok_or(Error::CannotOpen)?;
-        let (fields, block) = self.values(record, index, old)?;
+        let (fields, block, signed) = self.values(record, index, old)?;
         let part = record.parts.get(index).ok_or(Error::CannotOpen)?;
         let named = &part.envelope.statement.content;
         for content in record.contents() {
@@ -108,7 +108,7 @@ impl Reader<'_> {
             }
             let entry = content.part(old.compartment()).ok_or(Error::CannotOpen)?;
             let draft = Draft::new(content, (entry.clone(), &block.older, &block.rho), fields)?;
-            let sealer = Sealer { author: sealer, time: now, other: true };
+            let sealer = Sealer { author: sealer, time: now, before: Some(signed) };
             let part = draft.finish((content, hash), &block, &sealer, &place)?;
             let mut sealed = record.clone();
             *sealed.parts.get_mut(index).ok_or(Error::CannotOpen)? = part;

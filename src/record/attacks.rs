@@ -7,12 +7,14 @@ use super::*;
 use crate::authority::{Authority, Issued, Trust};
 use crate::consent::Access;
 use crate::id::DeviceId;
-use crate::identity::Identity;
+use crate::identity::{Identity, Signature};
 use crate::owner::{Device, Owner};
 use crate::pin::PinStore;
 use crate::seal::{Block, Dek, label, wrap_dek, WrapHeader};
 
 const NOW: Time = Time(1_775_000_000);
+
+type Unsealed = (Fields, AuthorBlock, (Signature, Hash));
 
 struct World {
     trust: Trust,
@@ -60,8 +62,8 @@ impl World {
         Reader::new(&self.trust, NOW).devices(self.alice.devices().clone()).open(&record, &[&self.access])
     }
 
-    /// What a reader gets out of a part: its values and its author's block, with ρ.
-    fn unsealed(&self, record: &SealedRecord) -> (Fields, AuthorBlock) {
+    /// What a reader gets out of a part: its values, its author's block with ρ, and what its author signed.
+    fn unsealed(&self, record: &SealedRecord) -> Unsealed {
         let reader = Reader::new(&self.trust, NOW).devices(self.alice.devices().clone());
         reader.values(record, 0, &self.access).unwrap()
     }
@@ -70,7 +72,7 @@ impl World {
     fn part(
         &self,
         content: &Content,
-        (fields, block): (Fields, AuthorBlock),
+        (fields, block, signed): Unsealed,
         (sealer, by): (&Author<'_>, Option<By>),
     ) -> Part {
         let hash = content::hash_of(&content.message().unwrap());
@@ -78,8 +80,17 @@ impl World {
         let draft = Draft::new(content, (entry, &block.older, &block.rho), fields).unwrap();
         let forger = Author { key: sealer.key, ..Author::device(&self.phone, self.alice.devices()).unwrap() };
         let forger = Author { by: by.clone().unwrap_or(sealer.by.clone()), ..forger };
-        let sealer = Sealer { author: &forger, time: NOW, other: by.is_some() };
-        draft.finish((content, hash), &block, &sealer, &(&self.access).into()).unwrap()
+        let sealer = Sealer { author: &forger, time: NOW, before: Some(signed) };
+        let mut part = draft.finish((content, hash), &block, &sealer, &(&self.access).into()).unwrap();
+        if by.is_none() {
+            // As if the author had sealed it.
+            let dek = part.wrap.open(&self.access, content).unwrap();
+            let key = part.envelope.statement.part_key(&dek).unwrap();
+            let block = SealerBlock { author: signed.0, resealed: None }.encode().unwrap();
+            part.envelope.sealer =
+                key.seal_block(Block::Sealer, (&hash, self.access.compartment()), &block).unwrap();
+        }
+        part
     }
 }
 
@@ -108,16 +119,16 @@ fn a_signature_does_not_move_to_other_values() {
     let genuine = record.clone();
     // Ada's content, ρ and signature; other values; an envelope in whatever name.
     for by in [None, Some(mallory.by.clone()), Some(By::Device(world.phone.id().clone()))] {
-        let (_, block) = world.unsealed(&genuine);
+        let (_, block, signed) = world.unsealed(&genuine);
         let fields = Fields::from([(FieldPath::new("/diagnosis").unwrap(), Zeroizing::new(b"Z99".to_vec()))]);
-        record.parts[0] = world.part(&record.content, (fields, block), (&mallory, by));
+        record.parts[0] = world.part(&record.content, (fields, block, signed), (&mallory, by));
         assert!(matches!(world.open(&record).unwrap_err(), Error::Forged(_) | Error::NotAllowed));
     }
     // Not even the owner's device makes ada say something else.
     let phone = Author::device(&world.phone, world.alice.devices()).unwrap();
-    let (_, block) = world.unsealed(&genuine);
+    let (_, block, signed) = world.unsealed(&genuine);
     let fields = Fields::from([(FieldPath::new("/diagnosis").unwrap(), Zeroizing::new(b"Z99".to_vec()))]);
-    record.parts[0] = world.part(&record.content, (fields, block), (&phone, Some(phone.by.clone())));
+    record.parts[0] = world.part(&record.content, (fields, block, signed), (&phone, Some(phone.by.clone())));
     assert_eq!(world.open(&record).unwrap_err(), Error::Forged("content"));
 }
 
@@ -127,7 +138,7 @@ fn only_the_author_or_a_device_of_the_owner_seals() {
     let mallory = world.author(&world.mallory);
     let mut record = world.sealed("r", "I21.4");
     let cases = [
-        (None, Error::Forged("envelope")),
+        (None, Error::Forged("content")),
         (Some(mallory.by.clone()), Error::NotAllowed),
         (Some(world.author(&world.ada).by), Error::NotAllowed),
         (Some(By::Device(world.phone.id().clone())), Error::Forged("envelope")),
@@ -186,10 +197,10 @@ fn revisions_of_fields_are_signed() {
         |older, _| assert!(older.insert(FieldPath::new("/absent").unwrap(), Revision(0)).is_none()),
     ];
     for claim in claims {
-        let (fields, mut block) = world.unsealed(&record);
+        let (fields, mut block, signed) = world.unsealed(&record);
         assert_eq!(revision_of(&block.older, &path, Revision(1)), Revision(0));
         claim(&mut block.older, path.clone());
-        let part = world.part(&record.content, (fields, block), (&phone, Some(phone.by.clone())));
+        let part = world.part(&record.content, (fields, block, signed), (&phone, Some(phone.by.clone())));
         let forged = SealedRecord { parts: vec![part], ..record.clone() };
         assert_eq!(world.open(&forged).unwrap_err(), Error::Forged("content"));
     }
@@ -248,7 +259,7 @@ fn a_block_that_is_none_is_refused_without_harm() {
     let place = (&part.envelope.statement.content, world.access.compartment());
     let author = key.open_block(Block::Author, place, &part.body.author).unwrap();
     let sealer = key.open_block(Block::Sealer, place, &part.envelope.sealer).unwrap();
-    assert!(SealerBlock::decode(&sealer).unwrap().by.is_none());
+    assert!(SealerBlock::decode(&sealer).unwrap().resealed.is_none());
     let with = |block: Block, text: &[u8]| {
         let sealed = key.seal_block(block, place, text).unwrap();
         let mut record = record.clone();
@@ -264,7 +275,7 @@ fn a_block_that_is_none_is_refused_without_harm() {
     };
     assert!(with(Block::Sealer, &sealer).is_ok());
     // Another envelope than the signed one, since the author's block has another IV.
-    assert_eq!(with(Block::Author, &author).unwrap_err(), Error::Forged("envelope"));
+    assert_eq!(with(Block::Author, &author).unwrap_err(), Error::Forged("content"));
     for (block, text) in [(Block::Author, &author), (Block::Sealer, &sealer)] {
         for length in (0..text.len()).step_by(7) {
             assert!(with(block, &text[..length]).is_err(), "{length}");
@@ -291,5 +302,5 @@ fn a_value_that_the_author_did_not_sign_is_not_shown() {
     assert_eq!(world.open(&record).unwrap_err(), Error::CannotOpen);
     let part = &mut record.parts[0];
     part.envelope.statement.root = part.body.root().unwrap();
-    assert_eq!(world.open(&record).unwrap_err(), Error::Forged("envelope"));
+    assert_eq!(world.open(&record).unwrap_err(), Error::Forged("content"));
 }

@@ -1,7 +1,5 @@
 //! Who writes: a person with a credential, or one of the owner's devices.
 
-use super::content::{Content, hash_of};
-use super::envelope::EnvelopeStatement;
 use crate::authority::{Credential, Standing};
 use super::place::Place;
 use crate::consent::{Devices, Signer};
@@ -108,12 +106,19 @@ impl<'a> Author<'a> {
         &self.by
     }
 
-    pub(super) fn sign_content(&self, content: &Content) -> Result<(Hash, Signature)> {
-        let message = content.message()?;
-        Ok((hash_of(&message), self.key.sign(label::SIGN_CONTENT, &message)))
+    /// Signs a content and the envelope that the author sealed it in: one signature for both.
+    pub(super) fn sign_content(&self, content: &Hash, envelope: &Hash) -> Signature {
+        self.key.sign(label::SIGN_CONTENT, &both(content, envelope))
     }
 
-    pub(super) fn sign_envelope(&self, statement: &EnvelopeStatement) -> Result<Signature> {
-        Ok(self.key.sign(label::SIGN_ENVELOPE, &statement.message()?))
+    pub(super) fn sign_envelope(&self, message: &[u8]) -> Signature {
+        self.key.sign(label::SIGN_ENVELOPE, message)
     }
+}
+
+/// What an author signs: `content hash (32) ‖ envelope hash (32)`.
+pub(super) fn both(content: &Hash, envelope: &Hash) -> [u8; 64] {
+    let mut both = [0; 64];
+    both.iter_mut().zip(content.0.iter().chain(&envelope.0)).for_each(|(to, from)| *to = *from);
+    both
 }

@@ -7,32 +7,43 @@ use zeroize::Zeroizing;
 use super::content::Rho;
 use super::{MAX_FIELDS, author::By};
 use crate::error::{Error, Result};
-use crate::id::{DeviceId, Revision};
+use crate::id::{DeviceId, Hash, Revision};
 use crate::identity::Signature;
 use crate::seal::{FieldPath, MAX_PATH};
 use crate::wire::{Reader, Writer};
 
-/// The author's block: `ρ (32) ‖ signature of the content (64) ‖ by ‖ u16 n ‖ n × (u16 length ‖ path ‖ u64 revision)`,
-/// paths ascending, each revision older than the content's.
+/// The author's block, in the body: `ρ (32) ‖ by ‖ u16 n ‖ n × (u16 length ‖ path ‖ u64 revision)`, paths ascending, each
+/// revision older than the content's.
 pub(super) struct AuthorBlock {
     pub(super) rho: Rho,
-    pub(super) signature: Signature,
     pub(super) by: By,
     pub(super) older: BTreeMap<FieldPath, Revision>,
 }
 
-/// The sealer's block: `signature of the envelope (64) ‖ 0`, or `‖ by` where the sealer is not the author.
+/// The sealer's block, in the envelope: `author's signature (64) ‖ 0`; or, where somebody else sealed the part anew, `‖ by
+/// ‖ hash of the envelope that the author signed (32) ‖ sealer's signature (64)`.
+#[derive(Clone)]
 pub(super) struct SealerBlock {
+    /// Of the content and of the first envelope.
+    pub(super) author: Signature,
+    pub(super) resealed: Option<Resealed>,
+}
+
+#[derive(Clone)]
+pub(super) struct Resealed {
+    pub(super) by: By,
+    /// The hash of the envelope that the author signed.
+    pub(super) first: Hash,
+    /// Of the envelope that is here.
     pub(super) signature: Signature,
-    pub(super) by: Option<By>,
 }
 
 impl AuthorBlock {
     pub(super) fn encode(&self) -> Result<Zeroizing<Vec<u8>>> {
         // Never grows, since a buffer that was outgrown would leave ρ behind.
         let paths: usize = self.older.keys().map(|path| path.as_str().len() + 10).sum();
-        let mut w = Writer::with_capacity(128 + self.by.size() + paths, &[]);
-        w.bytes(self.rho.as_slice()).bytes(self.signature.as_bytes());
+        let mut w = Writer::with_capacity(34 + self.by.size() + paths, &[]);
+        w.bytes(self.rho.as_slice());
         self.by.encode(&mut w)?;
         w.u16(u16::try_from(self.older.len()).map_err(|_| Error::TooLarge("number of fields"))?);
         for (path, revision) in &self.older {
@@ -46,7 +57,6 @@ impl AuthorBlock {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes, WHAT);
         let rho = Zeroizing::new(*r.array()?);
-        let signature = Signature::from(*r.array()?);
         let by = By::decode(&mut r)?.ok_or(Error::Malformed(WHAT))?;
         let mut older = BTreeMap::new();
         for _ in 0..count(&mut r)? {
@@ -60,7 +70,7 @@ impl AuthorBlock {
             older.insert(path, Revision(r.u64()?));
         }
         r.finish()?;
-        Ok(Self { rho, signature, by, older })
+        Ok(Self { rho, by, older })
     }
 }
 
@@ -71,11 +81,14 @@ fn count(r: &mut Reader<'_>) -> Result<usize> {
 
 impl SealerBlock {
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
-        let mut w = Writer::new(self.signature.as_bytes());
-        match &self.by {
-            Some(by) => by.encode(&mut w)?,
+        let mut w = Writer::new(self.author.as_bytes());
+        match &self.resealed {
             None => {
                 w.u8(0);
+            }
+            Some(Resealed { by, first, signature }) => {
+                by.encode(&mut w)?;
+                w.bytes(first.as_bytes()).bytes(signature.as_bytes());
             }
         }
         Ok(w.finish())
@@ -83,10 +96,13 @@ impl SealerBlock {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes, WHAT);
-        let signature = Signature::from(*r.array()?);
-        let by = By::decode(&mut r)?;
+        let author = Signature::from(*r.array()?);
+        let resealed = match By::decode(&mut r)? {
+            None => None,
+            Some(by) => Some(Resealed { by, first: Hash(*r.array()?), signature: Signature::from(*r.array()?) }),
+        };
         r.finish()?;
-        Ok(Self { signature, by })
+        Ok(Self { author, resealed })
     }
 }
 
@@ -140,7 +156,7 @@ mod tests {
 
     fn author(by: By) -> AuthorBlock {
         let older = [("/a", 1), ("/b/0", 2)].map(|(path, n)| (FieldPath::new(path).unwrap(), Revision(n)));
-        AuthorBlock { rho: Zeroizing::new([1; 32]), signature: [2; 64].into(), by, older: older.into() }
+        AuthorBlock { rho: Zeroizing::new([1; 32]), by, older: older.into() }
     }
 
     fn bys() -> [By; 2] {
@@ -158,9 +174,10 @@ mod tests {
             assert!((0..bytes.len()).all(|n| AuthorBlock::decode(&bytes[..n]).is_err()));
             assert!(AuthorBlock::decode(&[&bytes[..], &[0]].concat()).is_err());
 
-            for by in [None, Some(by)] {
-                let bytes = SealerBlock { signature: [2; 64].into(), by: by.clone() }.encode().unwrap();
-                assert_eq!(SealerBlock::decode(&bytes).unwrap().by, by);
+            let resealed = Resealed { by, first: Hash([3; 32]), signature: [4; 64].into() };
+            for resealed in [None, Some(resealed)] {
+                let bytes = SealerBlock { author: [2; 64].into(), resealed }.encode().unwrap();
+                assert_eq!(SealerBlock::decode(&bytes).unwrap().encode().unwrap(), bytes);
                 assert!((0..bytes.len()).all(|n| SealerBlock::decode(&bytes[..n]).is_err()));
                 assert!(SealerBlock::decode(&[&bytes[..], &[0]].concat()).is_err());
             }
@@ -175,8 +192,8 @@ mod tests {
             bytes[at] = byte;
             AuthorBlock::decode(&bytes).err()
         };
-        assert_eq!(with(96, 0), Some(Error::Malformed(WHAT)));
-        assert_eq!(with(96, 3), Some(Error::UnknownVersion(WHAT)));
+        assert_eq!(with(32, 0), Some(Error::Malformed(WHAT)));
+        assert_eq!(with(32, 3), Some(Error::UnknownVersion(WHAT)));
         let path = bytes.windows(2).position(|pair| pair == b"/a").unwrap() + 1;
         assert_eq!(with(path, b'a'), None);
         assert_eq!(with(path, b'c'), Some(Error::Malformed(WHAT)));

@@ -30,7 +30,7 @@ pub(super) struct Part {
     pub(super) body: Body,
 }
 
-/// Ties a body to a content. Whoever seals the body signs it; the signature lies in the sealer's block.
+/// Ties a body to a content. Whoever seals the body signs it; the signatures lie in the sealer's block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Envelope {
@@ -84,6 +84,11 @@ impl EnvelopeStatement {
     /// What is signed, without its label.
     pub(super) fn message(&self) -> Result<Vec<u8>> {
         wire::to_cbor(self, "envelope")
+    }
+
+    /// `SHA-256("chartseal-1 sign envelope: " ‖ canonical CBOR of the statement)`.
+    pub(super) fn hash_of(message: &[u8]) -> Hash {
+        Hash(Sha256::new().chain_update(label::SIGN_ENVELOPE).chain_update(message).finalize().into())
     }
 
     /// Compares the commitment.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::author::Writer;
-use super::block::{AuthorBlock, SealerBlock};
+use super::author::{Writer, both};
+use super::block::{AuthorBlock, Resealed, SealerBlock};
 use super::content::{Content, Root, hash_of};
 use super::envelope::{EnvelopeStatement, Part, field_header, revision_of};
 use super::sealed::SealedRecord;
@@ -14,6 +14,7 @@ use crate::authority::Trust;
 use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
 use crate::id::{Hash, Time};
+use crate::identity::Signature;
 use crate::seal::{Block, FieldHeader, PartKey, label};
 
 /// Opens records, and checks who wrote them.
@@ -35,6 +36,8 @@ struct OpenPart {
     key: PartKey,
     header: FieldHeader,
     block: AuthorBlock,
+    /// The author's signature, and the hash of the envelope that it is about.
+    signed: (Signature, Hash),
     place: ViewPart,
     root: Hash,
 }
@@ -108,13 +111,13 @@ impl<'a> Reader<'a> {
         View::new(&record, fields, places)
     }
 
-    /// The values of one part, verified, and its author's block.
+    /// The values of one part, verified, its author's block, and what its author signed.
     pub(super) fn values(
         &self,
         record: &SealedRecord,
         index: usize,
         access: &Access,
-    ) -> Result<(Fields, AuthorBlock)> {
+    ) -> Result<(Fields, AuthorBlock, (Signature, Hash))> {
         let mut parts = self.parts(record, &[access])?.into_iter();
         let mut open = parts.find(|open| open.index == index).ok_or(Error::CannotOpen)?;
         let part = record.parts.get(index).ok_or(Error::CannotOpen)?;
@@ -126,12 +129,12 @@ impl<'a> Reader<'a> {
             root.add(path, revision, &value)?;
             fields.insert(path.clone(), value);
         }
-        if root.finish() == open.root { Ok((fields, open.block)) } else { Err(Error::Forged("content")) }
+        if root.finish() == open.root { Ok((fields, open.block, open.signed)) } else { Err(Error::Forged("content")) }
     }
 
     /// Unwraps and verifies every part that one of `accesses` opens, and that they are of one record.
     fn parts(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<Vec<OpenPart>> {
-        let contents = messages(record)?;
+        let contents = hashes(record)?;
         let mut open = Vec::new();
         let mut signed = Vec::new();
         for (index, part) in record.parts.iter().enumerate() {
@@ -144,10 +147,10 @@ impl<'a> Reader<'a> {
                 continue;
             };
             let named = &part.envelope.statement.content;
-            let (hash, message, content) =
-                contents.iter().find(|(hash, ..)| hash == named).ok_or(Error::CannotOpen)?;
+            let (hash, content) =
+                contents.iter().find(|(hash, _)| hash == named).ok_or(Error::CannotOpen)?;
             let rules: Vec<&Access> = accesses.iter().filter(own).copied().collect();
-            open.push(self.part((index, part), (hash, message, content), access, &rules)?);
+            open.push(self.part((index, part), (hash, content), access, &rules)?);
             signed.push(*content);
         }
         if open.is_empty() {
@@ -169,7 +172,7 @@ impl<'a> Reader<'a> {
     fn part(
         &self,
         (index, part): (usize, &Part),
-        (hash, message, content): (&Hash, &[u8], &Content),
+        (hash, content): (&Hash, &Content),
         access: &Access,
         rules: &[&Access],
     ) -> Result<OpenPart> {
@@ -185,17 +188,22 @@ impl<'a> Reader<'a> {
         let sealer = SealerBlock::decode(&key.open_block(Block::Sealer, place, &part.envelope.sealer)?)?;
 
         let author = self.signers.find(&block.by, &content.owner, content.time)?;
-        if !author.key.verify(label::SIGN_CONTENT, message, &block.signature) {
+        let message = statement.message()?;
+        let first = match &sealer.resealed {
+            None => EnvelopeStatement::hash_of(&message),
+            Some(Resealed { by, first, signature }) => {
+                let sealer = self.signers.find(by, &content.owner, statement.time)?;
+                if !matches!(sealer.writer, Writer::Device { .. }) {
+                    return Err(Error::NotAllowed);
+                }
+                if !sealer.key.verify(label::SIGN_ENVELOPE, &message, signature) {
+                    return Err(Error::Forged("envelope"));
+                }
+                *first
+            }
+        };
+        if !author.key.verify(label::SIGN_CONTENT, &both(hash, &first), &sealer.author) {
             return Err(Error::Forged("content"));
-        }
-        let envelope = statement.message()?;
-        let other = sealer.by.as_ref().map(|by| self.signers.find(by, &content.owner, statement.time)).transpose()?;
-        if other.as_ref().is_some_and(|other| !matches!(other.writer, Writer::Device { .. })) {
-            return Err(Error::NotAllowed);
-        }
-        let sealed_by = other.as_ref().unwrap_or(&author);
-        if !sealed_by.key.verify(label::SIGN_ENVELOPE, &envelope, &sealer.signature) {
-            return Err(Error::Forged("envelope"));
         }
 
         if content.time.0 > self.now.0.saturating_add(CLOCK_SKEW) {
@@ -222,7 +230,7 @@ impl<'a> Reader<'a> {
             writer: author.writer,
         };
         let header = field_header(content, compartment)?;
-        Ok(OpenPart { index, key, header, block, place, root: entry.root })
+        Ok(OpenPart { index, key, header, block, signed: (sealer.author, first), place, root: entry.root })
     }
 }
 
@@ -233,10 +241,9 @@ impl OpenPart {
     }
 }
 
-/// The contents with their hashes and what is signed of them.
-fn messages(record: &SealedRecord) -> Result<Vec<(Hash, Vec<u8>, &Content)>> {
-    let message = |content: &'_ Content| content.message().map(|message| (hash_of(&message), message));
-    record.contents().map(|content| message(content).map(|(hash, bytes)| (hash, bytes, content))).collect()
+/// The contents with their hashes.
+fn hashes(record: &SealedRecord) -> Result<Vec<(Hash, &Content)>> {
+    record.contents().map(|content| Ok((hash_of(&content.message()?), content))).collect()
 }
 
 impl fmt::Debug for Reader<'_> {

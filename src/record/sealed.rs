@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::author::Author;
-use super::block::{AuthorBlock, SealerBlock};
+use super::block::{AuthorBlock, Resealed, SealerBlock};
 use super::content::{Content, ContentPart, Rho, Root, hash_of};
 use super::envelope::{Body, Envelope, EnvelopeStatement, Part, Wrap, WrapKey, field_header, revision_of};
 use super::place::Place;
@@ -11,6 +11,7 @@ use super::{Fields, MAX_CBOR, MAX_FIELDS, Older};
 use crate::consent::Access;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId, Revision, SchemaId, Time};
+use crate::identity::Signature;
 use crate::seal::{Block, Commitment, Dek, FieldPath, PartKey, Salt, SealedField, fill_random};
 
 /// A record as it is stored and sent.
@@ -253,10 +254,18 @@ impl Draft {
         let root = body.root()?;
         let wrap = place.wrap(content, &dek)?;
         let statement = EnvelopeStatement { content: hash, compartment, time: sealer.time, salt, commitment, root };
-        let signature = sealer.author.sign_envelope(&statement)?;
-        let by = sealer.other.then(|| sealer.author.by().clone());
-        let block = SealerBlock { signature, by }.encode()?;
-        let sealer = key.seal_block(Block::Sealer, (&hash, &statement.compartment), &block)?;
+        let message = statement.message()?;
+        let block = match &sealer.before {
+            None => {
+                let envelope = EnvelopeStatement::hash_of(&message);
+                SealerBlock { author: sealer.author.sign_content(&hash, &envelope), resealed: None }
+            }
+            Some((author, first)) => {
+                let (by, signature) = (sealer.author.by().clone(), sealer.author.sign_envelope(&message));
+                SealerBlock { author: *author, resealed: Some(Resealed { by, first: *first, signature }) }
+            }
+        };
+        let sealer = key.seal_block(Block::Sealer, (&hash, &statement.compartment), &block.encode()?)?;
         Ok(Part { envelope: Envelope { statement, sealer }, wrap, body })
     }
 }
@@ -265,8 +274,8 @@ impl Draft {
 pub(super) struct Sealer<'a> {
     pub(super) author: &'a Author<'a>,
     pub(super) time: Time,
-    /// Whether it is somebody else than the author.
-    pub(super) other: bool,
+    /// What the author signed, and the hash of the first envelope, if it is somebody else who seals now.
+    pub(super) before: Option<(Signature, Hash)>,
 }
 
 /// Most bytes in CBOR of a content without its parts: five ids of at most 128 bytes, names and lengths.
