@@ -223,3 +223,55 @@ const MAX_STATE: usize = 1 << 30;
 
 const WHAT: &str = "authority";
 const MAGIC: &[u8; 4] = b"csa\x01";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(people: &[(&str, u32)], revoked: &[(&str, u32, u8)]) -> Result<State> {
+        let mut state = State::new(Time(0));
+        for (id, number) in people {
+            let number = PersonNumber::new(*number)?;
+            let enrolled = Enrolled { number, signing: [1; 32].into(), sealing: [2; 32].into() };
+            state.people.insert(id.parse()?, enrolled);
+        }
+        for (id, number, key) in revoked {
+            let (person, number) = (id.parse()?, PersonNumber::new(*number)?);
+            let signing = [*key; 32].into();
+            state.revoked.push(Revoked { person, number, signing, since: Time(0), reason: Reason::Ended });
+        }
+        state.check()
+    }
+
+    #[test]
+    fn a_state_that_no_authority_reaches_is_malformed() {
+        let two: &[_] = &[("ada", 2), ("bob", 1)];
+        assert!(state(two, &[("bob", 1, 3), ("bob", 1, 4), ("ada", 2, 0)]).is_ok());
+        for gap in [&[("ada", 2)][..], &[("ada", 0)], &[("ada", 1), ("bob", 1)], &[("ada", 1), ("bob", 3)]] {
+            assert_eq!(state(gap, &[]).unwrap_err(), Error::Malformed(WHAT));
+        }
+        for revoked in [
+            &[("eve", 3, 0)][..],
+            &[("ada", 1, 0)],
+            &[("bob", 1, 4), ("bob", 1, 3)],
+            &[("ada", 2, 0), ("bob", 1, 0)],
+            &[("bob", 1, 3), ("bob", 1, 3)],
+        ] {
+            assert_eq!(state(two, revoked).unwrap_err(), Error::Malformed(WHAT));
+        }
+    }
+
+    #[test]
+    fn the_largest_lists_stay_within_what_is_decoded() {
+        let entry = Revoked {
+            person: "x".repeat(crate::id::MAX_ID).parse().unwrap(),
+            number: PersonNumber::new(PersonNumber::MAX).unwrap(),
+            signing: [0; 32].into(),
+            since: Time(u64::MAX),
+            reason: Reason::Compromised,
+        };
+        assert!(wire::to_cbor(&entry, WHAT).unwrap().len() * MAX_REVOKED + 1024 <= MAX_LIST);
+        let pair = BTreeMap::from([(entry.person.clone(), entry.number)]);
+        assert!(wire::to_cbor(&pair, WHAT).unwrap().len() <= 1 + entry_bytes(&entry.person));
+    }
+}

@@ -114,9 +114,7 @@ impl Trust {
             return Err(Error::Untrusted("public parameters"));
         }
         let held = Held { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value };
-        let parameters = held.value.clone();
-        held.replace(&mut known.parameters, PARAMETERS, &statement.authority, pins)?;
-        Ok(parameters)
+        held.replace(&mut known.parameters, PARAMETERS, &statement.authority, pins).cloned()
     }
 
     /// Takes over a revocation list.
@@ -124,7 +122,7 @@ impl Trust {
     /// # Errors
     ///
     /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Malformed`] if
-    /// its entries are not in order, [`Error::Fork`] if it takes back what the list before it said.
+    /// its entries are not in order, [`Error::Untrusted`] if it takes back what the list before it said.
     pub fn update_revocations(&mut self, signed: &Signed<RevocationList>, pins: &mut PinStore) -> Result<()> {
         let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
         let mut value = Revocations::new();
@@ -139,17 +137,17 @@ impl Trust {
             && before.version < statement.version
             && !before.value.iter().all(|(at, revoked)| value.get(at).is_some_and(|now| revoked.is_kept_by(now)))
         {
-            return Err(Error::Fork(REVOCATIONS));
+            return Err(Error::Untrusted(REVOCATIONS));
         }
         let held = Held { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value };
-        held.replace(&mut known.revocations, REVOCATIONS, &statement.authority, pins)
+        held.replace(&mut known.revocations, REVOCATIONS, &statement.authority, pins).map(|_| ())
     }
 
     /// Takes over a map of people.
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Fork`] also if
+    /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Untrusted`] if
     /// somebody has another number than in the map before it, or none: numbers are for life.
     pub fn update_people(&mut self, signed: &Signed<PeopleMap>, pins: &mut PinStore) -> Result<()> {
         let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
@@ -158,10 +156,10 @@ impl Trust {
             && before.version < statement.version
             && !before.value.iter().all(|(person, number)| value.get(person) == Some(number))
         {
-            return Err(Error::Fork(PEOPLE));
+            return Err(Error::Untrusted(PEOPLE));
         }
         let held = Held { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value };
-        held.replace(&mut known.people, PEOPLE, &statement.authority, pins)
+        held.replace(&mut known.people, PEOPLE, &statement.authority, pins).map(|_| ())
     }
 
     /// Believes a credential as of the time `at`: now, or when something was signed under it.
@@ -241,26 +239,25 @@ impl Trust {
 }
 
 impl<T> Held<T> {
-    /// Takes the place of what was held, unless that is newer or another of the same version. What is refused leaves no
-    /// pin.
-    fn replace(
+    /// Takes the place of what was held, unless that is newer or another of the same version; what is the same stays,
+    /// with what was computed from it. What is refused leaves no pin.
+    fn replace<'a>(
         self,
-        held: &mut Option<Self>,
+        held: &'a mut Option<Self>,
         what: &'static str,
         authority: &AuthorityId,
         pins: &mut PinStore,
-    ) -> Result<()> {
-        if let Some(held) = held {
-            if self.version < held.version {
-                return Err(Error::Rollback(what));
-            }
-            if self.version == held.version && self.hash != held.hash {
-                return Err(Error::Fork(what));
-            }
+    ) -> Result<&'a T> {
+        let before = held.as_ref().map(|held| (held.version, held.hash));
+        match before {
+            Some((version, _)) if self.version < version => return Err(Error::Rollback(what)),
+            Some((version, hash)) if self.version == version && self.hash != hash => return Err(Error::Fork(what)),
+            _ => pins.accept(what, authority.as_str(), self.version, self.hash)?,
         }
-        pins.accept(what, authority.as_str(), self.version, self.hash)?;
-        *held = Some(self);
-        Ok(())
+        if before != Some((self.version, self.hash)) {
+            *held = None;
+        }
+        Ok(&held.get_or_insert(self).value)
     }
 }
 
