@@ -1,5 +1,58 @@
 //! Consents: the owner's signed, versioned word on who may read and write a compartment, with the key slots that make it
 //! true.
+//!
+//! - A [`ConsentBuilder`], got from a [`Device`](crate::owner::Device), makes a [`StoredConsent`]: what a server keeps.
+//! - [`StoredConsent::verify`] makes a [`LiveConsent`] of it, before any key is used: signed by one of the owner's
+//!   [`Devices`], whole, valid, no older than what was seen before.
+//! - [`LiveConsent::open`] and its sisters make an [`Access`]: the compartment key, and the [`Terms`] in words.
+//! - A [`Head`] says which consent is the latest, for readers without memory.
+//!
+//! # Example
+//!
+//! ```
+//! use chartseal::authority::{Authority, Trust};
+//! use chartseal::{Error, id::Time, identity::Identity, owner::Owner, pin::PinStore};
+//!
+//! let now = Time(1_775_000_000);
+//! let mut hospital = Authority::setup("st-olave".parse()?, now)?;
+//! let [ada, bob] = [Identity::generate("dr-ada".parse()?)?, Identity::generate("dr-bob".parse()?)?];
+//! let mut issue = |who: &Identity| {
+//!     hospital.enrol(&who.enrol()?)?;
+//!     hospital.issue(who.id(), &"role:doctor".parse()?, now, Time(now.0 + 1_000_000), now)
+//! };
+//! let (for_ada, for_bob) = (issue(&ada)?, issue(&bob)?);
+//! let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+//! trust.add(hospital.anchor())?;
+//! trust.update(&hospital.publish(now)?, &mut pins)?;
+//!
+//! // The patient: every doctor but Dr Bob.
+//! let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
+//! let builder = phone.consent(alice.devices(), "cardiology".parse()?);
+//! let (stored, _) = builder.read(&trust, hospital.id(), "role:doctor and not user:dr-bob")?.seal(now)?;
+//!
+//! // The readers.
+//! let devices = alice.list().accept(alice.id(), &mut pins)?;
+//! let live = stored.verify(&devices, &"cardiology".parse()?, &mut pins, now)?;
+//! let access = live.open(&ada.accept(&for_ada, &trust, now)?)?;
+//! assert_eq!(access.terms().read[0].policy, "role:doctor and not user:#2");
+//! assert_eq!(live.open(&bob.accept(&for_bob, &trust, now)?).err(), Some(Error::CannotOpen));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # What it proves, and what not
+//!
+//! Only a device of the owner makes a consent. Whoever reads holds the compartment key and can show it to anybody, but
+//! can add nobody to the consent, nor change what it says, in the eyes of others. All readers get the same key and see
+//! the same terms, and the policy that they see is the one that the slots were made for: this is checked when it is
+//! opened, so that not even the owner's device can show one policy and seal to another. Nobody checks whether a slot by
+//! name is for the person whom the terms name.
+//!
+//! Excluding or dropping somebody takes nothing back that was read, nor the key of the generation before: start a new
+//! generation ([`ConsentBuilder::after`] without [`ConsentBuilder::reseal`]), and rewrap the records.
+//!
+//! A server sees the policies, the number of named people, the versions and the times. It can hide a newer consent from
+//! whoever has no memory of it ([`PinStore`](crate::pin::PinStore)), until the last [`Head`] is stale; and an older device
+//! list likewise.
 
 mod access;
 #[cfg(test)]

@@ -2,6 +2,26 @@
 //!
 //! An [`Owner`] is a root key: it makes the owner's id, signs the list of devices, and can stay in a drawer otherwise. A
 //! [`Device`] is what the patient carries: it signs consents, opens them and writes records.
+//!
+//! # Example
+//!
+//! ```
+//! use chartseal::{Error, id::Time, owner::{Device, Owner}, pin::PinStore};
+//!
+//! let now = Time(1_775_000_000);
+//! let (mut alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
+//! let first = alice.list().clone();
+//! alice.add_device(&Device::generate("tablet".parse()?)?.public(), now)?;
+//!
+//! let mut pins = PinStore::default();
+//! assert_eq!(alice.list().accept(alice.id(), &mut pins)?.iter().len(), 2);
+//! assert_eq!(first.accept(alice.id(), &mut pins).err(), Some(Error::Rollback("device list")));
+//!
+//! let (stored, _) = phone.consent(alice.devices(), "cardiology".parse()?).seal(now)?;
+//! let live = stored.verify(alice.devices(), &"cardiology".parse()?, &mut pins, now)?;
+//! assert!(live.open_as_root(&alice).is_ok());
+//! # Ok::<(), Error>(())
+//! ```
 
 mod device;
 

@@ -71,6 +71,41 @@ fn other_members_other_suites_and_other_shapes_are_refused() {
 }
 
 #[test]
+fn nesting_noise_and_boasted_lengths_are_malformed() {
+    let world = World::new();
+    let (stored, _) = world.sealed("role:doctor");
+    let malformed = Err(Error::Malformed("consent"));
+    for byte in [0x81, 0xa1, 0x9f, 0xbf, 0xc1, 0x5f, 0x00, 0xff] {
+        assert_eq!(StoredConsent::from_cbor(&vec![byte; MAX_CONSENT]), malformed, "{byte:x}");
+    }
+    for text in ["[", "{\"suite\":", "{\"suite\":\"chartseal-1\",\"consent\":{\"statement\":[["] {
+        assert_eq!(StoredConsent::from_json(&text.repeat(2 * MAX_CONSENT / text.len())), malformed);
+    }
+    // A length that the bytes do not bear out, wherever there is a list, a map, a text or a byte string.
+    let bytes = stored.to_cbor().unwrap();
+    for at in 0..bytes.len() {
+        let kind = bytes[at] & 0xe0;
+        if (0x40..=0xa0).contains(&kind) {
+            let boasting = [&bytes[..at], &[kind | 0x1b], &[0x0f; 8], &bytes[at + 1..]].concat();
+            assert_eq!(StoredConsent::from_cbor(&boasting), malformed, "{at}");
+        }
+    }
+    let mut state = 7_u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33).to_le_bytes()[0]
+    };
+    for length in 0..2000 {
+        let noise: Vec<u8> = (0..length).map(|_| noise()).collect();
+        assert_eq!(StoredConsent::from_cbor(&noise), malformed);
+        // Noise behind a good beginning.
+        let at = (length * 31) % bytes.len();
+        let spliced = [&bytes[..at], &noise].concat();
+        assert!(spliced == bytes || StoredConsent::from_cbor(&spliced).is_err());
+    }
+}
+
+#[test]
 fn a_consent_takes_so_many_slots() {
     let world = World::new();
     let people: Vec<_> =
