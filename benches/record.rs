@@ -39,7 +39,11 @@ fn seal(c: &mut Criterion) {
     for shape in SHAPES {
         let id = parameter(&mut group, shape);
         group.bench_function(BenchmarkId::new("chartseal", &id), |b| {
-            b.iter_batched(|| record(shape, &access), |record| record.seal(&author, NOW).unwrap(), BatchSize::SmallInput);
+            b.iter_batched(
+                || record(shape, &access),
+                |record| record.seal(&author, NOW).unwrap(),
+                BatchSize::SmallInput,
+            );
         });
         for (name, hash) in [("raw_aes_gcm", false), ("raw_aes_gcm_sha256", true)] {
             group.bench_function(BenchmarkId::new(name, &id), |b| {

@@ -114,7 +114,7 @@ fn seal(public: &PublicParameters, chart: &Chart, cabinet: &Cabinet, clocks: &mu
         let cek = clocks.encapsulate.time(1, || cabinet.put_slot(public, &tree, section))?;
         for (i, entry) in chart.resources(section) {
             let sealed = clocks.seal.time(1, || chart.seal(section, i, entry, &cek))?;
-            cabinet.put(section, i, &sealed.to_json()?)?;
+            cabinet.put(section, i, &sealed)?;
         }
     }
     Ok(chart.len())

@@ -30,8 +30,9 @@
 //!
 //! Values are never read as numbers, strings or trees, so `1.0`, `1e2` and a decimal of thirty digits stay what they
 //! are: FHIR gives a decimal's trailing zeros a meaning, and a signature over the text survives. What is checked is
-//! that the text is one JSON object ([RFC 8259]), in UTF-8 without a byte order mark, which names no member twice, that
-//! it has a `resourceType`, and the limits below. Whether it is *valid FHIR* is not checked.
+//! that the text is one JSON object ([RFC 8259]), in UTF-8 without a byte order mark, which names no member twice and
+//! none with a control character, that it has a `resourceType`, and the limits below: the fields of what passes fit into
+//! one [`Record`](crate::record::Record). Whether it is *valid FHIR* is not checked.
 //!
 //! [RFC 6901]: https://www.rfc-editor.org/rfc/rfc6901
 //! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
@@ -58,7 +59,7 @@ pub const MAX_TEXT: usize = 16 << 20;
 pub const MAX_MEMBERS: usize = 4095;
 
 /// Longest path of a field, in bytes.
-pub const MAX_PATH: usize = 512;
+pub const MAX_PATH: usize = crate::seal::MAX_PATH;
 
 /// Deepest nesting of arrays and objects in a resource or a bundle, the outermost object counting as one.
 pub const MAX_DEPTH: usize = 128;
@@ -99,7 +100,7 @@ impl<'a> Resource<'a> {
     /// # Errors
     ///
     /// [`Error::Malformed`] if the text is not one JSON object and nothing more, if an object's member is named twice
-    /// (whatever escapes its name is written with), if `resourceType` is missing or is not a string of 1 to 64 ASCII
+    /// (whatever escapes its name is written with) or has a control character in its name, if `resourceType` is missing or is not a string of 1 to 64 ASCII
     /// letters and digits, or if there is an `id` that is not a string. [`Error::TooLarge`] beyond [`MAX_TEXT`],
     /// [`MAX_MEMBERS`], [`MAX_PATH`] or [`MAX_DEPTH`].
     ///
@@ -219,6 +220,9 @@ fn path(name: &str) -> Result<String> {
     path.push('/');
     for c in name.chars() {
         match c {
+            c if c.is_control() => {
+                return Err(Error::Malformed("FHIR resource: a member's name holds a control character"));
+            }
             '~' => path.push_str("~0"),
             '/' => path.push_str("~1"),
             c => path.push(c),

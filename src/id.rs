@@ -15,8 +15,9 @@ macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
         ///
-        /// One to [`MAX_ID`] bytes of ASCII letters, digits and `- _ . : / + =`, so that it is the same bytes in every
-        /// file name, URL path, log and database that it meets.
+        /// One to [`MAX_ID`] bytes of ASCII letters, digits and `- _ . : / + =`, so that it is the same bytes, and shows
+        /// the same, in every log and database that it meets. It is *not* a safe file name or path of a URL as it
+        /// stands: `../x` is an id, and some file systems take `A` for `a`. Encode it where it names a file.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);

@@ -38,6 +38,8 @@
 //! A key that was issued cannot be called back: it opens what its attributes satisfy, for ever. Let keys expire (a
 //! `valid-until` attribute, a `valid-until >= 2026-11` in the policy), exclude persons in the policy, and rotate.
 //! The master key opens everything. Policies are in the open unless their labels are blinded ([`RealmKey`]).
+//!
+//! Every byte is laid down in [`manual::kem_format`](crate::manual::kem_format).
 
 mod blind;
 mod cache;
@@ -58,10 +60,11 @@ pub use capsule::Capsule;
 pub use keys::{MasterKey, UserKey};
 pub use params::PublicParameters;
 
+pub use crate::seal::SharedKey;
+
 use crate::error::{Error, Result};
 use crate::id::AuthorityId;
 use crate::policy::{AccessTree, Attributes};
-use crate::seal::SharedKey;
 use crate::secret::Secret;
 
 /// Makes an authority: `α ← Zp; A = e(g1, g2)^α` (FABEO, figure 3: Setup).
@@ -97,8 +100,12 @@ pub fn issue_blinded(master: &MasterKey, attributes: &Attributes, realm: &RealmK
 ///
 /// # Errors
 ///
+/// [`Error::ApiMisuse`] for a tree that was expanded under another authority, since no key would open the capsule;
 /// [`Error::Randomness`].
 pub fn encapsulate(public: &PublicParameters, tree: &AccessTree, context: &[u8]) -> Result<(Capsule, SharedKey)> {
+    if !tree.leaves().iter().all(|leaf| leaf.may_be_of(public.authority())) {
+        return Err(Error::ApiMisuse("the tree is of another authority than the public parameters"));
+    }
     Ok(fo::seal(public, tree, context, Secret::random()?.expose()))
 }
 

@@ -1,4 +1,4 @@
-//! BLS12-381: the only file that names the curve crate, `blst`.
+//! BLS12-381: the only module that names the curve crate, `blst`.
 //!
 //! The rest of the crate sees six types: [`Scalar`], [`G1`], [`G1Affine`], [`G2`], [`G2Affine`] and [`Gt`]. Everything
 //! here is constant-time in its values unless it says otherwise; decoding and checks of public bytes need not be.
@@ -40,7 +40,8 @@ pub(crate) const G2_BYTES: usize = 96;
 pub(crate) const GT_BYTES: usize = 576;
 
 /// An integer modulo the group order, wiped when dropped.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
+#[cfg_attr(test, derive(PartialEq, Eq))]
 pub(crate) struct Scalar(blst_fr);
 
 impl Scalar {
@@ -374,7 +375,9 @@ impl Gt {
         if pairs.is_empty() || pairs.iter().any(|(p, q)| p.is_identity() || q.is_identity()) {
             return None;
         }
-        let (mut ps, qs): (Vec<G1Affine>, Vec<G2Affine>) = pairs.iter().copied().unzip();
+        // Collected from slices, whose length is known, so that no growth leaves a copy behind.
+        let mut ps: Vec<G1Affine> = pairs.iter().map(|(p, _)| *p).collect();
+        let qs: Vec<G2Affine> = pairs.iter().map(|(_, q)| *q).collect();
         let p_list = [ps.as_ptr().cast::<blst_p1_affine>(), ptr::null()];
         let q_list = [qs.as_ptr().cast::<blst_p2_affine>(), ptr::null()];
         let mut out = blst_fp12::default();

@@ -20,7 +20,9 @@
 //!
 //! - Spaces, tabs and line ends may stand between words, and nowhere around a colon.
 //! - Case matters. Values are compared byte for byte; no Unicode normalisation is done. Quoted values refuse control,
-//!   invisible and text-direction characters, so that what is shown is what is sealed.
+//!   invisible and text-direction characters and every space but U+0020, so that nothing is sealed that is not shown.
+//!   Letters that look alike in two scripts, or are composed in two ways, are not told apart for the reader: where a
+//!   policy decides much, keep its values to ASCII.
 //! - A literal's form is its kind, and each kind is a name space of its own: a policy about the number `age` says
 //!   nothing of a key with a date `age`. Dates are those of the proleptic Gregorian calendar from 0001-01-01 to
 //!   9999-12-31, months are from 1970-01 to 2311-04.
@@ -90,6 +92,21 @@ pub const MAX_DEPTH: usize = 32;
 /// let error = text.parse::<Policy>().unwrap_err();
 /// assert_eq!(error.kind(), &ParseErrorKind::Unsatisfiable);
 /// assert_eq!(&text[error.span()], "age < 18");
+/// # Ok::<(), chartseal::policy::ParseError>(())
+/// ```
+///
+/// # Security
+///
+/// A policy that is put together from text of others can come to say something else. [`Attributes::new`] writes one
+/// condition that stays one:
+///
+/// ```
+/// use chartseal::policy::{Attributes, Policy};
+///
+/// let team = "blue or role:visitor";
+/// let policy: Policy = format!("role:nurse and {}", Attributes::new("team", team)?).parse()?;
+/// assert_eq!(policy.to_string(), r#"role:nurse and team:"blue or role:visitor""#);
+/// assert!(!policy.satisfied_by(&"role:visitor".parse()?));
 /// # Ok::<(), chartseal::policy::ParseError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,6 +12,10 @@
 //! that the content states and satisfies the consent's write policy; or by a device of the owner. That holds against
 //! everybody else who can read the compartment. Fields, parts, revisions, records and patients cannot be exchanged.
 //!
+//! The record is the one that it says it is, which need not be the one that you asked for: compare
+//! [`SealedRecord::owner`] and [`SealedRecord::record`] with what you wanted, or the store can serve one record of a
+//! compartment for another.
+//!
 //! The time is the author's word. Whoever keeps the store can leave parts out (they count as closed), and can bring back
 //! an older revision: compare [`SealedRecord::hash`] where that matters. Paths, ids, times, compartments and the lengths
 //! of values stand in the open. Who wrote does not.
@@ -44,8 +48,8 @@ use crate::secret::Secret;
 pub use amend::Amendment;
 pub use author::{Author, Writer};
 use block::AuthorBlock;
-use content::{Rho, Suite};
 pub use content::{Content, ContentPart};
+use content::{Rho, Suite};
 pub use format::{MAX_CBOR, MAX_JSON};
 pub use place::Place;
 pub use reader::Reader;

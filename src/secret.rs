@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 
 /// A secret value: on the heap, wiped when dropped, never printed, compared in constant time.
 ///
+/// What is wiped is the heap. Copies that computations leave on the stack and in registers, this crate's and its
+/// dependencies', are wiped where they are named, and otherwise overwritten by whatever comes next.
+///
 /// It has no `Clone`, no `PartialEq` and no serde on purpose; [`Secret::expose`] is the one way to the value.
 ///
 /// # Example

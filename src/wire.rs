@@ -7,6 +7,8 @@
 
 pub(crate) mod bytes;
 
+use std::io;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, Result};
@@ -123,10 +125,44 @@ pub(crate) fn from_cbor<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: us
         return Err(Error::TooLarge(what));
     }
     let value: T = cbor4ii::serde::from_slice(bytes).map_err(|_| Error::Malformed(what))?;
-    if to_cbor(&value, what)? != bytes {
-        return Err(Error::Malformed(what));
+    let mut again = Expected(bytes);
+    match cbor4ii::serde::to_writer(&mut again, &value) {
+        Ok(()) if again.0.is_empty() => Ok(value),
+        _ => Err(Error::Malformed(what)),
     }
-    Ok(value)
+}
+
+/// Whether the canonical CBOR of a value is at most `limit` bytes long. Nothing is allocated for it.
+pub(crate) fn fits_cbor<T: Serialize>(value: &T, limit: usize) -> bool {
+    cbor4ii::serde::to_writer(Room(limit), value).is_ok()
+}
+
+/// Takes exactly these bytes.
+struct Expected<'a>(&'a [u8]);
+
+impl io::Write for Expected<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Takes so many bytes, whatever they are.
+struct Room(usize);
+
+impl io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Decodes JSON of at most `limit` bytes. Members may stand in any order and white space anywhere; beyond that the text

@@ -4,6 +4,9 @@
 
 use chartseal::Error;
 use chartseal::fhir::{self, Bundle, LAYOUT, MAX_DEPTH, MAX_MEMBERS, MAX_PATH, MAX_TEXT, Resource};
+use chartseal::id::Time;
+use chartseal::owner::Owner;
+use chartseal::record::Record;
 
 #[path = "fhir/random.rs"]
 mod random;
@@ -11,12 +14,18 @@ mod random;
 const CHARTS: [&str; 2] =
     [include_str!("../examples/data/claudio-delarosa.json"), include_str!("../examples/data/donovan-gottlieb.json")];
 
-/// Splits and joins; the fields go in backwards, since their order is the layout's business.
+/// Splits, puts the fields into a record, and joins; they go in backwards, since their order is the layout's business.
 fn there_and_back(text: &str) -> Resource<'_> {
     let resource = Resource::parse(text).unwrap();
     let mut fields: Vec<(String, Vec<u8>)> =
         resource.fields().map(|(path, value)| (path.to_owned(), value.as_bytes().to_vec())).collect();
     fields.reverse();
+    let now = Time(1_775_000_000);
+    let (alice, phone) = Owner::generate_with_device("phone".parse().unwrap(), now).unwrap();
+    let (_, access) = phone.consent(alice.devices(), "all".parse().unwrap()).seal(now).unwrap();
+    let record = Record::new("1".parse().unwrap(), "fhir/R4".parse().unwrap()).part(&access).unwrap();
+    let record = fields.iter().try_fold(record, |record, (path, value)| record.field(&**path, &**value));
+    assert!(record.is_ok(), "{record:?}");
     assert_eq!(Resource::join(fields).unwrap().expose(), text);
     resource
 }
@@ -96,8 +105,8 @@ fn white_space_order_and_escapes_come_back_as_they_were() {
         "{\"a\":1,\"resourceType\":\"X\"}\n",
         " \t\r\n{ \"resourceType\" :\r\n\t\"X\" , \"a\" : [ 1 ,\r\n 2 ] }\r\n\r\n",
         "{\r\n  \"resourceType\": \"X\",\r\n  \"a\": 0,\r\n  \"b\": \"0\"\r\n}\r\n",
-        "{\"resource\\u0054ype\":\"\\u0058\",\"a\\tb\":\"\\u00e9\\/\\ud83d\\ude00\"}",
-        "{\"resourceType\":\"X\",\"é😀\":\"é😀\",\"\":null,\" \":true,\"\\u0000\":false}",
+        "{\"resource\\u0054ype\":\"\\u0058\",\"a\\u0020b\":\"\\u00e9\\/\\ud83d\\ude00\"}",
+        "{\"resourceType\":\"X\",\"é😀\":\"é😀\",\"\":null,\" \":true,\"\\u00a0\":false}",
         "{\"resourceType\":\"X\",\"div\":\"<a href=\\\"{[\\\\\\\">}\\\" \"}",
     ] {
         assert_eq!(there_and_back(text).resource_type(), "X", "{text}");
@@ -113,6 +122,13 @@ fn a_path_is_the_json_pointer_of_the_unescaped_name() {
         paths,
         ["/resourceType", "/a~1b~0c", "/d", "/", "/#layout", "/~01", "/d\"\\", "/~1resourceType", LAYOUT]
     );
+}
+
+#[test]
+fn a_name_with_a_control_character_is_refused() {
+    for name in ["\\u0000", "a\\n", "\\u0085", "\u{85}", "\u{7f}"] {
+        assert!(malformed(Resource::parse(&format!("{{\"resourceType\":\"X\",\"{name}\":1}}"))), "{name:?}");
+    }
 }
 
 #[test]

@@ -217,8 +217,7 @@ fn parts_of_two_records_do_not_mix() {
     assert_eq!(parsed(&mixed), Err(Error::Malformed("sealed record")));
     // Envelope made to fit.
     mixed["older"] = json!([]);
-    mixed["parts"][1]["envelope"]["statement"]["content"] =
-        one["parts"][1]["envelope"]["statement"]["content"].clone();
+    mixed["parts"][1]["envelope"]["statement"]["content"] = one["parts"][1]["envelope"]["statement"]["content"].clone();
     let mixed = parsed(&mixed).unwrap();
     assert_eq!(world.reader().open(&mixed, &[&a, &b]).unwrap_err(), Error::CannotOpen);
     assert!(world.reader().open(&mixed, &[&a]).is_ok());
@@ -282,7 +281,8 @@ fn an_amendment_names_its_predecessor_and_keeps_what_it_cannot_open() {
 
     let reader = world.reader();
     let amendment = reader.amend(&before, &[&access]).unwrap();
-    let amendment = amendment.field("/diagnosis", "I21.4").unwrap().field("/new", "n").unwrap().remove("/note").unwrap();
+    let amendment =
+        amendment.field("/diagnosis", "I21.4").unwrap().field("/new", "n").unwrap().remove("/note").unwrap();
     let amended = amendment.seal(&world.nurse.author(), after(60)).unwrap();
     assert_eq!(amended.content().previous, Some(before.hash().unwrap()));
     assert_eq!((amended.revision(), amended.content().time), (Revision(1), after(60)));
@@ -301,7 +301,8 @@ fn an_amendment_names_its_predecessor_and_keeps_what_it_cannot_open() {
     // Again, and the older content is dropped when nothing was written in it any more.
     let both = reader.amend(&amended, &[&access, &closed]).unwrap();
     assert!(matches!(both.field("/x", "1").unwrap_err(), Error::ApiMisuse(_)), "which part?");
-    let both = reader.amend(&amended, &[&access, &closed]).unwrap().part(&closed).unwrap().field("/secret", "t").unwrap();
+    let both =
+        reader.amend(&amended, &[&access, &closed]).unwrap().part(&closed).unwrap().field("/secret", "t").unwrap();
     let both = both.part(&access).unwrap().field("/history", "h").unwrap().seal(&world.ada.author(), NOW).unwrap();
     assert_eq!(value(&both)["older"], json!([]));
     let view = reader.open(&both, &[&access, &closed]).unwrap();

@@ -22,9 +22,8 @@ mod generate;
 mod world;
 
 use std::collections::BTreeMap;
-use std::fs;
 
-use case::{Case, directory, unhex};
+use case::{Case, unhex};
 use chartseal::Error;
 use chartseal::authority::{Anchor, RevocationList, Trust};
 use chartseal::consent::{Access, DeviceList, Devices, StoredConsent};
@@ -74,11 +73,8 @@ fn every_vector_ends_as_it_says() {
     }
     let shared = Shared::read();
     let mut outcomes = BTreeMap::<_, u32>::new();
-    for entry in fs::read_dir(directory("record")).unwrap() {
-        let path = entry.unwrap().path();
-        let text = fs::read_to_string(&path).unwrap();
-        let expected = replay(&shared, &text, path.file_name().unwrap().to_str().unwrap());
-        *outcomes.entry(expected).or_default() += 1;
+    for case in Case::all("record") {
+        *outcomes.entry(replay(&shared, case)).or_default() += 1;
     }
     let least = [
         ("ok", 12),
@@ -95,25 +91,25 @@ fn every_vector_ends_as_it_says() {
     }
 }
 
-fn replay(shared: &Shared, text: &str, name: &str) -> String {
-    let (head, payload) = text.split_once("\n\n").unwrap();
-    let payload = payload.strip_suffix('\n').unwrap();
-    let (mut headers, mut shown) = (BTreeMap::new(), Vec::new());
-    for line in head.lines() {
-        if line.starts_with("field ") || line.starts_with("part ") || line.starts_with("closed:") {
-            shown.push(line.to_owned());
-        } else {
-            let (key, value) = line.split_once(": ").unwrap();
-            assert!(headers.insert(key, value).is_none(), "{name}: {key} twice");
-        }
-    }
-    let decoded = match headers["form"] {
-        "json" => SealedRecord::from_json(payload),
+fn replay(shared: &Shared, mut case: Case) -> String {
+    let name = case.name.clone();
+    case.text("comment");
+    let expect = case.text("expect");
+    let payload = case.body();
+    let decoded = match case.text("form").as_str() {
+        "json" => SealedRecord::from_json(&payload),
         "cbor" => SealedRecord::from_cbor(&unhex(&payload.replace('\n', ""))),
         other => panic!("{name}: form {other}"),
     };
-    let reader = Reader::new(&shared.trust, Time(headers["now"].parse().unwrap())).devices(shared.devices.clone());
-    let accesses: Vec<_> = headers["consents"].split(", ").map(|name| &shared.accesses[name]).collect();
+    let now = Time(case.text("now").parse().unwrap());
+    let reader = Reader::new(&shared.trust, now).devices(shared.devices.clone());
+    let consents = case.text("consents");
+    let accesses: Vec<_> = consents.split(", ").map(|name| &shared.accesses[name]).collect();
+    let mut shown: Vec<_> = case.maybe("closed").map(|closed| format!("closed: {closed}")).into_iter().collect();
+    for prefix in ["part ", "field "] {
+        shown.extend(case.each(prefix).into_iter().map(|(name, value)| format!("{prefix}{name}: {value}")));
+    }
+    case.finish();
     let opened = decoded.and_then(|record| {
         // Whatever decodes has all forms, and they say the same.
         assert_eq!(SealedRecord::from_json(&record.to_json()?)?, record, "{name}");
@@ -132,13 +128,9 @@ fn replay(shared: &Shared, text: &str, name: &str) -> String {
         Err(Error::Revoked(_)) => "revoked",
         Err(other) => panic!("{name}: {other:?}"),
     };
-    assert_eq!(outcome, headers["expect"], "{name}");
+    assert_eq!(outcome, expect, "{name}");
     assert_eq!(opened.map(|view| lines_of(&view)).unwrap_or_default(), shown, "{name}");
-    for header in ["comment", "expect", "form", "now", "consents"] {
-        assert!(headers.remove(header).is_some(), "{name}: no {header}");
-    }
-    assert!(headers.is_empty(), "{name}: {headers:?}");
-    outcome.to_owned()
+    expect
 }
 
 /// What a view shows, as headers.

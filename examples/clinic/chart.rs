@@ -33,20 +33,14 @@ impl Chart {
         entries.filter(move |(_, (_, found))| **found == section).map(|(i, (entry, _))| (i, entry))
     }
 
-    /// Seals a resource: a field for each of its members, and one for the text between them.
-    pub(crate) fn seal(
-        &self,
-        section: Section,
-        i: usize,
-        entry: &Entry<'_>,
-        cek: &Cek,
-    ) -> Result<SealedRecord, Failure> {
+    /// Seals a resource: a field for each of its members, and one for the text between them. Gives the JSON to store.
+    pub(crate) fn seal(&self, section: Section, i: usize, entry: &Entry<'_>, cek: &Cek) -> Result<String, Failure> {
         let resource = entry.split()?;
         let mut record = Record::new(self.context(section, i, resource.resource_type())?);
         for (path, value) in resource.fields() {
             record = record.field(path, value)?;
         }
-        Ok(record.seal(cek, GENERATION)?)
+        Ok(record.seal(cek, GENERATION)?.to_json()?)
     }
 
     /// Opens a stored resource and puts its text together again.

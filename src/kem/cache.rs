@@ -55,25 +55,41 @@ struct Entry {
 }
 
 impl Cache {
-    /// `H(u)` for each leaf, in order. The lock is not held while points and tables are computed.
+    /// `H(u)` for each leaf, in order; a leaf that stands several times is looked up once. The lock is not held while
+    /// points and tables are computed.
     pub(super) fn get_all(&self, leaves: &[Leaf]) -> Vec<Hashed> {
-        let mut entries: Vec<Option<Entry>> = {
+        let mut places: HashMap<&Leaf, usize> = HashMap::with_capacity(leaves.len());
+        let mut distinct: Vec<&Leaf> = Vec::with_capacity(leaves.len());
+        let order: Vec<usize> = leaves
+            .iter()
+            .map(|leaf| {
+                *places.entry(leaf).or_insert_with(|| {
+                    distinct.push(leaf);
+                    distinct.len() - 1
+                })
+            })
+            .collect();
+
+        let mut found: Vec<Option<(Hashed, bool)>> = {
             let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            leaves.iter().map(|leaf| generations.touch(leaf)).collect()
+            distinct.iter().map(|leaf| generations.touch(leaf)).collect()
         };
-        let missing = leaves.iter().zip(&entries).filter(|(_, entry)| entry.is_none()).map(|(leaf, _)| hash(leaf));
+        let missing = distinct.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(leaf, _)| hash(leaf));
         let mut points = G1::batch_affine(&missing.collect::<Vec<_>>()).into_iter();
         let mut made: Vec<(&Leaf, Entry)> = Vec::new();
-        for (leaf, entry) in leaves.iter().zip(&mut entries) {
-            match entry {
-                None => *entry = points.next().map(|point| Entry { hashed: Hashed::Point(point), uses: 1 }),
-                Some(Entry { hashed, uses: HOT }) => {
-                    let Hashed::Point(point) = hashed else { continue };
-                    *hashed = Hashed::Table(Arc::new(Table::small(point.projective())));
+        for (leaf, found) in distinct.iter().zip(&mut found) {
+            let uses = match found {
+                None => {
+                    *found = points.next().map(|point| (Hashed::Point(point), false));
+                    1
+                }
+                Some((hashed, true)) => {
+                    *hashed = Hashed::Table(Arc::new(Table::small(hashed.point().projective())));
+                    HOT
                 }
                 Some(_) => continue,
-            }
-            made.extend(entry.clone().map(|entry| (leaf, entry)));
+            };
+            made.extend(found.iter().map(|(hashed, _)| (*leaf, Entry { hashed: hashed.clone(), uses })));
         }
         if !made.is_empty() {
             let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,20 +97,25 @@ impl Cache {
                 generations.put(leaf, entry);
             }
         }
-        entries.into_iter().flatten().map(|entry| entry.hashed).collect()
+        order.iter().filter_map(|at| found.get(*at)?.as_ref().map(|(hashed, _)| hashed.clone())).collect()
     }
 }
 
 impl Generations {
-    fn touch(&mut self, leaf: &Leaf) -> Option<Entry> {
-        if let Some(entry) = self.young.get_mut(leaf) {
-            entry.uses = entry.uses.saturating_add(1);
-            return Some(entry.clone());
+    /// What is known of the leaf, and whether the caller is to make its table.
+    fn touch(&mut self, leaf: &Leaf) -> Option<(Hashed, bool)> {
+        if let Some(entry) = self.old.remove(leaf) {
+            self.put(leaf, entry);
         }
-        let mut entry = self.old.remove(leaf)?;
+        let room = self.young_tables < TABLES;
+        let entry = self.young.get_mut(leaf)?;
         entry.uses = entry.uses.saturating_add(1);
-        self.put(leaf, entry.clone());
-        Some(entry)
+        let make = room && entry.uses >= HOT && matches!(entry.hashed, Hashed::Point(_));
+        if make {
+            // Nobody else is asked to while this caller is at it.
+            entry.uses = 0;
+        }
+        Some((entry.hashed.clone(), make))
     }
 
     fn put(&mut self, leaf: &Leaf, mut entry: Entry) {
@@ -102,8 +123,11 @@ impl Generations {
             self.old = std::mem::take(&mut self.young);
             self.young_tables = 0;
         }
-        let replaces_table = matches!(self.young.get(leaf), Some(Entry { hashed: Hashed::Table(_), .. }));
-        if matches!(entry.hashed, Hashed::Table(_)) && !replaces_table {
+        if matches!(self.young.get(leaf), Some(Entry { hashed: Hashed::Table(_), .. })) {
+            // Another thread was faster.
+            return;
+        }
+        if matches!(entry.hashed, Hashed::Table(_)) {
             if self.young_tables >= TABLES {
                 entry.hashed = Hashed::Point(entry.hashed.point());
             } else {
@@ -114,7 +138,7 @@ impl Generations {
     }
 }
 
-/// Points in one generation: about half a mebibyte.
+/// Points in one generation: about half a mebibyte under short names, 1.2 MiB under the longest.
 const GENERATION: usize = 2048;
 /// Tables in one generation, 11 KiB each.
 const TABLES: usize = 128;
@@ -147,6 +171,27 @@ mod tests {
             }
         }
         assert!(tables > 0, "hot attributes get a table");
+    }
+
+    #[test]
+    fn an_attribute_that_found_no_room_gets_its_table_when_there_is_room_again() {
+        let cache = Cache::default();
+        let table = Arc::new(Table::small(G1::generator()));
+        let fill = |from: usize, to: usize, hashed: &Hashed| {
+            let mut generations = cache.0.lock().unwrap();
+            for i in from..to {
+                generations.put(&leaf(i), Entry { hashed: hashed.clone(), uses: 1 });
+            }
+        };
+        fill(1, 1 + TABLES, &Hashed::Table(table.clone()));
+        let is_table = || matches!(cache.get_all(&[leaf(0)])[..], [Hashed::Table(_)]);
+        assert!((0..3 * HOT).all(|_| !is_table()));
+        fill(1 + TABLES, 1 + GENERATION, &Hashed::Point(G1::generator().affine()));
+        assert!((0..=HOT).any(|_| is_table()));
+        assert!(is_table());
+        // A thread that hashed the same attribute and comes later does not undo it.
+        fill(0, 1, &Hashed::Point(hash(&leaf(0)).affine()));
+        assert!(is_table());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pairing::{G1Affine, G2Affine, Gt};
-use crate::policy::{Branch, Leaf};
+use crate::policy::{Branch, Leaf, MAX_ATTRIBUTES};
 
 fn authority() -> (PublicParameters, MasterKey) {
     danger::setup_from_seed(AuthorityId::new("st-olave").unwrap(), &[1; 64]).unwrap()
@@ -203,6 +203,46 @@ fn a_user_key_with_unsorted_or_repeated_attributes_is_refused() {
         assert_eq!(refused, Some(Error::Malformed("user key")));
     }
     assert!(issue_leaves(&master, Vec::new()).is_err());
+}
+
+#[test]
+fn a_user_key_of_more_leaves_than_any_is_issued_for_is_refused_before_any_work() {
+    let (public, master) = authority();
+    let most = Attributes::new("is", "a").unwrap();
+    let most = (1..MAX_ATTRIBUTES).try_fold(most, |all, i| all.with_number(&format!("n{i}"), 1)).unwrap();
+    assert!(most.leaves(public.authority()).len() <= keys::MAX_KEY_LEAVES);
+    let honest = issue_leaves(&master, vec![leaf("a")]).unwrap().to_secret_bytes().expose().clone();
+    let mut bytes = honest[..honest.len() - 48 - leaf("a").as_bytes().len() - 4].to_vec();
+    bytes.extend(u16::try_from(keys::MAX_KEY_LEAVES + 1).unwrap().to_be_bytes());
+    assert_eq!(UserKey::decode(&bytes, &public).err(), Some(Error::TooLarge("user key")));
+}
+
+#[test]
+fn a_tree_of_another_authority_is_refused_when_it_is_sealed_for() {
+    let (public, _) = authority();
+    let realm = RealmKey::generate().unwrap();
+    for name in ["st-olav", "st-olave2", "st-olavf"] {
+        let (other, _) = setup(AuthorityId::new(name).unwrap()).unwrap();
+        let policy = "is:a or age >= 3".parse().unwrap();
+        let refused = encapsulate(&public, &other.expand(&policy).unwrap(), b"").err();
+        assert!(matches!(refused, Some(Error::ApiMisuse(_))), "{name}");
+        assert!(encapsulate(&public, &public.expand(&policy).unwrap(), b"").is_ok());
+        assert!(encapsulate(&public, &public.expand_blinded(&policy, &realm).unwrap(), b"").is_ok());
+    }
+}
+
+#[test]
+fn a_message_gives_the_same_capsule_whatever_the_cache_holds() {
+    let (public, _) = authority();
+    let tree = public.expand(&"is:a and (is:a or is:b) and 2 of (is:c, is:a, age >= 3)".parse().unwrap()).unwrap();
+    let (cold, key) = danger::encapsulate_message(&public, &tree, b"", &[3; 32]);
+    for _ in 0..6 {
+        let (warm, same) = danger::encapsulate_message(&public, &tree, b"", &[3; 32]);
+        assert!(warm == cold && same.ct_eq(&key));
+    }
+    assert!(public.hash_all(tree.leaves()).iter().all(|hash| matches!(hash, cache::Hashed::Table(_))));
+    let again = PublicParameters::decode(public.as_bytes()).unwrap();
+    assert!(danger::encapsulate_message(&again, &tree, b"", &[3; 32]).0 == cold);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::id::AuthorityId;
 use crate::kem::params::PublicParameters;
 use crate::pairing::{G1, G1_BYTES, G1Affine, G2_BYTES, G2Affine, Gt, Scalar, b_table, g2_table};
-use crate::policy::Leaf;
+use crate::policy::{Leaf, MAX_ATTRIBUTES};
 use crate::secret::Secret;
 use crate::wire::{Reader, Writer};
 
@@ -157,9 +157,13 @@ impl UserKey {
         }
         let sk1 = checked_g1(&mut r)?;
         let sk3 = G2Affine::decode_checked(r.array::<G2_BYTES>()?).ok_or(Error::Untrusted(USER))?;
-        let mut points = Secret::new(Points { sk1, sk2: Vec::new(), sk3 });
-        let mut leaves: Vec<Leaf> = Vec::new();
         let count = usize::from(r.u16()?);
+        if count > MAX_KEY_LEAVES {
+            return Err(Error::TooLarge(USER));
+        }
+        // Reserved at once, so that no growth leaves a copy behind.
+        let mut points = Secret::new(Points { sk1, sk2: Vec::with_capacity(count), sk3 });
+        let mut leaves: Vec<Leaf> = Vec::with_capacity(count);
         for _ in 0..count {
             let length = r.u16()?;
             let leaf = Leaf::decode(r.take(length.into())?).map_err(|_| r.malformed())?;
@@ -223,7 +227,9 @@ fn checked_g1(r: &mut Reader<'_>) -> Result<G1Affine> {
     G1Affine::decode_checked(r.array::<G1_BYTES>()?).ok_or(Error::Untrusted(USER))
 }
 
-/// Far above the largest set of attributes.
+/// Most leaves of a key: each attribute a number or a date, of 33 prefixes.
+pub(super) const MAX_KEY_LEAVES: usize = MAX_ATTRIBUTES * 33;
+/// Above the largest key: 512 labels of 26 bytes (16 KiB of text) with 33 leaves of 215 bytes each are 3.6 MB.
 const MAX_KEY_BYTES: usize = 4 << 20;
 
 const MASTER: &str = "master key";

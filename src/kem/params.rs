@@ -58,7 +58,7 @@ impl PublicParameters {
         &self.0.authority
     }
 
-    /// The version: higher after each change of the master key.
+    /// The version of the master key: 1 from [`setup`](super::setup), the only one that this version of the crate makes.
     pub fn version(&self) -> u64 {
         self.0.version
     }

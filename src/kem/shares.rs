@@ -35,7 +35,8 @@ pub(super) fn share(tree: &AccessTree, secret: &Scalar, mut randomness: impl FnM
     }
     let mut shares = Vec::with_capacity(tree.leaves().len());
     for (at, node) in tree.nodes().iter().enumerate() {
-        let Some(value) = values.get_mut(at).and_then(Option::take) else { continue };
+        // Copied, not moved out: a value that is moved is not wiped where it was.
+        let Some(value) = values.get(at).cloned().flatten() else { continue };
         match node {
             Node::Leaf(_) => shares.push(value),
             Node::Gate { k, children } => {

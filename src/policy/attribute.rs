@@ -9,15 +9,15 @@ use super::error::{ParseError, ParseErrorKind as Kind};
 use super::literal::{Literal, Month, PersonNumber};
 use super::scan::{KEYWORDS, Scanner, USER, VALID_UNTIL, is_operator, is_word};
 use super::syntax::Atom;
-use super::tree::{Leaf, Numeric};
+use super::tree::{Leaf, MAX_LEAVES, Numeric};
 use crate::id::AuthorityId;
 
 /// Most bytes in a label.
 pub const MAX_LABEL: usize = 64;
 /// Most bytes in a text value.
 pub const MAX_VALUE: usize = 255;
-/// Most attributes in one set.
-pub const MAX_ATTRIBUTES: usize = 256;
+/// Most attributes in one set: as many as a policy has leaves, so that a key can meet whatever a policy asks.
+pub const MAX_ATTRIBUTES: usize = MAX_LEAVES;
 /// Most bytes in the text of an attribute set.
 pub const MAX_ATTRIBUTES_TEXT: usize = 16 * 1024;
 
@@ -313,20 +313,31 @@ pub(super) fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+')
 }
 
-/// Whether a character is invisible or changes the order in which others are shown.
+/// Whether a character is invisible, looks like a space and is none, or changes the order in which others are shown:
+/// the property `Default_Ignorable_Code_Point` of Unicode, all white space but U+0020, the blank Braille pattern and the
+/// marks of interlinear annotations.
 pub(super) fn is_deceptive(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'
+            | '\u{34f}'
             | '\u{61c}'
-            | '\u{180e}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
+            | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    ) || c != ' ' && c.is_whitespace()
 }
 
 fn value_fault(value: &str) -> Option<(Kind, Range<usize>)> {

@@ -126,8 +126,8 @@ pub enum ParseErrorKind {
     /// As [`TooManyLeaves`](Self::TooManyLeaves), but without its exclusions (`not user:…`) the policy would fit.
     #[error("the exclusions expand to more leaves than the 512 of a policy")]
     TooManyExclusions,
-    /// More than 256 attributes in one set.
-    #[error("more than 256 attributes")]
+    /// More than 512 attributes in one set.
+    #[error("more than 512 attributes")]
     TooManyAttributes,
     /// A character that nothing in the language begins with at this place. Outside quotes the language is ASCII.
     #[error("unexpected character")]
@@ -186,9 +186,9 @@ pub enum ParseErrorKind {
     /// A character in an unquoted value that is not an ASCII letter, a digit or one of `-_./+`.
     #[error("a value with this character must be quoted")]
     UnquotedCharacter,
-    /// A control, bidirectional or invisible formatting character in a quoted value: it would make a reader see
-    /// another policy than the one that is sealed.
-    #[error("a value must not hold control or invisible formatting characters")]
+    /// A control, text-direction or invisible character in a quoted value, or a space other than U+0020: it would make
+    /// a reader see another policy than the one that is sealed.
+    #[error("a value must not hold control or invisible characters, or other spaces than the common one")]
     ForbiddenCharacter,
     /// `"` without its end.
     #[error("unclosed quotation mark")]

@@ -140,6 +140,15 @@ impl Leaf {
         &self.0
     }
 
+    /// Whether this can be an attribute of `authority`; of a blinded leaf one cannot tell.
+    pub(crate) fn may_be_of(&self, authority: &AuthorityId) -> bool {
+        match &*self.0 {
+            [BLINDED, ..] => true,
+            [_, length, rest @ ..] => rest.get(..usize::from(*length)) == Some(authority.as_str().as_bytes()),
+            _ => false,
+        }
+    }
+
     fn build(kind: u8, authority: &AuthorityId, label: &str, value: &[u8]) -> Self {
         let mut w = Writer::new(&[kind]);
         for part in [authority.as_str(), label] {

@@ -223,11 +223,10 @@ impl<'a> Amendment<'a> {
 
     /// The paths of the parts that did not open.
     fn closed(&self) -> impl Iterator<Item = &FieldPath> {
-        let opened =
-            |part: &&super::envelope::Part| {
-                let compartment = &part.envelope.statement.compartment;
-                self.parts.iter().any(|open| open.place.compartment() == compartment)
-            };
+        let opened = |part: &&super::envelope::Part| {
+            let compartment = &part.envelope.statement.compartment;
+            self.parts.iter().any(|open| open.place.compartment() == compartment)
+        };
         self.base.parts.iter().filter(move |part| !opened(part)).flat_map(|part| part.body.fields.keys())
     }
 }

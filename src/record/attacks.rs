@@ -10,7 +10,7 @@ use crate::id::DeviceId;
 use crate::identity::{Identity, Signature};
 use crate::owner::{Device, Owner};
 use crate::pin::PinStore;
-use crate::seal::{Block, Dek, label, wrap_dek, WrapHeader};
+use crate::seal::{Block, Dek, WrapHeader, label, wrap_dek};
 
 const NOW: Time = Time(1_775_000_000);
 
@@ -87,8 +87,7 @@ impl World {
             let dek = part.wrap.open(&self.access, content).unwrap();
             let key = part.envelope.statement.part_key(&dek).unwrap();
             let block = SealerBlock { author: signed.0, resealed: None }.encode().unwrap();
-            part.envelope.sealer =
-                key.seal_block(Block::Sealer, (&hash, self.access.compartment()), &block).unwrap();
+            part.envelope.sealer = key.seal_block(Block::Sealer, (&hash, self.access.compartment()), &block).unwrap();
         }
         part
     }
@@ -146,7 +145,8 @@ fn only_the_author_or_a_device_of_the_owner_seals() {
     ];
     for (by, expected) in cases {
         let unsealed = world.unsealed(&record);
-        let forged = SealedRecord { parts: vec![world.part(&record.content, unsealed, (&mallory, by))], ..record.clone() };
+        let forged =
+            SealedRecord { parts: vec![world.part(&record.content, unsealed, (&mallory, by))], ..record.clone() };
         assert_eq!(world.open(&forged).unwrap_err(), expected);
     }
     let phone = Author::device(&world.phone, world.alice.devices()).unwrap();
@@ -211,12 +211,8 @@ fn revisions_of_fields_are_signed() {
 fn one_part_has_one_key() {
     let world = world();
     let mut record = world.sealed("r", "I21.4");
-    let header = WrapHeader::new(
-        record.owner(),
-        record.record(),
-        world.access.compartment(),
-        world.access.generation(),
-    );
+    let header =
+        WrapHeader::new(record.owner(), record.record(), world.access.compartment(), world.access.generation());
     let other = wrap_dek(world.access.cek(), &header.unwrap(), &Dek::generate().unwrap()).unwrap();
     record.parts[0].wrap.key = WrapKey::Symmetric(other);
     assert_eq!(world.open(&record).unwrap_err(), Error::CannotOpen);
@@ -229,12 +225,8 @@ fn a_written_wrap_holds_the_committed_key_or_nothing() {
     let world = world();
     let record = world.sealed("r", "I21.4");
     let dek = record.parts[0].wrap.open(&world.access, &record.content).unwrap();
-    let header = WrapHeader::new(
-        record.owner(),
-        record.record(),
-        world.access.compartment(),
-        world.access.generation(),
-    );
+    let header =
+        WrapHeader::new(record.owner(), record.record(), world.access.compartment(), world.access.generation());
     let header = header.unwrap();
     let with = |message: &[u8]| {
         let sealed = world.access.write_key().seal(label::HPKE_WRITE, header.as_bytes(), message).unwrap();

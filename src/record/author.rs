@@ -1,7 +1,7 @@
 //! Who writes: a person with a credential, or one of the owner's devices.
 
-use crate::authority::{Credential, Standing};
 use super::place::Place;
+use crate::authority::{Credential, Standing};
 use crate::consent::{Devices, Signer};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, DeviceId, Hash, OwnerId, PersonId};

@@ -19,7 +19,8 @@ pub(super) use crate::wire::bytes::map_only;
 
 /// Most bytes of a sealed record in CBOR.
 pub const MAX_CBOR: usize = 64 * 1024 * 1024;
-/// Most bytes of a sealed record in JSON: base64 takes four for three, and white space some.
+/// Most bytes of a sealed record in JSON: base64 takes four for three, and white space some. What it says must also fit
+/// into [`MAX_CBOR`], so that whatever can be read can be written in both forms.
 pub const MAX_JSON: usize = MAX_CBOR / 2 * 3;
 
 /// # Formats
@@ -33,6 +34,10 @@ pub const MAX_JSON: usize = MAX_CBOR / 2 * 3;
 /// In JSON, bytes are unpadded base64url and members may stand in any order. In CBOR they are byte strings, and there is
 /// one encoding: members in the order above, paths in the order of their bytes, shortest definite lengths. The
 /// [manual](crate::manual) has every byte.
+///
+/// serde's traits are there for documents that hold records. Other decoders than [`SealedRecord::from_json`] and
+/// [`SealedRecord::from_cbor`] check the same members and values, but know neither the limits of length nor the one
+/// encoding.
 impl SealedRecord {
     /// The JSON form.
     ///
@@ -47,14 +52,20 @@ impl SealedRecord {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] over [`MAX_JSON`] bytes, [`Error::UnknownVersion`] if it names another suite,
-    /// [`Error::Malformed`] for anything else that is not exactly one record: missing, repeated or unknown members,
+    /// [`Error::TooLarge`] over [`MAX_JSON`] bytes, or over [`MAX_CBOR`] in the other form, [`Error::UnknownVersion`] if
+    /// it names another suite, [`Error::Malformed`] for anything else that is not exactly one record: missing, repeated or unknown members,
     /// non-canonical base64, trailing text.
     pub fn from_json(json: &str) -> Result<Self> {
         if json.len() > MAX_JSON {
             return Err(Error::TooLarge(WHAT));
         }
-        serde_json::from_str(json).map_err(|_| other_suite(serde_json::from_str(json).ok()))
+        let record = serde_json::from_str(json).map_err(|_| other_suite(serde_json::from_str(json).ok()))?;
+        // No record is longer in CBOR than in JSON.
+        if json.len() <= MAX_CBOR || wire::fits_cbor(&record, MAX_CBOR) {
+            Ok(record)
+        } else {
+            Err(Error::TooLarge(WHAT))
+        }
     }
 
     /// The CBOR form.
@@ -160,9 +171,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
 }
 
 /// Fields by path: one to [`MAX_FIELDS`], each path once. What serde derives for a map keeps the last of two.
-pub(super) fn fields<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<FieldPath, SealedField>, D::Error> {
+pub(super) fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<FieldPath, SealedField>, D::Error> {
     deserializer.deserialize_map(BodyVisitor)
 }
 

@@ -113,8 +113,10 @@ impl SealedRecord {
                 continue;
             };
             let envelope: Envelope = decode(&envelope)?;
-            let wrap: Wrap = decode(&pieces.remove(&keys.wrap(&envelope.statement.root)).ok_or(Error::Malformed(WHAT))?)?;
-            let body: Body = decode(&pieces.remove(&keys.body(&envelope.statement.root)).ok_or(Error::Malformed(WHAT))?)?;
+            let wrap: Wrap =
+                decode(&pieces.remove(&keys.wrap(&envelope.statement.root)).ok_or(Error::Malformed(WHAT))?)?;
+            let body: Body =
+                decode(&pieces.remove(&keys.body(&envelope.statement.root)).ok_or(Error::Malformed(WHAT))?)?;
             parts.push(Part { envelope, wrap, body });
         }
         if !pieces.is_empty() {

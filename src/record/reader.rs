@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use super::Fields;
 use super::author::{Writer, both};
 use super::block::{AuthorBlock, Resealed, SealerBlock};
 use super::content::{Content, Root, hash_of};
 use super::envelope::{EnvelopeStatement, Part, field_header, revision_of};
 use super::sealed::SealedRecord;
 use super::signer::Signers;
-use super::Fields;
 use super::view::{Field, Value, View, ViewPart};
 use crate::authority::Trust;
 use crate::consent::{Access, Devices};
@@ -141,14 +141,12 @@ impl<'a> Reader<'a> {
             let own = |access: &&&Access| {
                 access.owner() == record.owner() && access.compartment() == &part.envelope.statement.compartment
             };
-            let Some(access) =
-                accesses.iter().filter(own).find(|access| access.generation() == part.wrap.generation)
+            let Some(access) = accesses.iter().filter(own).find(|access| access.generation() == part.wrap.generation)
             else {
                 continue;
             };
             let named = &part.envelope.statement.content;
-            let (hash, content) =
-                contents.iter().find(|(hash, _)| hash == named).ok_or(Error::CannotOpen)?;
+            let (hash, content) = contents.iter().find(|(hash, _)| hash == named).ok_or(Error::CannotOpen)?;
             let rules: Vec<&Access> = accesses.iter().filter(own).copied().collect();
             open.push(self.part((index, part), (hash, content), access, &rules)?);
             signed.push(*content);
@@ -218,7 +216,8 @@ impl<'a> Reader<'a> {
             }
         }
         let current = |revision| revision < content.revision;
-        let known = block.older.iter().all(|(path, revision)| current(*revision) && part.body.fields.contains_key(path));
+        let known =
+            block.older.iter().all(|(path, revision)| current(*revision) && part.body.fields.contains_key(path));
         if !known {
             return Err(Error::Forged("content"));
         }

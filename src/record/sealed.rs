@@ -146,7 +146,8 @@ impl SealedRecord {
         let mut contents = Vec::with_capacity(self.older.len() + 1);
         for content in self.contents() {
             let same = (&content.owner, &content.record, &content.schema) == place;
-            let older = contents.last().is_none_or(|(_, newer, _): &(Hash, &Content, bool)| content.revision < newer.revision);
+            let older =
+                contents.last().is_none_or(|(_, newer, _): &(Hash, &Content, bool)| content.revision < newer.revision);
             if !same || !older || !content.is_well_formed() {
                 return Ok(false);
             }

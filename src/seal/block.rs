@@ -29,12 +29,7 @@ impl Block {
 impl PartKey {
     /// Seals a block. It is padded with zeros to a multiple of [`PAD`] bytes, behind its length in four bytes: the
     /// lengths of names and attributes would tell who wrote.
-    pub(crate) fn seal_block(
-        &self,
-        block: Block,
-        place: (&Hash, &CompartmentId),
-        text: &[u8],
-    ) -> Result<SealedField> {
+    pub(crate) fn seal_block(&self, block: Block, place: (&Hash, &CompartmentId), text: &[u8]) -> Result<SealedField> {
         let length = u32::try_from(text.len()).map_err(|_| Error::TooLarge("block"))?;
         let padded = (text.len() + 4).next_multiple_of(PAD);
         let mut data = Zeroizing::new(Vec::with_capacity(padded));
@@ -112,7 +107,7 @@ mod tests {
         let (key, header) = Block::Author.labels();
         let opened = |mut data: Vec<u8>| {
             let header = header_of(header, place);
-            let tag = aead::seal(&*part.0.subkey(&[key]).unwrap(), &[0; 12], &header, &mut data).unwrap();
+            let tag = aead::seal(&part.0.subkey(&[key]).unwrap(), &[0; 12], &header, &mut data).unwrap();
             part.open_block(Block::Author, place, &SealedField { data, iv: [0; 12], tag }).map(|text| text.len())
         };
         let with = |length: u32, padded: usize| {
@@ -123,7 +118,8 @@ mod tests {
         assert_eq!(opened(with(9, 256)), Ok(9));
         let mut dirty = with(9, 256);
         dirty[255] = 1;
-        for bad in [vec![], vec![0; 3], with(0, 4), with(9, 255), with(9, 512), with(253, 256), with(u32::MAX, 256), dirty]
+        for bad in
+            [vec![], vec![0; 3], with(0, 4), with(9, 255), with(9, 512), with(253, 256), with(u32::MAX, 256), dirty]
         {
             assert_eq!(opened(bad), Err(Error::CannotOpen));
         }

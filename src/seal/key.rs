@@ -255,6 +255,7 @@ mod tests {
             Dek(Secret::<[u8; 32]>::new([0; 32])),
             SharedKey(Secret::<[u8; 32]>::new([0; 32])),
         );
+        // The state of HKDF is that of HMAC: two states and one buffer of the hash, which wipe themselves.
         wiped::<Sha256>();
         wiped::<aes_gcm::Aes256Gcm>();
         wiped::<Zeroizing<[u8; 32]>>();

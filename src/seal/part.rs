@@ -1,6 +1,6 @@
 //! Fields of one part of a record, under one DEK.
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::aead::{self, IV};
 use super::field::{MAX_FIELD, SealedField};
@@ -31,7 +31,8 @@ impl PartKey {
         if expected == *commitment { Ok(part) } else { Err(Error::CannotOpen) }
     }
 
-    /// Seals a value in its own buffer, which becomes the ciphertext: no copy of the plaintext is left.
+    /// Seals a value in its own buffer, which becomes the ciphertext: no copy of the plaintext is left, nor what the
+    /// buffer held beyond the value before it was cut to that length.
     pub(crate) fn seal(
         &self,
         header: &mut FieldHeader,
@@ -43,6 +44,7 @@ impl PartKey {
             return Err(Error::TooLarge("field"));
         }
         let tag = aead::seal(&*self.key(path)?, &iv, header.of(path, revision)?, value)?;
+        value.spare_capacity_mut().zeroize();
         Ok(SealedField { data: std::mem::take(&mut **value), iv, tag })
     }
 

@@ -1,13 +1,16 @@
-//! Reads the vector files: one case a file, `header: value` lines, then perhaps a blank line and a body.
+//! Reads the vector files: one case a file, `header: value` lines, then perhaps an empty line and a body, which is all
+//! up to the last line end.
 
-use std::collections::BTreeMap;
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One vector file. Every header must be asked for, so that a misspelt one is found.
+/// One vector file. Every header has to be asked for, and the body if there is one, so that a misspelt one is found.
 pub(crate) struct Case {
     pub(crate) name: String,
-    headers: BTreeMap<String, String>,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
 }
 
 impl Case {
@@ -21,31 +24,53 @@ impl Case {
     }
 
     fn read(path: &Path) -> Self {
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let name = name.strip_suffix(".txt").unwrap_or_else(|| panic!("{name} is not a vector")).to_owned();
         let text = fs::read_to_string(path).unwrap();
-        let mut headers = BTreeMap::new();
-        for line in text.lines() {
-            let (header, value) = line.split_once(": ").unwrap_or_else(|| panic!("{name}: no header in `{line}`"));
-            let before = headers.insert(header.to_owned(), value.to_owned());
-            assert!(before.is_none(), "{name}: `{header}` twice");
-        }
-        Self { name, headers }
+        let text = text.strip_suffix('\n').unwrap_or_else(|| panic!("{name}: no line end"));
+        let (head, body) = match text.split_once("\n\n") {
+            Some((head, body)) => (head, Some(body.to_owned())),
+            None => (text, None),
+        };
+        let header = |line: &str| match line.split_once(": ") {
+            Some((header, value)) => (header.to_owned(), value.to_owned()),
+            None => panic!("{name}: no header in `{line}`"),
+        };
+        let headers = head.lines().map(header).collect();
+        Self { name, headers, body }
     }
 
+    /// The first header of that name.
     pub(crate) fn text(&mut self, header: &str) -> String {
         self.maybe(header).unwrap_or_else(|| panic!("{}: no `{header}`", self.name))
     }
 
     pub(crate) fn maybe(&mut self, header: &str) -> Option<String> {
-        self.headers.remove(header)
+        let at = self.headers.iter().position(|(name, _)| name == header)?;
+        Some(self.headers.remove(at).1)
     }
 
     pub(crate) fn bytes(&mut self, header: &str) -> Vec<u8> {
         unhex(&self.text(header))
     }
 
+    /// The headers that begin with a prefix, without it.
+    pub(crate) fn each(&mut self, prefix: &str) -> Vec<(String, String)> {
+        let (found, rest) =
+            std::mem::take(&mut self.headers).into_iter().partition(|(name, _)| name.starts_with(prefix));
+        self.headers = rest;
+        let found: Vec<(String, String)> = found;
+        found.into_iter().map(|(name, value)| (name[prefix.len()..].to_owned(), value)).collect()
+    }
+
+    pub(crate) fn body(&mut self) -> String {
+        self.body.take().unwrap_or_else(|| panic!("{}: no body", self.name))
+    }
+
     pub(crate) fn finish(self) {
-        assert!(self.headers.is_empty(), "{}: unknown headers {:?}", self.name, self.headers.keys());
+        let Self { name, headers, body } = self;
+        assert!(headers.is_empty(), "{name}: unknown or repeated headers {headers:?}");
+        assert!(body.is_none(), "{name}: a body");
     }
 }
 

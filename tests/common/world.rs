@@ -45,24 +45,15 @@ impl World {
         let mut person = |id: &str, attributes: &str| {
             let identity = Identity::generate(id.parse().unwrap()).unwrap();
             hospital.enrol(&identity.enrol().unwrap()).unwrap();
-            let issued =
-                hospital.issue(identity.id(), &attributes.parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+            let issued = hospital.issue(identity.id(), &attributes.parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
             Person { identity, issued }
         };
         let ada = person("dr-ada", "role:doctor");
         let nurse = person("nurse-ned", "role:nurse");
         let lab = person("lab-7", "role:laboratory");
         let (alice, phone) = Owner::generate_with_device(DeviceId::new("phone").unwrap(), NOW).unwrap();
-        let mut world = Self {
-            trust: Trust::new(),
-            pins: PinStore::default(),
-            ada,
-            nurse,
-            lab,
-            alice,
-            phone,
-            hospital,
-        };
+        let mut world =
+            Self { trust: Trust::new(), pins: PinStore::default(), ada, nurse, lab, alice, phone, hospital };
         world.trust.add(world.hospital.anchor()).unwrap();
         world.publish();
         world
@@ -99,7 +90,9 @@ impl World {
     }
 
     pub(crate) fn live(&self, stored: &StoredConsent) -> LiveConsent {
-        stored.verify(self.devices(), &stored.consent().unverified().compartment, &mut PinStore::default(), NOW).unwrap()
+        stored
+            .verify(self.devices(), &stored.consent().unverified().compartment, &mut PinStore::default(), NOW)
+            .unwrap()
     }
 
     pub(crate) fn reader(&self) -> Reader<'_> {

@@ -61,7 +61,9 @@ fn resource() -> impl Strategy<Value = (String, Vec<String>)> {
             let kind = (("resourceType".to_owned(), "\"resourceType\"".to_owned()), "\"Kind1\"".to_owned());
             members.insert(place.index(members.len() + 1), (kind.0, kind.1, Default::default()));
             let mut seen = std::collections::HashSet::new();
-            members.retain(|((name, _), _, _)| name != "id" && seen.insert(name.clone()));
+            members.retain(|((name, _), _, _)| {
+                name != "id" && !name.contains(char::is_control) && seen.insert(name.clone())
+            });
             let written: Vec<String> =
                 members.iter().map(|((_, name), value, [a, b, c, d])| format!("{a}{name}{b}:{c}{value}{d}")).collect();
             let names = members.into_iter().map(|((name, _), _, _)| name).collect();

@@ -279,4 +279,44 @@ fn decoders() {
         let headers: Vec<(&str, &str)> = headers.iter().map(|(h, v)| (*h, v.as_str())).collect();
         write(&format!("capsule_{name}"), expect, comment, "capsule", &headers);
     }
+
+    let bytes = tree.as_bytes();
+    let leaf_length = usize::from(u16::from_be_bytes([bytes[6], bytes[7]]));
+    for (name, expect, comment, tree) in [
+        ("honest", "ok", "role:doctor and dept:icu", bytes.to_vec()),
+        ("trailing_byte", "malformed", "one byte more", [bytes, &[0]].concat()),
+        ("truncated", "malformed", "one byte less", bytes[..bytes.len() - 1].to_vec()),
+        ("k_of_zero", "malformed", "a gate that nobody has to satisfy", altered(bytes, 1, &[0, 0])),
+        ("k_over_n", "malformed", "a gate that nobody can satisfy", altered(bytes, 1, &[0, 3])),
+        ("unknown_node", "malformed", "neither a leaf nor a gate", altered(bytes, 0, &[2])),
+        ("unknown_leaf_kind", "malformed", "a kind that is none", altered(bytes, 8, &[9])),
+        ("leaf_too_long", "malformed", "a leaf with a byte after its value", {
+            let mut longer = altered(bytes, 6, &(leaf_length as u16 + 1).to_be_bytes());
+            longer.insert(8 + leaf_length, b'x');
+            longer
+        }),
+        ("wide", "too large", "more children than a tree may have leaves", altered(bytes, 1, &[0, 1, 2, 1])),
+        ("deep", "too large", "forty gates of one child", [[1, 0, 1, 0, 1].repeat(40), bytes.to_vec()].concat()),
+    ] {
+        write(&format!("tree_{name}"), expect, comment, "tree", &[("tree", &hex(&tree))]);
+    }
+
+    for (name, expect, comment, change) in [
+        ("no_attributes", "malformed", "a key for nothing", {
+            let mut short = honest[..36 + 48 + 96].to_vec();
+            short.extend([0, 0]);
+            short
+        }),
+        ("leaf_twice", "malformed", "the same attribute twice", {
+            let first = 36 + 48 + 96 + 2;
+            let entry = 2 + usize::from(u16::from_be_bytes([honest[first], honest[first + 1]])) + 48;
+            let mut twice = honest[..first].to_vec();
+            twice.extend([&honest[first..first + entry], &honest[first..first + entry]].concat());
+            twice
+        }),
+    ] {
+        let headers = [("public", hex(&public)), ("user-key", hex(&change))];
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(h, v)| (*h, v.as_str())).collect();
+        write(&format!("user_key_{name}"), expect, comment, "user key", &headers);
+    }
 }

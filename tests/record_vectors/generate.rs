@@ -37,8 +37,10 @@ pub(crate) fn write_all() {
     let (next, second) = next.seal(NOW).unwrap();
 
     let consents = [("cardiology", &live), ("cardiology-2", &next), ("psychiatry", &psychiatric)];
-    let consents: String =
-        consents.iter().map(|(name, stored)| format!("consent {name}: {}\n", hex(&stored.to_cbor().unwrap()))).collect();
+    let consents: String = consents
+        .iter()
+        .map(|(name, stored)| format!("consent {name}: {}\n", hex(&stored.to_cbor().unwrap())))
+        .collect();
     let anchor = world.hospital.anchor();
     let revocations = world.hospital.revocations(after(100)).unwrap();
     let text = format!(
@@ -88,7 +90,10 @@ impl Writing {
         let view = self.world.reader().open(record, &accesses).unwrap();
         let shown = lines_of(&view).join("\n");
         for form in ["json", "cbor"] {
-            let head = format!("expect: ok\ncomment: {comment}\nform: {form}\nnow: {}\nconsents: {consents}\n{shown}\n", NOW.0);
+            let head = format!(
+                "expect: ok\ncomment: {comment}\nform: {form}\nnow: {}\nconsents: {consents}\n{shown}\n",
+                NOW.0
+            );
             let payload = if form == "json" { pretty(&value(record)) } else { lines(&record.to_cbor().unwrap()) };
             write(&format!("{name}_{form}"), &head, &payload);
         }
@@ -107,7 +112,8 @@ impl Writing {
             ("/", b"5"),
             ("#layout", b"[]"),
         ];
-        let comment = "escapes, bytes beyond ASCII, a colon, the layout's path; fields sort by the bytes of their paths";
+        let comment =
+            "escapes, bytes beyond ASCII, a colon, the layout's path; fields sort by the bytes of their paths";
         self.opens("many_fields", comment, one, &self.sealed(many));
         let long = self.sealed(&[("/ecg", &[0x5a; 1000])]);
         self.opens("long_value", "more than one run of counter blocks", one, &long);
@@ -160,7 +166,8 @@ impl Writing {
             assert_ne!(altered, v, "{name}");
             self.refused(name, expect, comment, "json", &pretty(&altered));
         };
-        let closed = |name: &str, comment: &str, alter: &dyn Fn(&mut Value)| altered(name, "cannot open", comment, alter);
+        let closed =
+            |name: &str, comment: &str, alter: &dyn Fn(&mut Value)| altered(name, "cannot open", comment, alter);
         for (member, to) in [
             ("owner", json!("mallory")),
             ("record", json!("mallory")),
@@ -172,15 +179,19 @@ impl Writing {
             let comment = format!("another {member} in the content: the envelope names another");
             altered(&format!("moved_{member}"), "malformed", &comment, &|v| v["content"][member] = to.clone());
         }
-        for (member, to) in
-            [("compartment", json!("psychiatry")), ("consent", json!(2)), ("root", other["content"]["parts"][0]["root"].clone())]
-        {
+        for (member, to) in [
+            ("compartment", json!("psychiatry")),
+            ("consent", json!(2)),
+            ("root", other["content"]["parts"][0]["root"].clone()),
+        ] {
             let comment = format!("another {member} of the part in the content");
             altered(&format!("moved_part_{member}"), "malformed", &comment, &|v| {
                 v["content"]["parts"][0][member] = to.clone();
             });
         }
-        closed("moved_generation", "another generation in the wrap", &|v| v["parts"][0]["wrap"]["generation"] = json!(2));
+        closed("moved_generation", "another generation in the wrap", &|v| {
+            v["parts"][0]["wrap"]["generation"] = json!(2)
+        });
         closed("fields_swapped", "two fields have changed places", &|v| {
             let fields = &mut v["parts"][0]["body"]["fields"];
             let (one, two) = (fields["/diagnosis"].clone(), fields["/history"].clone());
@@ -281,7 +292,11 @@ impl Writing {
             "a field says how it was sealed",
             &json.replace("\"iv\":", "\"alg\": \"none\", \"iv\":"),
         );
-        malformed("repeated_member", "one iv per field", &json.replace("\"iv\":", &format!("\"iv\": \"{iv}\", \"iv\":")));
+        malformed(
+            "repeated_member",
+            "one iv per field",
+            &json.replace("\"iv\":", &format!("\"iv\": \"{iv}\", \"iv\":")),
+        );
         malformed("repeated_path", "the same path twice", &json.replace("/history", "/diagnosis"));
         malformed("trailing_text", "a second value after the record", &format!("{json}\n{{}}"));
         malformed("null_tag", "null for a tag", &json.replace(&format!("\"tag\": \"{tag}\""), "\"tag\": null"));
@@ -296,7 +311,11 @@ impl Writing {
             &json.replace(tag, &format!("{}{beyond}", &tag[..21])),
         );
         malformed("path_without_slash", "a path that is no JSON pointer", &json.replace("/history", "history"));
-        malformed("another_wrap", "a kind of wrap that this version does not know", &json.replace("symmetric", "other"));
+        malformed(
+            "another_wrap",
+            "a kind of wrap that this version does not know",
+            &json.replace("symmetric", "other"),
+        );
         malformed("no_field", "an empty body", &{
             let mut empty = v.clone();
             empty["parts"][0]["body"]["fields"] = json!({});
@@ -354,8 +373,18 @@ impl Writing {
         };
         let World { ada, nurse, lab, .. } = &self.world;
         refused("by_a_nurse", "not allowed", "her attributes do not satisfy the write policy", &written(nurse, NOW));
-        refused("before_the_credential", "expired", "a second before the credential is valid", &written(ada, Time(NOW.0 - 1)));
-        refused("after_the_credential", "expired", "a second after the credential was valid", &written(ada, after(YEAR + 1)));
+        refused(
+            "before_the_credential",
+            "expired",
+            "a second before the credential is valid",
+            &written(ada, Time(NOW.0 - 1)),
+        );
+        refused(
+            "after_the_credential",
+            "expired",
+            "a second after the credential was valid",
+            &written(ada, after(YEAR + 1)),
+        );
         refused("from_the_future", "expired", "301 seconds ahead of the reader's clock", &written(ada, after(301)));
         refused("by_a_revoked_person", "revoked", "in the second of the revocation", &written(lab, after(50)));
         let psychiatry = self.world.live(&self.psychiatric);
@@ -372,7 +401,12 @@ impl Writing {
         let mut spoilt = value(&self.two_parts());
         let tag = &mut spoilt["parts"][1]["body"]["fields"]["/note"]["tag"];
         *tag = json!("AAAAAAAAAAAAAAAAAAAAAA");
-        refused("one_part_spoilt", "cannot open", "one part is altered: nothing of the record is shown", &pretty(&spoilt));
+        refused(
+            "one_part_spoilt",
+            "cannot open",
+            "one part is altered: nothing of the record is shown",
+            &pretty(&spoilt),
+        );
     }
 }
 

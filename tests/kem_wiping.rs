@@ -1,0 +1,113 @@
+//! No heap block that the KEM gives back still holds a secret scalar or a secret point: neither what a vector leaves
+//! behind when it grows, nor what is moved out of it. The patterns are the first 16 bytes of the secrets of the vector
+//! `chain_and`, in the Montgomery form in which the curve library keeps them, computed from the vector's seeds by
+//! another implementation.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+#![allow(unsafe_code, reason = "an allocator that looks at what is given back")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use chartseal::id::AuthorityId;
+use chartseal::kem::{self, Capsule, MasterKey, UserKey, danger};
+
+const SECRETS: [(&str, u128); 11] = [
+    ("alpha", 0xf9b5c985d572e8028dc861bac0760cde),
+    ("r", 0x887e0d0c32d1851c4ebe1e9df43ec1b2),
+    ("s1", 0x616942f6e254c0c69d4777f1c290f65d),
+    ("s'", 0x7cc77aafe541cf320d1ab9597ec78041),
+    ("lambda 1", 0xe13f084846db2a553a2db9d27e2bb0c9),
+    ("lambda 2", 0x80293aae9c799571631abe1e44654694),
+    ("g1^alpha", 0xff0c1f4eb1c67476fcfcb55fb6db5a8a),
+    ("sk1", 0x162cefa13a8b8edb315171c25cc28cb0),
+    ("sk2 of icu", 0x34367e9d18fd2d9de10c3706c790a2aa),
+    ("sk2 of doctor", 0x296beb56db2983f9350e813c07b71cf8),
+    ("d", 0x180c0f04a34427c0c040d5c28b7e81f6),
+];
+
+struct Watching;
+
+static ON: AtomicBool = AtomicBool::new(false);
+static FOUND: AtomicUsize = AtomicUsize::new(0);
+static SEEN: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: passes everything on to the system's allocator; `realloc` is the default, which calls `dealloc` for the old
+// block.
+unsafe impl GlobalAlloc for Watching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // Zeroed, so that what is found in a block was written to it since.
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if ON.load(Ordering::SeqCst) {
+            SEEN.fetch_add(1, Ordering::SeqCst);
+            // Limbs are aligned to words.
+            for at in (0..(layout.size() + 1).saturating_sub(16)).step_by(8) {
+                // SAFETY: within the block, which was zeroed when it was given out.
+                let words = unsafe { block.add(at).cast::<[u8; 16]>().read_unaligned() };
+                for (i, (_, secret)) in SECRETS.iter().enumerate() {
+                    if words == secret.to_be_bytes() {
+                        FOUND.fetch_or(1 << i, Ordering::SeqCst);
+                    }
+                }
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Watching = Watching;
+
+/// The secrets that were given back unwiped.
+fn watched<T>(f: impl FnOnce() -> T) -> (T, Vec<&'static str>) {
+    FOUND.store(0, Ordering::SeqCst);
+    ON.store(true, Ordering::SeqCst);
+    let out = f();
+    ON.store(false, Ordering::SeqCst);
+    let found = FOUND.load(Ordering::SeqCst);
+    let names = SECRETS.iter().enumerate().filter(|(i, _)| found >> i & 1 == 1).map(|(_, (name, _))| *name);
+    (out, names.collect())
+}
+
+// One test, since the allocator watches all threads.
+#[test]
+fn nothing_secret_is_given_back_unwiped() {
+    let none: [&str; 0] = [];
+    let authority = AuthorityId::new("st-olave").unwrap();
+    let ((public, master), found) = watched(|| danger::setup_from_seed(authority, &[1; 64]).unwrap());
+    assert_eq!(found, none, "setup");
+    let (master, found) = watched(|| MasterKey::decode(master.to_secret_bytes().expose()).unwrap());
+    assert_eq!(found, none, "reading a master key");
+    let attributes = "role:doctor, dept:icu, ward:7, a:1, b:2, c:3".parse().unwrap();
+    let (key, found) = watched(|| danger::issue_from_seed(&master, &attributes, &[2; 64]).unwrap());
+    assert_eq!(found, none, "issue");
+    let (key, found) = watched(|| UserKey::decode(key.to_secret_bytes().expose(), &public).unwrap());
+    assert_eq!(found, none, "reading a user key");
+
+    let tree = public.expand(&"role:doctor and dept:icu".parse().unwrap()).unwrap();
+    let context = b"owner alice, compartment 7, version 1";
+    let ((capsule, _), found) = watched(|| danger::encapsulate_message(&public, &tree, context, &[3; 32]));
+    assert_eq!(found, none, "encapsulate");
+    let (opened, found) = watched(|| kem::decapsulate(&key, &tree, context, &capsule).is_ok());
+    assert!(opened);
+    assert_eq!(found, none, "decapsulate");
+    // A use and a row that are no points end the work half way.
+    for at in [132, 132 + 96, 132 + 96 + 48] {
+        let mut bytes = capsule.as_bytes().to_vec();
+        bytes.splice(at..at + 48, [0xff; 48]);
+        let mauled = Capsule::decode(&tree, &bytes).unwrap();
+        let (opened, found) = watched(|| kem::decapsulate(&key, &tree, context, &mauled).is_ok());
+        assert!(!opened);
+        assert_eq!(found, none, "decapsulate what is altered at {at}");
+    }
+    assert!(SEEN.load(Ordering::SeqCst) > 20);
+
+    // The watch itself works: a key's bytes, not wiped.
+    let secret = SECRETS.map(|(_, secret)| secret.to_be_bytes());
+    let ((), found) = watched(|| drop(Vec::from(std::hint::black_box(&secret)[6])));
+    assert_eq!(found, ["g1^alpha"]);
+}
