@@ -1,37 +1,38 @@
 //! The README's first code block.
 
-use chartseal::id::Generation;
-use chartseal::record::{Record, RecordContext};
-use chartseal::seal::{Cek, unwrap_cek, wrap_cek};
-use chartseal::{Error, kem};
+use chartseal::Error;
+use chartseal::authority::{Authority, Trust};
+use chartseal::id::Time;
+use chartseal::identity::Identity;
+use chartseal::owner::Owner;
+use chartseal::pin::PinStore;
+use chartseal::record::{Author, Reader, Record};
 
 fn main() -> Result<(), Error> {
-    // The hospital issues keys for attributes.
-    let (public, master) = kem::setup("st-olave".parse()?)?;
-    let ada = kem::issue(&master, &"role:doctor, dept:cardiology, user:#17".parse()?)?;
-    let bob = kem::issue(&master, &"role:doctor, dept:cardiology, user:#4".parse()?)?;
-
-    // A policy, and a compartment key behind it: every cardiologist except Dr Bob.
-    let tree = public.expand(&"role:doctor and dept:cardiology and not user:#4".parse()?)?;
-    let place = b"alice, cardiology, generation 1";
-    let (capsule, shared) = kem::encapsulate(&public, &tree, place)?;
-    let cek = Cek::generate()?;
-    let slot = wrap_cek(&shared, place, &cek)?;
-
-    // A record under the compartment key: each field under a key of its own.
-    let context = RecordContext {
-        owner: "alice".parse()?,
-        record: "encounter-17".parse()?,
-        schema: "clinic/encounter".parse()?,
-        compartment: "cardiology".parse()?,
+    let (now, next_year) = (Time(1_775_000_000), Time(1_806_000_000));
+    // The hospital knows Ada and Bob, both cardiologists; whoever trusts it reads what it publishes.
+    let mut hospital = Authority::setup("st-olave".parse()?, now)?;
+    let (ada, bob) = (Identity::generate("dr-ada".parse()?)?, Identity::generate("dr-bob".parse()?)?);
+    let mut join = |person: &Identity| {
+        hospital.enrol(&person.enrol()?)?;
+        hospital.issue(person.id(), &"role:doctor, dept:cardiology".parse()?, now, next_year, now)
     };
-    let sealed = Record::new(context).field("/diagnosis", "I21.4")?.seal(&cek, Generation(1))?;
-
-    // Ada opens it; Bob's key satisfies nothing.
-    let shared = kem::decapsulate(&ada, &tree, place, &capsule)?;
-    let view = sealed.open(&unwrap_cek(&shared, place, &slot)?)?;
+    let (for_ada, for_bob) = (join(&ada)?, join(&bob)?);
+    let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+    trust.add(hospital.anchor())?;
+    trust.update(&hospital.publish(now)?, &mut pins)?;
+    // Alice lets every cardiologist read but Dr Bob, and doctors write. Her phone signs that.
+    let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
+    let consent = phone.consent(alice.devices(), "cardiology".parse()?);
+    let consent = consent.read(&trust, hospital.id(), "dept:cardiology and not user:dr-bob")?;
+    let (stored, access) = consent.write(&trust, hospital.id(), "role:doctor")?.seal(now)?;
+    // Ada writes; Ada reads; Bob's key satisfies nothing.
+    let record = Record::new("encounter-17".parse()?, "clinic/encounter".parse()?).part(&access)?;
+    let sealed = record.field("/diagnosis", "I21.4")?.seal(&Author::new(&ada, &for_ada.credential)?, now)?;
+    let consent = stored.verify(alice.devices(), access.compartment(), &mut pins, now)?;
+    let opened = consent.open(&ada.accept(&for_ada, &trust, now)?)?;
+    let view = Reader::new(&trust, now).open(&sealed, &[&opened])?;
     assert_eq!(view.get("/diagnosis"), Some(&b"I21.4"[..]));
-    assert_eq!(kem::decapsulate(&bob, &tree, place, &capsule).err(), Some(Error::CannotOpen));
-    println!("Ada reads {}, Bob cannot open", String::from_utf8_lossy(view.get("/diagnosis").unwrap_or_default()));
+    assert_eq!(consent.open(&bob.accept(&for_bob, &trust, now)?).err(), Some(Error::CannotOpen));
     Ok(())
 }

@@ -8,9 +8,8 @@ use std::path::Path;
 #[path = "targets.rs"]
 mod targets;
 
-use chartseal::id::Generation;
-use chartseal::record::Record;
-use targets::{AUTHORITY, CEK, FACTS, KEYS, PUBLIC, RECORD, SCENES};
+use chartseal::record::SealedRecord;
+use targets::{AUTHORITY, KEYS, PUBLIC, SCENES};
 
 fn main() -> std::io::Result<()> {
     for (name, text) in POLICIES {
@@ -57,15 +56,22 @@ fn main() -> std::io::Result<()> {
         write("capsule", &format!("edited-{tree}"), &[tree, 1, 0, 4, 0, 1, 0, 36, 1, 96])?;
         write("capsule", &format!("other-{tree}"), &[[tree, 1, 0, 0, 1, 255], [1, 0, 1, 255, 0, 255]].concat())?;
     }
-    for count in [1, 3] {
-        let mut record = Record::new(RECORD.clone());
-        for (path, value) in FACTS.into_iter().take(count) {
-            record = record.field(path, value).expect("it fits");
-        }
-        let sealed = record.seal(&CEK, Generation(1)).expect("it has a field");
-        write("record_json", &format!("fields-{count}"), sealed.to_json().expect("it was sealed").as_bytes())?;
-        write("record_cbor", &format!("fields-{count}"), &sealed.to_cbor().expect("it was sealed"))?;
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/record");
+    for name in RECORDS {
+        let text = fs::read_to_string(vectors.join(format!("{name}_json.txt")))?;
+        let (_, json) = text.split_once("\n\n").expect("a vector has a body");
+        write("record_json", name, json.trim_end().as_bytes())?;
+        let sealed = SealedRecord::from_json(json).expect("it is a record");
+        write("record_cbor", name, &sealed.to_cbor().expect("it was read"))?;
     }
+    // Read, or refused, and not opened: nothing of them is a fact.
+    for name in ["fields_swapped", "part_renamed", "old_part", "later_suite_json"] {
+        let text = fs::read_to_string(vectors.join(format!("{name}.txt")))?;
+        let (_, json) = text.split_once("\n\n").expect("a vector has a body");
+        write("record_json", name, json.trim_end().as_bytes())?;
+    }
+    let sealed = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/record_cbor/one_field"))?;
+    write("record_cbor", "cut", &sealed[..sealed.len() - 1])?;
     for (name, text) in RESOURCES {
         write("fhir_resource", name, text.as_bytes())?;
     }
@@ -104,6 +110,8 @@ const ATTRIBUTES: [(&str, &str); 6] = [
     ("trailing", "role:doctor,"),
     ("one", "a:b"),
 ];
+
+const RECORDS: [&str; 6] = ["one_field", "empty_value", "two_parts", "amended", "resealed", "absent_part"];
 
 const RESOURCES: [(&str, &str); 5] = [
     ("patient", r#"{"resourceType":"Patient","id":"6f1c","name":[{"family":"Delarosa","given":["Claudio"]}]}"#),

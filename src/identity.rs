@@ -20,8 +20,8 @@ mod signed;
 
 pub(crate) use sealing::SealingKey;
 pub use sealing::{EncappedKey, Sealed, SealingPublic};
+pub(crate) use signed::{PreparedKey, SigningKey, Statement};
 pub use signed::{Signature, Signed, SigningPublic};
-pub(crate) use signed::{SigningKey, Statement};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,6 +5,7 @@
 //! - [`format`](mod@format): every byte that is written, and every limit;
 //! - [`coming_from_rabe`]: what each call of the `rabe` crate becomes here, and why the results differ.
 //! - [`kem_format`]: the KEM byte for byte, for a second implementation.
+//! - [`format_record`]: sealed records byte for byte.
 
 #[doc = include_str!("manual/architecture.md")]
 pub mod architecture {}
@@ -20,3 +21,6 @@ pub mod coming_from_rabe {}
 
 #[doc = include_str!("manual/kem_format.md")]
 pub mod kem_format {}
+
+#[doc = include_str!("manual/format_record.md")]
+pub mod format_record {}

@@ -1,157 +1,265 @@
-//! One record: fields by path, sealed under a key of its own that lies wrapped under the compartment key.
+//! Records: fields by path, in one or several compartments, with an author.
 //!
-//! - [`Record`]: the plaintext, built field by field;
-//! - [`SealedRecord`]: what is stored and sent, in JSON or CBOR;
-//! - [`View`]: the plaintext again, for whoever holds the compartment key.
+//! - [`Record`]: the plaintext, built part by part and field by field, then sealed by an [`Author`];
+//! - [`SealedRecord`]: what is stored and sent, in JSON or CBOR, whole or in pieces;
+//! - [`Reader`]: opens records for whoever has [`Access`](crate::consent::Access), and checks who wrote them;
+//! - [`View`]: the plaintext again, and who wrote it;
+//! - [`Amendment`]: the next revision.
 //!
-//! # What sealing proves, and what not
+//! # What an opened record proves, and what not
 //!
-//! A field opens only in the place that it was sealed for: this owner, record, schema, compartment, path and revision.
-//! So a record that opens is the one that it says it is, which need not be the one that you asked for: compare
-//! [`SealedRecord::context`] with what you wanted, or the store can serve one record of a compartment for another.
+//! Each part was written, value for value, by the [`Writer`] that the view names, whose credential was valid at the time
+//! that the content states and satisfies the consent's write policy; or by a device of the owner. That holds against
+//! everybody else who can read the compartment. Fields, parts, revisions, records and patients cannot be exchanged.
 //!
-//! Whoever holds the compartment key can make records, so a record that opens says nothing about who wrote it. Whoever
-//! keeps the store can leave fields out, or bring back an older state of the record, unnoticed. Paths, ids and the
-//! lengths of values stand in the open.
+//! The record is the one that it says it is, which need not be the one that you asked for: compare
+//! [`SealedRecord::owner`] and [`SealedRecord::record`] with what you wanted, or the store can serve one record of a
+//! compartment for another.
+//!
+//! The time is the author's word. Whoever keeps the store can leave parts out (they count as closed), and can bring back
+//! an older revision: compare [`SealedRecord::hash`] where that matters. Paths, ids, times, compartments and the lengths
+//! of values stand in the open. Who wrote does not.
 
+mod amend;
+#[cfg(test)]
+mod attacks;
+mod author;
+mod block;
+mod content;
+mod envelope;
 mod format;
+mod pieces;
+mod place;
+mod reader;
 mod sealed;
+mod signer;
 mod view;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, OwnerId, RecordId, Revision, SchemaId};
-use crate::seal::{Cek, Dek, FieldPath, MAX_FIELD, PartKey, Salt, fill_random, wrap_dek};
+use crate::id::{Hash, OwnerId, RecordId, Revision, SchemaId, Time};
+use crate::seal::{FieldPath, MAX_FIELD};
+use crate::secret::Secret;
 
+pub use amend::Amendment;
+pub use author::{Author, Writer};
+use block::AuthorBlock;
+pub use content::{Content, ContentPart};
+use content::{Rho, Suite};
 pub use format::{MAX_CBOR, MAX_JSON};
+pub use place::Place;
+pub use reader::Reader;
 pub use sealed::SealedRecord;
-use sealed::{Envelope, Header, Wrap};
-pub use view::{Value, View};
+use sealed::{Draft, SIZE_OF_FIELD, Sealer};
+pub use view::{Value, View, ViewPart};
 
 /// Most fields in a record.
 pub const MAX_FIELDS: usize = 4096;
+/// Most parts in a record.
+pub const MAX_PARTS: usize = 64;
 
-/// Where a record belongs. All of it is bound to every field and stands beside the record in the open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RecordContext {
-    /// The patient.
-    pub owner: OwnerId,
-    /// The record.
-    pub record: RecordId,
-    /// What its fields mean.
-    pub schema: SchemaId,
-    /// The compartment whose key opens it.
-    pub compartment: CompartmentId,
-}
+/// Values on their way in or out.
+type Fields = BTreeMap<FieldPath, Zeroizing<Vec<u8>>>;
+/// The revisions of the fields that are older than their part's.
+type Older = BTreeMap<FieldPath, Revision>;
 
 /// A record before it is sealed. Its values are wiped when it is dropped, and overwritten when it is sealed.
 ///
 /// # Example
 ///
 /// ```
-/// use chartseal::id::Generation;
-/// use chartseal::record::{Record, RecordContext, SealedRecord};
-/// use chartseal::seal::Cek;
+/// use chartseal::authority::{Authority, Trust};
+/// use chartseal::id::{DeviceId, Time};
+/// use chartseal::identity::Identity;
+/// use chartseal::owner::Owner;
+/// use chartseal::pin::PinStore;
+/// use chartseal::record::{Author, Reader, Record, SealedRecord, Writer};
 ///
-/// let context = RecordContext {
-///     owner: "alice".parse()?,
-///     record: "encounter-17".parse()?,
-///     schema: "clinic/encounter".parse()?,
-///     compartment: "cardiology".parse()?,
-/// };
-/// let cek = Cek::generate()?;
-/// let sealed = Record::new(context).field("/diagnosis", "I21.4")?.seal(&cek, Generation(1))?;
+/// # let now = Time(1_775_000_000);
+/// # let next_year = Time(1_806_000_000);
+/// // A hospital, a doctor of it, and who believes them.
+/// let mut hospital = Authority::setup("st-olave".parse()?, now)?;
+/// let ada = Identity::generate("dr-ada".parse()?)?;
+/// hospital.enrol(&ada.enrol()?)?;
+/// let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, now, next_year, now)?;
+/// let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+/// trust.add(hospital.anchor())?;
+/// trust.update(&hospital.publish(now)?, &mut pins)?;
 ///
+/// // A patient, and her consent.
+/// let (alice, phone) = Owner::generate_with_device(DeviceId::new("phone")?, now)?;
+/// let consent = phone.consent(alice.devices(), "cardiology".parse()?);
+/// let id = hospital.id();
+/// let consent = consent.read(&trust, id, "role:doctor")?.write(&trust, id, "role:doctor")?;
+/// let (_, access) = consent.seal(now)?;
+///
+/// // The doctor writes, and the patient reads.
+/// let author = Author::new(&ada, &issued.credential)?;
+/// let record = Record::new("encounter-17".parse()?, "clinic/encounter".parse()?);
+/// let sealed = record.part(&access)?.field("/diagnosis", "I21.4")?.seal(&author, now)?;
 /// let stored = sealed.to_json()?;
-/// assert!(!stored.contains("I21.4"));
+/// assert!(!stored.contains("I21.4") && !stored.contains("dr-ada"));
 ///
-/// let view = SealedRecord::from_json(&stored)?.open(&cek)?;
+/// let reader = Reader::new(&trust, now);
+/// let view = reader.open(&SealedRecord::from_json(&stored)?, &[&access])?;
 /// assert_eq!(view.get("/diagnosis"), Some(&b"I21.4"[..]));
-/// assert!(sealed.open(&Cek::generate()?).is_err());
+/// assert!(matches!(&view.parts()[0].writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
+///
+/// // Whoever does not believe the hospital does not believe the doctor.
+/// assert!(Reader::new(&Trust::new(), now).open(&sealed, &[&access]).is_err());
 /// # Ok::<(), chartseal::Error>(())
 /// ```
-pub struct Record {
-    context: RecordContext,
-    fields: BTreeMap<FieldPath, Zeroizing<Vec<u8>>>,
-    // INVARIANT: an upper bound of what the fields take in CBOR.
+pub struct Record<'a> {
+    record: RecordId,
+    schema: SchemaId,
+    parts: Vec<(Place<'a>, Fields)>,
+    // INVARIANT: a lower bound of what the fields take in CBOR.
     size: usize,
 }
 
-impl Record {
-    /// Starts a record without fields.
-    pub fn new(context: RecordContext) -> Self {
-        Self { context, fields: BTreeMap::new(), size: SIZE_OF_HEAD }
+impl<'a> Record<'a> {
+    /// Starts a record without parts.
+    pub fn new(record: RecordId, schema: SchemaId) -> Self {
+        Self { record, schema, parts: Vec::new(), size: 0 }
     }
 
-    /// Adds a value. A `Vec` or `String` is taken over and wiped with the record; of borrowed bytes the record keeps a
-    /// copy.
+    /// Starts a part: the fields that follow go there. Its place is an [`Access`](crate::consent::Access), or, for who
+    /// writes and does not read, a [`LiveConsent`](crate::consent::LiveConsent).
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the path is no JSON pointer, [`Error::ApiMisuse`] if the record has that path already,
-    /// [`Error::TooLarge`] if the value is over [`MAX_FIELD`] or the record over [`MAX_FIELDS`] or [`MAX_CBOR`]. The
-    /// record is dropped, and wiped, with each.
-    pub fn field(mut self, path: impl TryInto<FieldPath>, value: impl Into<Vec<u8>>) -> Result<Self> {
-        let value = Zeroizing::new(value.into());
-        let path = path.try_into().map_err(|_| Error::Malformed("field path"))?;
-        if value.len() > MAX_FIELD {
-            return Err(Error::TooLarge("field"));
+    /// [`Error::ApiMisuse`] if there is a part in that compartment already, or one of another owner;
+    /// [`Error::TooLarge`] over [`MAX_PARTS`]. The record is dropped, and wiped, with each.
+    pub fn part(mut self, place: impl Into<Place<'a>>) -> Result<Self> {
+        let place = place.into();
+        if self.parts.iter().any(|(other, _)| other.owner() != place.owner()) {
+            return Err(Error::ApiMisuse("a record has one owner"));
         }
+        if self.parts.iter().any(|(other, _)| other.compartment() == place.compartment()) {
+            return Err(Error::ApiMisuse("the record has a part in that compartment already"));
+        }
+        if self.parts.len() >= MAX_PARTS {
+            return Err(Error::TooLarge("number of parts"));
+        }
+        self.parts.push((place, Fields::new()));
+        Ok(self)
+    }
+
+    /// Adds a value to the part that was started last. A `Vec` or `String` is taken over and wiped with the record; of
+    /// borrowed bytes the record keeps a copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] if the path is no JSON pointer, [`Error::ApiMisuse`] if the record has that path already or
+    /// no part yet, [`Error::TooLarge`] if the value is over [`MAX_FIELD`] or the record over [`MAX_FIELDS`] or
+    /// [`MAX_CBOR`]. The record is dropped, and wiped, with each.
+    pub fn field(mut self, path: impl TryInto<FieldPath>, value: impl Into<Vec<u8>>) -> Result<Self> {
+        let (path, value) = checked_field(path, value)?;
         self.size = self.size.saturating_add(value.len()).saturating_add(path.as_str().len() + SIZE_OF_FIELD);
         if self.size > MAX_CBOR {
             return Err(Error::TooLarge("record"));
         }
-        if self.fields.len() >= MAX_FIELDS {
+        if self.parts.iter().map(|(_, fields)| fields.len()).sum::<usize>() >= MAX_FIELDS {
             return Err(Error::TooLarge("number of fields"));
         }
-        match self.fields.insert(path, value) {
-            None => Ok(self),
-            Some(_) => Err(Error::ApiMisuse("the record has that path already")),
+        if self.parts.iter().any(|(_, fields)| fields.contains_key(&path)) {
+            return Err(Error::ApiMisuse("the record has that path already"));
         }
+        let (_, fields) = self.parts.last_mut().ok_or(Error::ApiMisuse("a field needs a part to stand in"))?;
+        fields.insert(path, value);
+        Ok(self)
     }
 
-    /// Seals the record under a fresh key, wrapped under the compartment key `cek` of that `generation`.
+    /// Seals and signs the record: for each part a fresh key, and one signature of the content and the part's envelope.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if it has no field, [`Error::Randomness`] when the operating system gives no randomness.
-    pub fn seal(self, cek: &Cek, generation: Generation) -> Result<SealedRecord> {
-        if self.fields.is_empty() {
-            return Err(Error::ApiMisuse("a record needs a field"));
-        }
-        let mut ivs = vec![[0; 12]; self.fields.len()];
-        fill_random(ivs.as_flattened_mut())?;
-        let salt = Salt::generate()?;
-        let dek = Dek::generate()?;
-
-        let header = Header { context: self.context, revision: Revision(0) };
-        let key = wrap_dek(cek, &header.wrap_header(generation)?, &dek)?;
-        let (part, commitment) = PartKey::fresh(&dek, &salt)?;
-        let mut field_header = header.field_header()?;
-        let seal = |((path, mut value), iv): ((FieldPath, _), _)| {
-            let field = part.seal(&mut field_header, (&path, header.revision), iv, &mut value)?;
-            Ok((path, field))
+    /// [`Error::ApiMisuse`] if it has no part, or one without a field; [`Error::NotAllowed`] if the author may not write
+    /// in one of the places. Of a place that he cannot read he does not know; readers will refuse it.
+    /// [`Error::TooLarge`] over [`MAX_CBOR`], [`Error::Randomness`] when the operating system gives no randomness.
+    pub fn seal(mut self, author: &Author<'_>, now: Time) -> Result<SealedRecord> {
+        self.parts.sort_by(|(a, _), (b, _)| a.compartment().cmp(b.compartment()));
+        let owner = self.parts.first().map(|(place, _)| place.owner().clone());
+        let content = Content {
+            suite: Suite,
+            owner: owner.ok_or(Error::ApiMisuse("a record needs a part"))?,
+            record: self.record,
+            schema: self.schema,
+            revision: Revision(0),
+            previous: None,
+            time: now,
+            parts: Vec::new(),
         };
-        let body = self.fields.into_iter().zip(ivs).map(seal).collect::<Result<_>>()?;
-        Ok(SealedRecord { header, envelope: Envelope { salt, commitment }, wrap: Wrap { generation, key }, body })
+        let parts = self.parts.into_iter().map(|(place, fields)| (place, fields, Older::new())).collect();
+        let (content, parts) = seal_parts(content, parts, author)?;
+        SealedRecord { content, older: Vec::new(), parts }.within_limits()
     }
 }
 
-/// Tells paths and lengths, no values.
-impl fmt::Debug for Record {
+/// Seals new parts; the content names others already. Gives the content that names all.
+fn seal_parts(
+    mut content: Content,
+    parts: Vec<(Place<'_>, Fields, Older)>,
+    author: &Author<'_>,
+) -> Result<(Content, Vec<envelope::Part>)> {
+    let mut drafts = Vec::with_capacity(parts.len());
+    for (place, fields, older) in parts {
+        if fields.is_empty() {
+            return Err(Error::ApiMisuse("a part needs a field"));
+        }
+        author.check(&place)?;
+        let entry = ContentPart {
+            compartment: place.compartment().clone(),
+            consent: place.version(),
+            revision: content.revision,
+            root: Hash([0; 32]),
+        };
+        let rho = random_rho()?;
+        let draft = Draft::new(&content, (entry, &older, &rho), fields)?;
+        drafts.push((place, draft, older, rho));
+    }
+    content.parts.extend(drafts.iter().map(|(_, draft, ..)| draft.entry.clone()));
+    content.parts.sort_by(|a, b| a.compartment.cmp(&b.compartment));
+
+    let hash = content::hash_of(&content.message()?);
+    let sealer = Sealer { author, time: content.time, before: None };
+    let mut sealed = Vec::with_capacity(drafts.len());
+    for (place, draft, older, rho) in drafts {
+        let block = AuthorBlock { rho, by: author.by().clone(), older };
+        sealed.push(draft.finish((&content, hash), &block, &sealer, &place)?);
+    }
+    Ok((content, sealed))
+}
+
+fn random_rho() -> Result<Rho> {
+    Ok(Zeroizing::new(*Secret::<[u8; 32]>::random()?.expose()))
+}
+
+fn checked_field(path: impl TryInto<FieldPath>, value: impl Into<Vec<u8>>) -> Result<(FieldPath, Zeroizing<Vec<u8>>)> {
+    let value = Zeroizing::new(value.into());
+    let path = path.try_into().map_err(|_| Error::Malformed("field path"))?;
+    if value.len() > MAX_FIELD { Err(Error::TooLarge("field")) } else { Ok((path, value)) }
+}
+
+/// Tells compartments, paths and lengths, no values.
+impl fmt::Debug for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lengths: BTreeMap<_, _> = self.fields.iter().map(|(path, value)| (path, value.len())).collect();
-        f.debug_struct("Record").field("context", &self.context).field("lengths", &lengths).finish()
+        let mut out = f.debug_struct("Record");
+        out.field("record", &self.record).field("schema", &self.schema).field("owner", &self.owner());
+        for (place, fields) in &self.parts {
+            let lengths: BTreeMap<_, _> = fields.iter().map(|(path, value)| (path, value.len())).collect();
+            out.field(place.compartment().as_str(), &lengths);
+        }
+        out.finish()
     }
 }
 
-/// Bytes in CBOR of everything but the body: five ids of at most 128 bytes, three byte strings, names and lengths.
-const SIZE_OF_HEAD: usize = 1024;
-/// Bytes in CBOR of a field beside its path and its data: IV, tag, three names, lengths.
-const SIZE_OF_FIELD: usize = 64;
+impl Record<'_> {
+    fn owner(&self) -> Option<&OwnerId> {
+        self.parts.first().map(|(place, _)| place.owner())
+    }
+}

@@ -18,6 +18,8 @@
 //! wrap(DEK)       = salt ‖ AEAD[HKDF[salt, "chartseal-1 dek wrap key"](CEK, 32), iv = 0](DEK)
 //! wrap(CEK)       = salt ‖ AEAD[HKDF[salt, "chartseal-1 cek wrap key"](shared key, 32), iv = 0](CEK)
 //! field           = AEAD[HKDF[salt, "chartseal-1 field key " ‖ path](DEK, 32), random iv](value)
+//! author's block  = AEAD[HKDF[salt, "chartseal-1 author key"](DEK, 32), random iv](block)
+//! sealer's block  = AEAD[HKDF[salt, "chartseal-1 sealer key"](DEK, 32), random iv](block)
 //! ```
 //!
 //! Headers that are authenticated with them:
@@ -26,6 +28,8 @@
 //! wrap(DEK)  "chartseal-1 dek wrap: " ‖ lp(owner) ‖ lp(record) ‖ lp(compartment) ‖ generation
 //! wrap(CEK)  "chartseal-1 cek wrap: " ‖ the caller's context
 //! field      "chartseal-1 field: " ‖ lp(owner) ‖ lp(record) ‖ lp(schema) ‖ lp(compartment) ‖ lp(path) ‖ revision
+//! author     "chartseal-1 author block: " ‖ content hash ‖ lp(compartment)
+//! sealer     "chartseal-1 sealer block: " ‖ content hash ‖ lp(compartment)
 //! ```
 //!
 //! # Security
@@ -42,6 +46,7 @@
 //! [NIST SP 800-38D]: https://doi.org/10.6028/NIST.SP.800-38D
 
 mod aead;
+mod block;
 mod field;
 mod header;
 mod key;
@@ -52,6 +57,7 @@ mod terms;
 mod two_keys;
 mod wrap;
 
+pub(crate) use block::Block;
 pub use field::{MAX_FIELD, SealedField};
 pub(crate) use header::{FieldHeader, WrapHeader};
 pub use key::{Cek, Commitment, Salt, SharedKey};
@@ -122,7 +128,11 @@ pub(crate) mod label {
     pub(crate) const AUTHOR_KEY: &[u8] = b"chartseal-1 author key";
     /// HKDF info: the key of the sealer's block of an envelope.
     pub(crate) const SEALER_KEY: &[u8] = b"chartseal-1 sealer key";
-    /// HMAC and hashes of the roots in a record's content and envelopes.
+    /// Header of the author's block.
+    pub(crate) const AUTHOR_BLOCK: &[u8] = b"chartseal-1 author block: ";
+    /// Header of the sealer's block.
+    pub(crate) const SEALER_BLOCK: &[u8] = b"chartseal-1 sealer block: ";
+    /// HMAC and hashes of the roots in a record's content.
     pub(crate) const CONTENT_ROOT: &[u8] = b"chartseal-1 content root: ";
     /// Hashed: the IVs and tags of a part.
     pub(crate) const ENVELOPE_ROOT: &[u8] = b"chartseal-1 envelope root: ";
@@ -163,6 +173,8 @@ pub(crate) mod label {
         WRITE,
         AUTHOR_KEY,
         SEALER_KEY,
+        AUTHOR_BLOCK,
+        SEALER_BLOCK,
         CONTENT_ROOT,
         ENVELOPE_ROOT,
         HPKE_USER_KEY,

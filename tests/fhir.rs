@@ -4,7 +4,9 @@
 
 use chartseal::Error;
 use chartseal::fhir::{self, Bundle, LAYOUT, MAX_DEPTH, MAX_MEMBERS, MAX_PATH, MAX_TEXT, Resource};
-use chartseal::record::{Record, RecordContext};
+use chartseal::id::Time;
+use chartseal::owner::Owner;
+use chartseal::record::Record;
 
 #[path = "fhir/random.rs"]
 mod random;
@@ -18,13 +20,11 @@ fn there_and_back(text: &str) -> Resource<'_> {
     let mut fields: Vec<(String, Vec<u8>)> =
         resource.fields().map(|(path, value)| (path.to_owned(), value.as_bytes().to_vec())).collect();
     fields.reverse();
-    let context = RecordContext {
-        owner: "alice".parse().unwrap(),
-        record: "1".parse().unwrap(),
-        schema: "fhir/R4".parse().unwrap(),
-        compartment: "all".parse().unwrap(),
-    };
-    let record = fields.iter().try_fold(Record::new(context), |record, (path, value)| record.field(&**path, &**value));
+    let now = Time(1_775_000_000);
+    let (alice, phone) = Owner::generate_with_device("phone".parse().unwrap(), now).unwrap();
+    let (_, access) = phone.consent(alice.devices(), "all".parse().unwrap()).seal(now).unwrap();
+    let record = Record::new("1".parse().unwrap(), "fhir/R4".parse().unwrap()).part(&access).unwrap();
+    let record = fields.iter().try_fold(record, |record, (path, value)| record.field(&**path, &**value));
     assert!(record.is_ok(), "{record:?}");
     assert_eq!(Resource::join(fields).unwrap().expose(), text);
     resource

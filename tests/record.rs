@@ -1,15 +1,26 @@
 //! What a sealed record refuses, tried by writing the altered bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
+#[path = "common/world.rs"]
+mod world;
+
+use chartseal::consent::Access;
 use chartseal::id::Generation;
-use chartseal::record::{MAX_FIELDS, Record, RecordContext, SealedRecord};
+use chartseal::record::{MAX_CBOR, MAX_FIELDS, MAX_PARTS, Record, SealedRecord};
 use chartseal::seal::{Cek, FieldPath, MAX_FIELD, Salt, SharedKey, WrappedKey, unwrap_cek, wrap_cek};
 use chartseal::{Error, Secret};
-use records::{context, sealed, value};
 use serde_json::{Value, json};
+use world::{NOW, World, record};
 
-#[path = "common/records.rs"]
-mod records;
+fn world() -> (World, Access) {
+    let world = World::new();
+    let access = world.access("cardiology");
+    (world, access)
+}
+
+fn value(record: &SealedRecord) -> Value {
+    serde_json::from_str(&record.to_json().unwrap()).unwrap()
+}
 
 /// The record as an attacker who writes the store leaves it.
 fn altered(record: &SealedRecord, alter: impl FnOnce(&mut Value)) -> SealedRecord {
@@ -18,195 +29,276 @@ fn altered(record: &SealedRecord, alter: impl FnOnce(&mut Value)) -> SealedRecor
     SealedRecord::from_json(&value.to_string()).unwrap()
 }
 
-fn stays_closed(record: &SealedRecord, cek: &Cek, path: &str) {
-    assert_eq!(record.open(cek).unwrap_err(), Error::CannotOpen);
-    assert_eq!(record.clone().into_view(cek).unwrap_err(), Error::CannotOpen);
-    assert_eq!(record.open_field(cek, path).unwrap_err(), Error::CannotOpen);
+fn stays_closed(world: &World, record: &SealedRecord, access: &Access) {
+    assert_eq!(world.reader().open(record, &[access]).unwrap_err(), Error::CannotOpen);
+    assert_eq!(world.reader().into_view(record.clone(), &[access]).unwrap_err(), Error::CannotOpen);
 }
 
 #[test]
 fn every_way_of_opening_gives_the_values_back() {
-    let cek = Cek::generate().unwrap();
-    let record = sealed(&cek, context());
+    let (world, access) = world();
+    let record = world.sealed(&access);
     let expected: [(&str, &[u8]); 3] = [("/diagnosis", b"I21.4"), ("/empty", b""), ("/history", b"I20.0")];
 
     let copies = [
         record.clone(),
         SealedRecord::from_json(&record.to_json().unwrap()).unwrap(),
         SealedRecord::from_cbor(&record.to_cbor().unwrap()).unwrap(),
+        SealedRecord::from_pieces(record.owner(), record.record(), record.pieces().unwrap()).unwrap(),
     ];
     for copy in copies {
-        assert_eq!(copy, record, "both forms carry the same content");
-        assert_eq!((copy.context(), copy.revision().0, copy.generation()), (&context(), 0, Generation(3)));
-        for (path, value) in expected {
-            assert_eq!(&*copy.open_field(&cek, path).unwrap(), value);
-        }
-        for view in [copy.open(&cek).unwrap(), copy.into_view(&cek).unwrap()] {
-            assert_eq!(view.len(), 3);
+        assert_eq!(copy, record, "all forms carry the same content");
+        assert_eq!((copy.owner(), copy.revision().0), (world.alice.id(), 0));
+        assert_eq!(copy.generation(access.compartment()), Some(Generation(1)));
+        let reader = world.reader();
+        for view in [reader.open(&copy, &[&access]).unwrap(), reader.into_view(copy, &[&access]).unwrap()] {
             assert!(view.iter().map(|(path, value)| (path.as_str(), value)).eq(expected));
             assert_eq!(view.get("/diagnosis"), Some(&b"I21.4"[..]));
             assert_eq!(view.get("/absent"), None);
+            assert_eq!(view.closed(), []);
         }
     }
-    assert_eq!(record.open_field(&cek, "/absent").unwrap_err(), Error::CannotOpen);
 }
 
 #[test]
 fn the_ciphertext_takes_the_place_of_the_plaintext() {
+    let (world, access) = world();
     let value = b"I21.4".to_vec();
     let place = value.as_ptr();
-    let record = Record::new(context()).field("/diagnosis", value).unwrap();
-    let sealed = record.seal(&Cek::generate().unwrap(), Generation(1)).unwrap();
+    let record = record("r").part(&access).unwrap().field("/diagnosis", value).unwrap();
+    let sealed = record.seal(&world.ada.author(), NOW).unwrap();
     let (_, field) = sealed.fields().next().unwrap();
     assert_eq!(field.data().as_ptr(), place);
     assert_ne!(field.data(), b"I21.4");
+    let view = world.reader().into_view(sealed, &[&access]).unwrap();
+    assert_eq!(view.get("/diagnosis").unwrap().as_ptr(), place);
 }
 
 #[test]
 fn two_seals_of_one_record_share_no_bytes() {
-    let cek = Cek::generate().unwrap();
-    let [one, two] = [value(&sealed(&cek, context())), value(&sealed(&cek, context()))];
-    for pointer in
-        ["/envelope/salt", "/envelope/commitment", "/wrap/key", "/body/~1diagnosis/iv", "/body/~1diagnosis/data"]
-    {
-        assert_ne!(one.pointer(pointer).unwrap(), two.pointer(pointer).unwrap(), "{pointer}");
+    let (world, access) = world();
+    let [one, two] = [value(&world.sealed(&access)), value(&world.sealed(&access))];
+    for pointer in [
+        "/content/parts/0/root",
+        "/parts/0/envelope/statement/salt",
+        "/parts/0/envelope/statement/commitment",
+        "/parts/0/envelope/sealer/iv",
+        "/parts/0/wrap/key/symmetric",
+        "/parts/0/body/author/iv",
+        "/parts/0/body/fields/~1diagnosis/iv",
+        "/parts/0/body/fields/~1diagnosis/data",
+    ] {
+        assert!(one.pointer(pointer).is_some(), "{pointer}");
+        assert_ne!(one.pointer(pointer), two.pointer(pointer), "{pointer}");
     }
-    assert_ne!(one.pointer("/body/~1diagnosis/iv"), one.pointer("/body/~1history/iv"));
+    let iv = |path| one.pointer(path).unwrap();
+    assert_ne!(iv("/parts/0/body/fields/~1diagnosis/iv"), iv("/parts/0/body/fields/~1history/iv"));
 }
 
 #[test]
 fn another_key_opens_nothing() {
-    let record = sealed(&Cek::generate().unwrap(), context());
-    stays_closed(&record, &Cek::generate().unwrap(), "/diagnosis");
+    let (world, access) = world();
+    let record = world.sealed(&access);
+    // The same compartment, owner and generation, and another key; another compartment; another patient.
+    stays_closed(&world, &record, &world.access("cardiology"));
+    stays_closed(&world, &record, &world.access("other"));
+    stays_closed(&world, &record, &World::new().access("cardiology"));
+    assert_eq!(world.reader().open(&record, &[]).unwrap_err(), Error::CannotOpen);
 }
 
 #[test]
 fn a_field_moved_within_its_record_stays_closed() {
-    let cek = Cek::generate().unwrap();
-    let record = sealed(&cek, context());
+    let (world, access) = world();
+    let record = world.sealed(&access);
     let swapped = altered(&record, |v| {
-        let (one, two) = (v["body"]["/diagnosis"].clone(), v["body"]["/history"].clone());
-        v["body"]["/diagnosis"] = two;
-        v["body"]["/history"] = one;
+        let fields = &mut v["parts"][0]["body"]["fields"];
+        let (one, two) = (fields["/diagnosis"].clone(), fields["/history"].clone());
+        fields["/diagnosis"] = two;
+        fields["/history"] = one;
     });
-    stays_closed(&swapped, &cek, "/diagnosis");
-
+    stays_closed(&world, &swapped, &access);
     let renamed = altered(&record, |v| {
-        let field = v["body"].as_object_mut().unwrap().remove("/diagnosis").unwrap();
-        v["body"]["/treatment"] = field;
+        let fields = v["parts"][0]["body"]["fields"].as_object_mut().unwrap();
+        let field = fields.remove("/diagnosis").unwrap();
+        fields.insert("/treatment".to_owned(), field);
     });
-    stays_closed(&renamed, &cek, "/treatment");
+    stays_closed(&world, &renamed, &access);
+    let left_out =
+        altered(&record, |v| drop(v["parts"][0]["body"]["fields"].as_object_mut().unwrap().remove("/empty")));
+    stays_closed(&world, &left_out, &access);
 }
 
 #[test]
 fn a_field_moved_between_records_stays_closed() {
-    let cek = Cek::generate().unwrap();
-    let one = sealed(&cek, context());
-    let two = sealed(&cek, RecordContext { record: "encounter-18".parse().unwrap(), ..context() });
-    let same = sealed(&cek, context());
-    for other in [two, same] {
-        let mixed = altered(&one, |v| v["body"]["/diagnosis"] = value(&other)["body"]["/diagnosis"].clone());
-        stays_closed(&mixed, &cek, "/diagnosis");
+    let (world, access) = world();
+    let one = world.sealed(&access);
+    let other = record("encounter-18").part(&access).unwrap().field("/diagnosis", "I21.4").unwrap();
+    for other in [other.seal(&world.ada.author(), NOW).unwrap(), world.sealed(&access)] {
+        let field = value(&other)["parts"][0]["body"]["fields"]["/diagnosis"].clone();
+        stays_closed(&world, &altered(&one, |v| v["parts"][0]["body"]["fields"]["/diagnosis"] = field), &access);
     }
 }
 
+/// The content does not fit the envelope then, and the record is not even well-formed.
 #[test]
-fn a_whole_record_moved_to_another_place_stays_closed() {
-    let cek = Cek::generate().unwrap();
-    let record = sealed(&cek, context());
-    for member in ["owner", "record", "schema", "compartment"] {
-        let moved = altered(&record, |v| v["header"]["context"][member] = json!("mallory"));
-        stays_closed(&moved, &cek, "/diagnosis");
+fn a_whole_record_moved_to_another_place_is_refused() {
+    let (world, access) = world();
+    let before = value(&world.sealed(&access));
+    let malformed = Err(Error::Malformed("sealed record"));
+    for (member, other) in [
+        ("owner", json!("mallory")),
+        ("record", json!("mallory")),
+        ("schema", json!("mallory")),
+        ("time", json!(7)),
+        ("revision", json!(1)),
+        ("previous", before["content"]["parts"][0]["root"].clone()),
+        ("parts", json!([])),
+    ] {
+        let mut moved = before.clone();
+        moved["content"][member] = other;
+        assert_eq!(SealedRecord::from_json(&moved.to_string()), malformed, "{member}");
     }
-    let newer = altered(&record, |v| v["header"]["revision"] = json!(1));
-    stays_closed(&newer, &cek, "/diagnosis");
-    let later = altered(&record, |v| v["wrap"]["generation"] = json!(4));
-    stays_closed(&later, &cek, "/diagnosis");
+    for (member, other) in [("compartment", json!("mallory")), ("consent", json!(2)), ("revision", json!(1))] {
+        let mut moved = before.clone();
+        moved["content"]["parts"][0][member] = other;
+        assert_eq!(SealedRecord::from_json(&moved.to_string()), malformed, "{member}");
+    }
 }
 
-/// Everything but the fields of `one` with the fields of `two`, and every mix of envelope and wrap between them.
+/// Every mix of content, envelope, wrap, author's block and fields of two records, and of the envelope's members.
 #[test]
 fn pieces_of_two_records_do_not_mix() {
-    let cek = Cek::generate().unwrap();
-    let [one, two] = [value(&sealed(&cek, context())), value(&sealed(&cek, context()))];
-    for choice in 1..7 {
+    let (world, access) = world();
+    let [one, two] = [value(&world.sealed(&access)), value(&world.sealed(&access))];
+    let pointers = ["/content", "/parts/0/envelope", "/parts/0/wrap", "/parts/0/body/author", "/parts/0/body/fields"];
+    for choice in 1..31 {
         let mut mixed = one.clone();
-        for (bit, member) in ["envelope", "wrap", "body"].into_iter().enumerate() {
+        for (bit, pointer) in pointers.into_iter().enumerate() {
             if choice >> bit & 1 == 1 {
-                mixed[member] = two[member].clone();
+                *mixed.pointer_mut(pointer).unwrap() = two.pointer(pointer).unwrap().clone();
             }
         }
-        let mixed = SealedRecord::from_json(&mixed.to_string()).unwrap();
-        stays_closed(&mixed, &cek, "/diagnosis");
+        match SealedRecord::from_json(&mixed.to_string()) {
+            Ok(mixed) => stays_closed(&world, &mixed, &access),
+            Err(error) => {
+                assert_eq!(error, Error::Malformed("sealed record"));
+                assert!((choice ^ choice >> 1) & 1 == 1, "{choice}: content and envelope of one record decode");
+            }
+        }
     }
-    for member in ["salt", "commitment"] {
+    for member in ["salt", "commitment", "root", "content"] {
         let mut mixed = one.clone();
-        mixed["envelope"][member] = two["envelope"][member].clone();
-        stays_closed(&SealedRecord::from_json(&mixed.to_string()).unwrap(), &cek, "/diagnosis");
+        let pointer = format!("/parts/0/envelope/statement/{member}");
+        *mixed.pointer_mut(&pointer).unwrap() = two.pointer(&pointer).unwrap().clone();
+        match SealedRecord::from_json(&mixed.to_string()) {
+            Ok(mixed) => stays_closed(&world, &mixed, &access),
+            Err(_) => assert_eq!(member, "content"),
+        }
     }
+    let mut mixed = one.clone();
+    mixed["parts"][0]["envelope"]["sealer"] = two["parts"][0]["envelope"]["sealer"].clone();
+    stays_closed(&world, &SealedRecord::from_json(&mixed.to_string()).unwrap(), &access);
+}
+
+#[test]
+fn a_changed_time_of_sealing_or_generation_is_noticed() {
+    let (world, access) = world();
+    let record = world.sealed(&access);
+    let later = altered(&record, |v| v["parts"][0]["envelope"]["statement"]["time"] = json!(7));
+    assert_eq!(world.reader().open(&later, &[&access]).unwrap_err(), Error::Forged("content"));
+    let later = altered(&record, |v| v["parts"][0]["wrap"]["generation"] = json!(2));
+    stays_closed(&world, &later, &access);
+    let next = world.rotated(&access, "role:doctor");
+    stays_closed(&world, &later, &next);
 }
 
 #[test]
 fn a_record_within_its_limits_can_be_built_and_no_other() {
-    let cek = Cek::generate().unwrap();
-    let misuse = |result: Result<Record, Error>| result.err().unwrap();
-    assert!(matches!(Record::new(context()).seal(&cek, Generation(0)), Err(Error::ApiMisuse(_))));
-    let twice = Record::new(context()).field("/a", "1").unwrap().field("/a", "2");
+    let (world, access) = world();
+    let author = world.ada.author();
+    let start = || record("r").part(&access).unwrap();
+    let misuse = |result: Result<Record<'_>, Error>| result.err().unwrap();
+    assert!(matches!(record("r").seal(&author, NOW), Err(Error::ApiMisuse(_))), "no part");
+    assert!(matches!(start().seal(&author, NOW), Err(Error::ApiMisuse(_))), "no field");
+    assert!(matches!(misuse(record("r").field("/a", "1")), Error::ApiMisuse(_)), "no part for the field");
+    assert!(matches!(misuse(start().part(&access)), Error::ApiMisuse(_)), "one compartment twice");
+    let foreign = World::new().access("other");
+    assert!(matches!(misuse(start().part(&foreign)), Error::ApiMisuse(_)), "two owners");
+    let other = world.access("other");
+    let twice = start().field("/a", "1").unwrap().field("/a", "2");
     assert!(matches!(misuse(twice), Error::ApiMisuse(_)));
+    let twice = start().field("/a", "1").unwrap().part(&other).unwrap().field("/a", "2");
+    assert!(matches!(misuse(twice), Error::ApiMisuse(_)), "one path in two parts");
     for path in ["", "a", "#other", "/~"] {
-        assert_eq!(misuse(Record::new(context()).field(path, "1")), Error::Malformed("field path"));
+        assert_eq!(misuse(start().field(path, "1")), Error::Malformed("field path"));
     }
-    assert_eq!(misuse(Record::new(context()).field("/a", vec![0; MAX_FIELD + 1])), Error::TooLarge("field"));
+    assert_eq!(misuse(start().field("/a", vec![0; MAX_FIELD + 1])), Error::TooLarge("field"));
 
-    let mut large = Record::new(context());
+    let mut large = start();
     for i in 0..3 {
         large = large.field(format!("/{i}").as_str(), vec![0; MAX_FIELD]).unwrap();
     }
-    let larger = Record::new(context()).field("/a", "1").unwrap();
+    let larger = start().field("/a", "1").unwrap();
     let larger = (0..3).fold(larger, |record, i| record.field(&*format!("/{i}"), vec![0; MAX_FIELD]).unwrap());
     assert_eq!(misuse(larger.field("/3", vec![0; MAX_FIELD])), Error::TooLarge("record"));
-    let large = large.seal(&cek, Generation(0)).unwrap();
+    let large = large.seal(&author, NOW).unwrap();
     assert_eq!(SealedRecord::from_json(&large.to_json().unwrap()).unwrap(), large);
     assert_eq!(SealedRecord::from_cbor(&large.to_cbor().unwrap()).unwrap(), large);
-    assert_eq!(large.into_view(&cek).unwrap().get("/2").map(<[u8]>::len), Some(MAX_FIELD));
+    let view = world.reader().into_view(large, &[&access]).unwrap();
+    assert_eq!(view.get("/2").map(<[u8]>::len), Some(MAX_FIELD));
 
-    let mut many = Record::new(context()).field(FieldPath::LAYOUT, "").unwrap();
+    let mut many = start().field(FieldPath::LAYOUT, "").unwrap();
     for i in 1..MAX_FIELDS {
         many = many.field(FieldPath::new(format!("/{i}")).unwrap(), [7]).unwrap();
     }
-    let record = many.seal(&cek, Generation(0)).unwrap();
+    let record = many.seal(&author, NOW).unwrap();
     let record = SealedRecord::from_cbor(&record.to_cbor().unwrap()).unwrap();
-    assert_eq!(record.open(&cek).unwrap().len(), MAX_FIELDS);
+    assert_eq!(world.reader().open(&record, &[&access]).unwrap().len(), MAX_FIELDS);
 
     let mut more = value(&record);
-    more["body"]["/0"] = more["body"]["/1"].clone();
+    let fields = &mut more["parts"][0]["body"]["fields"];
+    fields["/0"] = fields["/1"].clone();
     assert_eq!(SealedRecord::from_json(&more.to_string()), Err(Error::Malformed("sealed record")));
 }
 
+/// What fills the last bytes is what stands beside the values; nothing is sealed that would not be read again.
 #[test]
-fn a_rewrap_moves_the_key_and_leaves_the_rest() {
-    let [old, new] = [Cek::generate().unwrap(), Cek::generate().unwrap()];
-    let before = sealed(&old, context());
-    let mut after = before.clone();
-    assert!(matches!(after.rewrap(&old, &new, Generation(3)), Err(Error::ApiMisuse(_))));
-    assert_eq!(after.rewrap(&new, &old, Generation(4)), Err(Error::CannotOpen));
-    assert_eq!(after, before);
-
-    after.rewrap(&old, &new, Generation(4)).unwrap();
-    assert_eq!(after.generation(), Generation(4));
-    assert_eq!(after.open(&new).unwrap().get("/diagnosis"), Some(&b"I21.4"[..]));
-    stays_closed(&after, &old, "/diagnosis");
-    let (mut one, two) = (value(&before), value(&after));
-    one["wrap"] = two["wrap"].clone();
-    assert_eq!(one, two);
+fn what_is_sealed_at_the_limit_is_read_again() {
+    let (world, access) = world();
+    let start = record("r").part(&access).unwrap();
+    let full = (0..3).fold(start, |record, i| record.field(&*format!("/{i}"), vec![0; MAX_FIELD]).unwrap());
+    let rest = MAX_CBOR - 3 * MAX_FIELD - 4 * 70;
+    let over = full.field("/3", vec![0; rest]).unwrap().seal(&world.ada.author(), NOW);
+    assert_eq!(over.unwrap_err(), Error::TooLarge("record"));
 }
 
 #[test]
-fn a_rewrap_does_not_move_a_key_that_the_record_is_not_committed_to() {
-    let [old, new] = [Cek::generate().unwrap(), Cek::generate().unwrap()];
-    let other = value(&sealed(&old, context()));
-    let mut spliced = altered(&sealed(&old, context()), |v| v["wrap"] = other["wrap"].clone());
-    assert_eq!(spliced.rewrap(&old, &new, Generation(4)), Err(Error::CannotOpen));
+fn a_record_has_at_most_so_many_parts() {
+    let world = World::new();
+    let accesses: Vec<_> = (0..=MAX_PARTS).map(|i| world.access(&format!("c{i}"))).collect();
+    let mut full = record("r");
+    for (i, access) in accesses.iter().take(MAX_PARTS).enumerate() {
+        full = full.part(access).unwrap().field(format!("/{i}").as_str(), "x").unwrap();
+    }
+    let sealed = full.seal(&world.ada.author(), NOW).unwrap();
+    let read = SealedRecord::from_json(&sealed.to_json().unwrap()).unwrap();
+    assert_eq!(SealedRecord::from_cbor(&sealed.to_cbor().unwrap()).unwrap(), read);
+    let all: Vec<_> = accesses.iter().collect();
+    assert_eq!(world.reader().open(&read, &all).unwrap().parts().len(), MAX_PARTS);
+    let more = world.reader().amend(&read, &all[..1]).unwrap().part(all[MAX_PARTS]).unwrap().field("/x", "x").unwrap();
+    assert_eq!(more.seal(&world.ada.author(), NOW).unwrap_err(), Error::TooLarge("number of parts"));
+
+    let mut full = record("r");
+    for access in accesses.iter().take(MAX_PARTS) {
+        full = full.part(access).unwrap();
+    }
+    assert_eq!(full.part(all[MAX_PARTS]).unwrap_err(), Error::TooLarge("number of parts"));
+    let mut more = value(&sealed);
+    for list in ["/parts", "/content/parts"] {
+        let list = more.pointer_mut(list).unwrap().as_array_mut().unwrap();
+        list.push(list[0].clone());
+    }
+    assert_eq!(SealedRecord::from_json(&more.to_string()), Err(Error::Malformed("sealed record")));
 }
 
 #[test]
@@ -247,14 +339,18 @@ fn what_holds_secrets_prints_none() {
     let cek = Cek::danger_from_bytes(Secret::new([0xab; 32]));
     let shared = SharedKey::danger_from_bytes(Secret::new([0xab; 32]));
     assert_eq!(format!("{cek:?} {shared:?}"), "Cek(..) SharedKey(..)");
-    let record = Record::new(context()).field("/diagnosis", "I21.4").unwrap();
+    let (world, access) = world();
+    let record = record("r").part(&access).unwrap().field("/diagnosis", "I21.4").unwrap();
     let printed = format!("{record:?}");
-    assert!(printed.ends_with("lengths: {FieldPath(\"/diagnosis\"): 5} }"), "{printed}");
+    assert!(printed.ends_with("cardiology: {FieldPath(\"/diagnosis\"): 5} }"), "{printed}");
 
-    let sealed = record.seal(&cek, Generation(1)).unwrap();
-    let view = sealed.open(&cek).unwrap();
+    let sealed = record.seal(&world.ada.author(), NOW).unwrap();
+    let reader = world.reader();
+    let view = reader.open(&sealed, &[&access]).unwrap();
     assert_eq!(format!("{view:?}"), "View[\"/diagnosis\"]");
-    assert_eq!(format!("{:?}", sealed.open_field(&cek, "/diagnosis").unwrap()), "Value(..)");
     let printed = format!("{sealed:?}");
     assert!(printed.contains("SealedField(5 bytes)") && printed.contains("WrappedKey(80 bytes)"), "{printed}");
+    let amendment = format!("{:?}", reader.amend(&sealed, &[&access]).unwrap());
+    assert!(amendment.ends_with("cardiology: [FieldPath(\"/diagnosis\")] }"), "{amendment}");
+    assert!(format!("{:?}", world.ada.author()).contains("SigningKey(Secret(..))"));
 }

@@ -63,6 +63,25 @@ impl SigningPublic {
     }
 }
 
+/// A public key that was read once for many signatures.
+#[derive(Clone)]
+pub(crate) struct PreparedKey(VerifyingKey);
+
+impl SigningPublic {
+    /// None if it is no key.
+    pub(crate) fn prepare(&self) -> Option<PreparedKey> {
+        VerifyingKey::from_bytes(&self.0).ok().map(PreparedKey)
+    }
+}
+
+impl PreparedKey {
+    /// As [`SigningPublic::verify`].
+    pub(crate) fn verify(&self, label: &[u8], message: &[u8], signature: &Signature) -> bool {
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        self.0.verify_strict(&[label, message].concat(), &signature).is_ok()
+    }
+}
+
 /// What can be signed: its bytes are canonical CBOR of at most [`Statement::LIMIT`] bytes.
 pub(crate) trait Statement: Serialize + DeserializeOwned {
     const LABEL: &'static [u8];

@@ -1,171 +1,289 @@
-//! A sealed record: its pieces, and opening it.
+//! A sealed record: what it is made of, and what of it can be checked without a key.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
-use super::view::{Value, View};
-use super::{RecordContext, format};
+use super::author::Author;
+use super::block::{AuthorBlock, Resealed, SealerBlock};
+use super::content::{Content, ContentPart, Rho, Root, hash_of};
+use super::envelope::{Body, Envelope, EnvelopeStatement, Part, Wrap, WrapKey, field_header, revision_of};
+use super::place::Place;
+use super::{Fields, MAX_CBOR, MAX_FIELDS, Older};
+use crate::consent::Access;
 use crate::error::{Error, Result};
-use crate::id::{Generation, Revision};
-use crate::seal::{
-    Cek, Commitment, Dek, FieldHeader, FieldPath, PartKey, Salt, SealedField, WrapHeader, WrappedKey, unwrap_dek,
-    wrap_dek,
-};
+use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId, Revision, SchemaId, Time};
+use crate::identity::Signature;
+use crate::seal::{Block, Commitment, Dek, FieldPath, PartKey, Salt, SealedField, fill_random};
 
-/// A record as it is stored and sent: header, envelope, wrap and body.
+/// A record as it is stored and sent.
 ///
-/// - header: [`RecordContext`] and [`Revision`];
-/// - envelope: salt and [`Commitment`] of the record's own key;
-/// - wrap: that key under the compartment key, and the generation of the latter;
-/// - body: the [`SealedField`]s by path.
+/// - the [`Content`] that its author signed, and the older ones that some of its parts were written in;
+/// - for each part an envelope (what ties the body to a content), a wrap (the part's key under a compartment key) and a
+///   body (the sealed fields).
 ///
-/// The wrap can be replaced without touching the rest ([`SealedRecord::rewrap`]).
+/// A store may give some of the parts only, such as those whose compartments the reader can open. The pieces can be
+/// stored apart ([`SealedRecord::pieces`]), and the wraps replaced without touching the rest ([`SealedRecord::rewrap`]).
 ///
 /// # Security
 ///
-/// A value that was decoded is only well-formed. Nothing in it is true before it was opened, and then as much as the
-/// [module](super) says.
+/// A value that was decoded is only well-formed: its pieces belong together by their own account. Nothing in it is true
+/// before a [`Reader`](super::Reader) opened it, and then as much as the [module](super) says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedRecord {
-    pub(super) header: Header,
-    pub(super) envelope: Envelope,
-    pub(super) wrap: Wrap,
-    pub(super) body: BTreeMap<FieldPath, SealedField>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Header {
-    #[serde(deserialize_with = "format::map_only")]
-    pub(super) context: RecordContext,
-    pub(super) revision: Revision,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Envelope {
-    pub(super) salt: Salt,
-    pub(super) commitment: Commitment,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Wrap {
-    pub(super) generation: Generation,
-    pub(super) key: WrappedKey,
-}
-
-impl Header {
-    pub(super) fn field_header(&self) -> Result<FieldHeader> {
-        let RecordContext { owner, record, schema, compartment } = &self.context;
-        FieldHeader::new(owner, record, schema, compartment)
-    }
-
-    pub(super) fn wrap_header(&self, generation: Generation) -> Result<WrapHeader> {
-        let RecordContext { owner, record, compartment, .. } = &self.context;
-        WrapHeader::new(owner, record, compartment, generation)
-    }
+    pub(super) content: Content,
+    // INVARIANT: in the order of their revisions, each before that of `content`, each used by a part.
+    pub(super) older: Vec<Content>,
+    // INVARIANT: in the order of their compartments; see `checked`.
+    pub(super) parts: Vec<Part>,
 }
 
 impl SealedRecord {
-    /// Opens every field.
-    ///
-    /// # Security
-    ///
-    /// Compare [`SealedRecord::context`] with the place that you asked the store for.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CannotOpen`] if the compartment key is another one, or a single byte was altered or moved.
-    ///
-    /// # Example
-    ///
-    /// See [`Record`](super::Record).
-    pub fn open(&self, cek: &Cek) -> Result<View> {
-        let (part, mut header) = self.part(cek)?;
-        let mut fields = Vec::with_capacity(self.body.len());
-        for (path, field) in &self.body {
-            let value = part.open(&mut header, (path, self.header.revision), field)?;
-            fields.push((path.clone(), Value::new(value)));
-        }
-        Ok(View::new(fields))
+    /// The patient, as the record says.
+    pub fn owner(&self) -> &OwnerId {
+        &self.content.owner
     }
 
-    /// Opens every field like [`SealedRecord::open`], each in the memory of its ciphertext: no copy is made.
-    ///
-    /// # Errors
-    ///
-    /// As for [`SealedRecord::open`]; the record is gone then, too.
-    pub fn into_view(self, cek: &Cek) -> Result<View> {
-        let (part, mut header) = self.part(cek)?;
-        let mut fields = Vec::with_capacity(self.body.len());
-        for (path, field) in self.body {
-            let value = part.open_owned(&mut header, (&path, self.header.revision), field)?;
-            fields.push((path, Value::new(value)));
-        }
-        Ok(View::new(fields))
+    /// The record's id, as it says.
+    pub fn record(&self) -> &RecordId {
+        &self.content.record
     }
 
-    /// Opens one field. The others are not looked at: they may be altered.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CannotOpen`] if the compartment key is another one, the field, the header, the envelope or the wrap was
-    /// altered, or there is no field at `path`.
-    pub fn open_field(&self, cek: &Cek, path: &str) -> Result<Value> {
-        let (path, field) = self.body.get_key_value(path).ok_or(Error::CannotOpen)?;
-        let (part, mut header) = self.part(cek)?;
-        part.open(&mut header, (path, self.header.revision), field).map(Value::new)
-    }
-
-    /// Moves the record's own key from the compartment key `old` to `new`. Envelope and body stay as they are.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ApiMisuse`] if `generation` is not later than the wrap's, [`Error::CannotOpen`] if `old` does not open
-    /// the wrap, [`Error::Randomness`] when the operating system gives no randomness. The record is unchanged then.
-    ///
-    /// # Security
-    ///
-    /// Whoever kept the record's key, or the old compartment key and the old wrap, can still open this record.
-    pub fn rewrap(&mut self, old: &Cek, new: &Cek, generation: Generation) -> Result<()> {
-        if generation <= self.wrap.generation {
-            return Err(Error::ApiMisuse("a rewrap needs a later generation"));
-        }
-        let dek = self.dek(old)?;
-        PartKey::verified(&dek, &self.envelope.salt, &self.envelope.commitment)?;
-        let key = wrap_dek(new, &self.header.wrap_header(generation)?, &dek)?;
-        self.wrap = Wrap { generation, key };
-        Ok(())
-    }
-
-    /// Where the record says that it belongs.
-    pub fn context(&self) -> &RecordContext {
-        &self.header.context
+    /// The record's schema, as it says.
+    pub fn schema(&self) -> &SchemaId {
+        &self.content.schema
     }
 
     /// Which revision it says it is.
     pub fn revision(&self) -> Revision {
-        self.header.revision
+        self.content.revision
     }
 
-    /// The generation of the compartment key that its own key is wrapped under.
-    pub fn generation(&self) -> Generation {
-        self.wrap.generation
+    /// What its latest author signed.
+    pub fn content(&self) -> &Content {
+        &self.content
     }
 
-    /// The sealed fields, in the order of their paths.
-    pub fn fields(&self) -> impl ExactSizeIterator<Item = (&FieldPath, &SealedField)> {
-        self.body.iter()
+    /// The hash of the latest content; the next revision names it.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn hash(&self) -> Result<Hash> {
+        Ok(hash_of(&self.content.message()?))
     }
 
-    fn part(&self, cek: &Cek) -> Result<(PartKey, FieldHeader)> {
-        let part = PartKey::verified(&self.dek(cek)?, &self.envelope.salt, &self.envelope.commitment)?;
-        Ok((part, self.header.field_header()?))
+    /// The compartments of the parts that are here.
+    pub fn compartments(&self) -> impl ExactSizeIterator<Item = &CompartmentId> {
+        self.parts.iter().map(|part| &part.envelope.statement.compartment)
     }
 
-    fn dek(&self, cek: &Cek) -> Result<Dek> {
-        unwrap_dek(cek, &self.header.wrap_header(self.wrap.generation)?, &self.wrap.key)
+    /// The generation of the compartment key that a part's own key is wrapped under.
+    pub fn generation(&self, compartment: &CompartmentId) -> Option<Generation> {
+        self.part(compartment).map(|part| part.wrap.generation)
+    }
+
+    /// The sealed fields of all parts that are here, part by part in the order of their paths.
+    pub fn fields(&self) -> impl Iterator<Item = (&FieldPath, &SealedField)> {
+        self.parts.iter().flat_map(|part| &part.body.fields)
+    }
+
+    /// Moves a part's own key from one compartment key to the next. Everything else stays as it is, and the body is not
+    /// even read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if the two are not of one compartment of this record's owner, or the new generation is not
+    /// later; [`Error::Unknown`] if the record has no such part; [`Error::CannotOpen`] if `old` does not open the wrap,
+    /// or the wrap is of another key than the envelope. The record is unchanged then.
+    ///
+    /// # Security
+    ///
+    /// Whoever kept the part's key, or the old compartment key and the old wrap, can still open this part.
+    pub fn rewrap(&mut self, old: &Access, new: &Access) -> Result<()> {
+        if (old.owner(), old.compartment()) != (new.owner(), new.compartment()) || old.owner() != self.owner() {
+            return Err(Error::ApiMisuse("a rewrap stays in one compartment"));
+        }
+        let index = self.index(old.compartment()).ok_or(Error::Unknown("part"))?;
+        let part = self.parts.get(index).ok_or(Error::Unknown("part"))?;
+        if new.generation() <= part.wrap.generation {
+            return Err(Error::ApiMisuse("a rewrap needs a later generation"));
+        }
+        if old.generation() != part.wrap.generation {
+            return Err(Error::CannotOpen);
+        }
+        let dek = part.wrap.open(old, &self.content)?;
+        part.envelope.statement.part_key(&dek)?;
+        let wrap = Wrap::symmetric(new, &self.content, &dek)?;
+        if let Some(part) = self.parts.get_mut(index) {
+            part.wrap = wrap;
+        }
+        Ok(())
+    }
+
+    pub(super) fn index(&self, compartment: &CompartmentId) -> Option<usize> {
+        self.parts.binary_search_by(|part| part.envelope.statement.compartment.cmp(compartment)).ok()
+    }
+
+    pub(super) fn part(&self, compartment: &CompartmentId) -> Option<&Part> {
+        self.parts.get(self.index(compartment)?)
+    }
+
+    /// The newest content first.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &Content> {
+        std::iter::once(&self.content).chain(self.older.iter().rev())
+    }
+
+    /// Whether the pieces belong together by their own account. What they say is not checked here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`].
+    pub(super) fn checked(self) -> Result<Self> {
+        if self.is_well_formed()? { Ok(self) } else { Err(Error::Malformed(super::format::WHAT)) }
+    }
+
+    fn is_well_formed(&self) -> Result<bool> {
+        let place = (self.owner(), self.record(), self.schema());
+        let mut contents = Vec::with_capacity(self.older.len() + 1);
+        for content in self.contents() {
+            let same = (&content.owner, &content.record, &content.schema) == place;
+            let older =
+                contents.last().is_none_or(|(_, newer, _): &(Hash, &Content, bool)| content.revision < newer.revision);
+            if !same || !older || !content.is_well_formed() {
+                return Ok(false);
+            }
+            contents.push((hash_of(&content.message()?), content, false));
+        }
+
+        let mut paths = BTreeSet::new();
+        let mut last: Option<&CompartmentId> = None;
+        for part in &self.parts {
+            let EnvelopeStatement { content, compartment, .. } = &part.envelope.statement;
+            let Some((_, written, used)) = contents.iter_mut().find(|(hash, ..)| hash == content) else {
+                return Ok(false);
+            };
+            *used = true;
+            // The part is the one that its own content wrote, and the newest content still names the same.
+            let entry = written.part(compartment);
+            let current = entry.is_some_and(|entry| entry.revision == written.revision);
+            if !current || self.content.part(compartment) != entry || last.is_some_and(|last| last >= compartment) {
+                return Ok(false);
+            }
+            last = Some(compartment);
+            if !part.body.fields.keys().all(|path| paths.insert(path)) || paths.len() > MAX_FIELDS {
+                return Ok(false);
+            }
+        }
+        Ok(!self.parts.is_empty() && contents.iter().skip(1).all(|(.., used)| *used))
+    }
+
+    /// Refuses what would not be read again.
+    pub(super) fn within_limits(self) -> Result<Self> {
+        let fields = self.fields().map(|(path, field)| path.as_str().len() + field.data().len() + SIZE_OF_FIELD);
+        let parts = self.parts.iter().map(|part| {
+            let written = if let WrapKey::Written(_) = part.wrap.key { 128 } else { 0 };
+            part.envelope.sealer.data().len() + part.body.author.data().len() + written + SIZE_OF_PART
+        });
+        let contents = self.contents().map(|content| SIZE_OF_HEAD + content.parts.len() * SIZE_OF_ENTRY);
+        if self.fields().count() > MAX_FIELDS {
+            return Err(Error::TooLarge("number of fields"));
+        }
+        let size = fields.chain(parts).chain(contents).fold(0, usize::saturating_add);
+        if size > MAX_CBOR { Err(Error::TooLarge("record")) } else { Ok(self) }
     }
 }
+
+/// Drops the contents that no part was written in.
+pub(super) fn keep_used(older: &mut Vec<Content>, parts: &[Part]) -> Result<()> {
+    let mut kept = Vec::with_capacity(older.len());
+    for content in older.drain(..) {
+        let hash = hash_of(&content.message()?);
+        if parts.iter().any(|part| part.envelope.statement.content == hash) {
+            kept.push(content);
+        }
+    }
+    *older = kept;
+    Ok(())
+}
+
+/// A part on its way to being sealed: its fields are sealed, its content is still to be signed.
+pub(super) struct Draft {
+    pub(super) entry: ContentPart,
+    key: PartKey,
+    dek: Dek,
+    salt: Salt,
+    commitment: Commitment,
+    fields: std::collections::BTreeMap<FieldPath, SealedField>,
+}
+
+impl Draft {
+    /// Seals the fields under a fresh key, each in its own memory, and makes the root over their values.
+    ///
+    /// `content` says where they belong; its parts and its hash are not looked at.
+    pub(super) fn new(
+        content: &Content,
+        (mut entry, older, rho): (ContentPart, &Older, &Rho),
+        fields: Fields,
+    ) -> Result<Self> {
+        let mut ivs = vec![[0; 12]; fields.len()];
+        fill_random(ivs.as_flattened_mut())?;
+        let (dek, salt) = (Dek::generate()?, Salt::generate()?);
+        let (key, commitment) = PartKey::fresh(&dek, &salt)?;
+        let mut header = field_header(content, &entry.compartment)?;
+        let mut root = Root::new(rho)?;
+        let mut sealed = Vec::with_capacity(fields.len());
+        for ((path, mut value), iv) in fields.into_iter().zip(ivs) {
+            let revision = revision_of(older, &path, entry.revision);
+            root.add(&path, revision, &value)?;
+            let field = key.seal(&mut header, (&path, revision), iv, &mut value)?;
+            sealed.push((path, field));
+        }
+        entry.root = root.finish();
+        Ok(Self { entry, key, dek, salt, commitment, fields: sealed.into_iter().collect() })
+    }
+
+    /// Adds the blocks, the envelope and the wrap.
+    pub(super) fn finish(
+        self,
+        (content, hash): (&Content, Hash),
+        author: &AuthorBlock,
+        sealer: &Sealer<'_>,
+        place: &Place<'_>,
+    ) -> Result<Part> {
+        let Self { entry: ContentPart { compartment, .. }, key, dek, salt, commitment, fields } = self;
+        let author = key.seal_block(Block::Author, (&hash, &compartment), &author.encode()?)?;
+        let body = Body { author, fields };
+        let root = body.root()?;
+        let wrap = place.wrap(content, &dek)?;
+        let statement = EnvelopeStatement { content: hash, compartment, time: sealer.time, salt, commitment, root };
+        let message = statement.message()?;
+        let block = match &sealer.before {
+            None => {
+                let envelope = EnvelopeStatement::hash_of(&message);
+                SealerBlock { author: sealer.author.sign_content(&hash, &envelope), resealed: None }
+            }
+            Some((author, first)) => {
+                let (by, signature) = (sealer.author.by().clone(), sealer.author.sign_envelope(&message));
+                SealerBlock { author: *author, resealed: Some(Resealed { by, first: *first, signature }) }
+            }
+        };
+        let sealer = key.seal_block(Block::Sealer, (&hash, &statement.compartment), &block.encode()?)?;
+        Ok(Part { envelope: Envelope { statement, sealer }, wrap, body })
+    }
+}
+
+/// Who seals, and when.
+pub(super) struct Sealer<'a> {
+    pub(super) author: &'a Author<'a>,
+    pub(super) time: Time,
+    /// What the author signed, and the hash of the first envelope, if it is somebody else who seals now.
+    pub(super) before: Option<(Signature, Hash)>,
+}
+
+/// Most bytes in CBOR of a content without its parts: five ids of at most 128 bytes, names and lengths.
+pub(super) const SIZE_OF_HEAD: usize = 1024;
+/// Most bytes in CBOR of a part as its content names it.
+pub(super) const SIZE_OF_ENTRY: usize = 256;
+/// Most bytes in CBOR of envelope, wrap and names of a part beside its blocks.
+pub(super) const SIZE_OF_PART: usize = 768;
+/// Most bytes in CBOR of a field beside its path and its data: IV, tag, three names, lengths.
+pub(super) const SIZE_OF_FIELD: usize = 64;

@@ -51,7 +51,7 @@ impl WrapHeader {
         Ok(Self(bytes))
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -15,7 +15,7 @@ use crate::id::Revision;
 ///
 /// INVARIANT: its fields were never sealed under another DEK than the committed one: it is made either for a fresh DEK
 /// ([`PartKey::fresh`]) or after the commitment was compared ([`PartKey::verified`]).
-pub(crate) struct PartKey(Prk);
+pub(crate) struct PartKey(pub(super) Prk);
 
 impl PartKey {
     /// For sealing under a DEK that was just drawn; the commitment goes beside the fields.

@@ -11,8 +11,7 @@ use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use super::key::Prk;
 use super::*;
 use crate::error::Error;
-use crate::id::{CompartmentId, Generation, OwnerId, RecordId, Revision, SchemaId};
-use crate::record::SealedRecord;
+use crate::id::{CompartmentId, OwnerId, RecordId, Revision, SchemaId};
 use crate::secret::Secret;
 
 /// A product in the field of GHASH (NIST SP 800-38D section 6.3).
@@ -119,20 +118,4 @@ fn a_ciphertext_for_two_keys_opens_under_the_committed_one_only() {
     // The commitment lets one of them in.
     assert!(PartKey::verified(&one, &salt, &commitment).is_ok());
     assert_eq!(PartKey::verified(&two, &salt, &commitment).err(), Some(Error::CannotOpen));
-
-    // The same in a record, whole.
-    let cek = Cek::generate().unwrap();
-    let wrap_header = WrapHeader::new(&owner, &record, &compartment, Generation(0)).unwrap();
-    let open_with = |dek: &Dek| {
-        let json = serde_json::json!({
-            "suite": SUITE,
-            "header": {"context": {"owner": "o", "record": "r", "schema": "s", "compartment": "c"}, "revision": 0},
-            "envelope": {"salt": salt, "commitment": commitment},
-            "wrap": {"generation": 0, "key": wrap_dek(&cek, &wrap_header, dek).unwrap()},
-            "body": {"/potassium": field},
-        });
-        SealedRecord::from_json(&json.to_string()).unwrap().open(&cek)
-    };
-    assert_eq!(open_with(&one).unwrap().get("/potassium"), Some(shown[0].as_slice()));
-    assert_eq!(open_with(&two).unwrap_err(), Error::CannotOpen);
 }

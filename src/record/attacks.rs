@@ -1,0 +1,298 @@
+//! What a reader can do who holds the compartment key and its part's keys: the forger's computations, step by step.
+
+use super::author::By;
+use super::block::{AuthorBlock, SealerBlock};
+use super::envelope::{Part, WrapKey, field_header, revision_of};
+use super::*;
+use crate::authority::{Authority, Issued, Trust};
+use crate::consent::Access;
+use crate::id::DeviceId;
+use crate::identity::{Identity, Signature};
+use crate::owner::{Device, Owner};
+use crate::pin::PinStore;
+use crate::seal::{Block, Dek, WrapHeader, label, wrap_dek};
+
+const NOW: Time = Time(1_775_000_000);
+
+type Unsealed = (Fields, AuthorBlock, (Signature, Hash));
+
+struct World {
+    trust: Trust,
+    ada: (Identity, Issued),
+    mallory: (Identity, Issued),
+    alice: Owner,
+    phone: Device,
+    access: Access,
+}
+
+fn world() -> World {
+    let mut hospital = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
+    let mut person = |id: &str, attributes: &str| {
+        let identity = Identity::generate(id.parse().unwrap()).unwrap();
+        hospital.enrol(&identity.enrol().unwrap()).unwrap();
+        let until = Time(NOW.0 + 1000);
+        let issued = hospital.issue(identity.id(), &attributes.parse().unwrap(), NOW, until, NOW).unwrap();
+        (identity, issued)
+    };
+    let ada = person("dr-ada", "role:doctor");
+    let mallory = person("dr-mallory", "role:doctor");
+    let mut trust = Trust::new();
+    trust.add(hospital.anchor()).unwrap();
+    trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    let (alice, phone) = Owner::generate_with_device(DeviceId::new("phone").unwrap(), NOW).unwrap();
+    let consent = phone.consent(alice.devices(), "cardiology".parse().unwrap());
+    let (_, access) = consent.write(&trust, hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();
+    World { trust, ada, mallory, alice, phone, access }
+}
+
+impl World {
+    fn author<'a>(&self, (identity, issued): &'a (Identity, Issued)) -> Author<'a> {
+        Author::new(identity, &issued.credential).unwrap()
+    }
+
+    fn sealed(&self, id: &str, value: &str) -> SealedRecord {
+        let record = Record::new(id.parse().unwrap(), "clinic/encounter".parse().unwrap());
+        let record = record.part(&self.access).unwrap().field("/diagnosis", value).unwrap();
+        record.seal(&self.author(&self.ada), NOW).unwrap()
+    }
+
+    fn open(&self, record: &SealedRecord) -> Result<View> {
+        // As whoever gets it from a store.
+        let record = SealedRecord::from_cbor(&record.to_cbor().unwrap())?;
+        Reader::new(&self.trust, NOW).devices(self.alice.devices().clone()).open(&record, &[&self.access])
+    }
+
+    /// What a reader gets out of a part: its values, its author's block with ρ, and what its author signed.
+    fn unsealed(&self, record: &SealedRecord) -> Unsealed {
+        let reader = Reader::new(&self.trust, NOW).devices(self.alice.devices().clone());
+        reader.values(record, 0, &self.access).unwrap()
+    }
+
+    /// A part under a key of the forger's choice, with everything in its place, signed by `sealer` as `by`.
+    fn part(
+        &self,
+        content: &Content,
+        (fields, block, signed): Unsealed,
+        (sealer, by): (&Author<'_>, Option<By>),
+    ) -> Part {
+        let hash = content::hash_of(&content.message().unwrap());
+        let entry = content.parts[0].clone();
+        let draft = Draft::new(content, (entry, &block.older, &block.rho), fields).unwrap();
+        let forger = Author { key: sealer.key, ..Author::device(&self.phone, self.alice.devices()).unwrap() };
+        let forger = Author { by: by.clone().unwrap_or(sealer.by.clone()), ..forger };
+        let sealer = Sealer { author: &forger, time: NOW, before: Some(signed) };
+        let mut part = draft.finish((content, hash), &block, &sealer, &(&self.access).into()).unwrap();
+        if by.is_none() {
+            // As if the author had sealed it.
+            let dek = part.wrap.open(&self.access, content).unwrap();
+            let key = part.envelope.statement.part_key(&dek).unwrap();
+            let block = SealerBlock { author: signed.0, resealed: None }.encode().unwrap();
+            part.envelope.sealer = key.seal_block(Block::Sealer, (&hash, self.access.compartment()), &block).unwrap();
+        }
+        part
+    }
+}
+
+#[test]
+fn nobody_writes_in_anothers_name() {
+    let world = world();
+    let [ada, mallory] = [world.author(&world.ada), world.author(&world.mallory)];
+    let record = || {
+        let record = Record::new("r".parse().unwrap(), "s".parse().unwrap()).part(&world.access).unwrap();
+        record.field("/diagnosis", "Z99").unwrap()
+    };
+    // Mallory's own words under his own name pass.
+    assert!(world.open(&record().seal(&mallory, NOW).unwrap()).is_ok());
+    let forged = Author { key: mallory.key, ..ada };
+    assert_eq!(world.open(&record().seal(&forged, NOW).unwrap()).unwrap_err(), Error::Forged("content"));
+    let phone = Author::device(&world.phone, world.alice.devices()).unwrap();
+    let forged = Author { key: mallory.key, ..phone };
+    assert_eq!(world.open(&record().seal(&forged, NOW).unwrap()).unwrap_err(), Error::Forged("content"));
+}
+
+#[test]
+fn a_signature_does_not_move_to_other_values() {
+    let world = world();
+    let mallory = world.author(&world.mallory);
+    let mut record = world.sealed("r", "I21.4");
+    let genuine = record.clone();
+    // Ada's content, ρ and signature; other values; an envelope in whatever name.
+    for by in [None, Some(mallory.by.clone()), Some(By::Device(world.phone.id().clone()))] {
+        let (_, block, signed) = world.unsealed(&genuine);
+        let fields = Fields::from([(FieldPath::new("/diagnosis").unwrap(), Zeroizing::new(b"Z99".to_vec()))]);
+        record.parts[0] = world.part(&record.content, (fields, block, signed), (&mallory, by));
+        assert!(matches!(world.open(&record).unwrap_err(), Error::Forged(_) | Error::NotAllowed));
+    }
+    // Not even the owner's device makes ada say something else.
+    let phone = Author::device(&world.phone, world.alice.devices()).unwrap();
+    let (_, block, signed) = world.unsealed(&genuine);
+    let fields = Fields::from([(FieldPath::new("/diagnosis").unwrap(), Zeroizing::new(b"Z99".to_vec()))]);
+    record.parts[0] = world.part(&record.content, (fields, block, signed), (&phone, Some(phone.by.clone())));
+    assert_eq!(world.open(&record).unwrap_err(), Error::Forged("content"));
+}
+
+#[test]
+fn only_the_author_or_a_device_of_the_owner_seals() {
+    let world = world();
+    let mallory = world.author(&world.mallory);
+    let mut record = world.sealed("r", "I21.4");
+    let cases = [
+        (None, Error::Forged("content")),
+        (Some(mallory.by.clone()), Error::NotAllowed),
+        (Some(world.author(&world.ada).by), Error::NotAllowed),
+        (Some(By::Device(world.phone.id().clone())), Error::Forged("envelope")),
+        (Some(By::Device(DeviceId::new("other").unwrap())), Error::Forged("content")),
+    ];
+    for (by, expected) in cases {
+        let unsealed = world.unsealed(&record);
+        let forged =
+            SealedRecord { parts: vec![world.part(&record.content, unsealed, (&mallory, by))], ..record.clone() };
+        assert_eq!(world.open(&forged).unwrap_err(), expected);
+    }
+    let phone = Author::device(&world.phone, world.alice.devices()).unwrap();
+    let unsealed = world.unsealed(&record);
+    record.parts[0] = world.part(&record.content, unsealed, (&phone, Some(phone.by.clone())));
+    let view = world.open(&record).unwrap();
+    assert!(matches!(&view.parts()[0].writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
+}
+
+#[test]
+fn a_signature_does_not_move_to_another_content() {
+    let world = world();
+    let record = world.sealed("r", "I21.4");
+    let mallory = world.author(&world.mallory);
+    let alterations: [fn(&mut Content); 5] = [
+        |content| content.record = "other".parse().unwrap(),
+        |content| content.schema = "other".parse().unwrap(),
+        |content| content.time = Time(NOW.0 - 1),
+        |content| content.parts[0].consent.0 += 1,
+        |content| {
+            content.revision.0 += 1;
+            content.parts[0].revision.0 += 1;
+            content.previous = Some(Hash([0; 32]));
+        },
+    ];
+    for (i, alter) in alterations.into_iter().enumerate() {
+        let mut content = record.content.clone();
+        alter(&mut content);
+        let unsealed = world.unsealed(&record);
+        let part = world.part(&content, unsealed, (&mallory, None));
+        let forged = SealedRecord { content, older: Vec::new(), parts: vec![part] };
+        assert!(matches!(world.open(&forged).unwrap_err(), Error::Forged("content") | Error::Expired(_)), "{i}");
+    }
+}
+
+#[test]
+fn revisions_of_fields_are_signed() {
+    let world = world();
+    let reader = Reader::new(&world.trust, NOW).devices(world.alice.devices().clone());
+    let record = world.sealed("r", "I21.4");
+    let ada = world.author(&world.ada);
+    let record = reader.amend(&record, &[&world.access]).unwrap().field("/more", "1").unwrap().seal(&ada, NOW).unwrap();
+    let path = FieldPath::new("/diagnosis").unwrap();
+    let phone = Author::device(&world.phone, world.alice.devices()).unwrap();
+    let claims: [fn(&mut Older, FieldPath); 3] = [
+        |older, path| assert!(older.remove(&path).is_some()),
+        |older, path| assert!(older.insert(path, Revision(9)).is_some()),
+        |older, _| assert!(older.insert(FieldPath::new("/absent").unwrap(), Revision(0)).is_none()),
+    ];
+    for claim in claims {
+        let (fields, mut block, signed) = world.unsealed(&record);
+        assert_eq!(revision_of(&block.older, &path, Revision(1)), Revision(0));
+        claim(&mut block.older, path.clone());
+        let part = world.part(&record.content, (fields, block, signed), (&phone, Some(phone.by.clone())));
+        let forged = SealedRecord { parts: vec![part], ..record.clone() };
+        assert_eq!(world.open(&forged).unwrap_err(), Error::Forged("content"));
+    }
+}
+
+/// An author who hands each reader another key under the same signatures.
+#[test]
+fn one_part_has_one_key() {
+    let world = world();
+    let mut record = world.sealed("r", "I21.4");
+    let header =
+        WrapHeader::new(record.owner(), record.record(), world.access.compartment(), world.access.generation());
+    let other = wrap_dek(world.access.cek(), &header.unwrap(), &Dek::generate().unwrap()).unwrap();
+    record.parts[0].wrap.key = WrapKey::Symmetric(other);
+    assert_eq!(world.open(&record).unwrap_err(), Error::CannotOpen);
+}
+
+/// A wrap that somebody else than the author wrote, to the write key, opens if it holds the right key: it says nothing.
+/// With another key in it, or anything else than a key, it does not.
+#[test]
+fn a_written_wrap_holds_the_committed_key_or_nothing() {
+    let world = world();
+    let record = world.sealed("r", "I21.4");
+    let dek = record.parts[0].wrap.open(&world.access, &record.content).unwrap();
+    let header =
+        WrapHeader::new(record.owner(), record.record(), world.access.compartment(), world.access.generation());
+    let header = header.unwrap();
+    let with = |message: &[u8]| {
+        let sealed = world.access.write_key().seal(label::HPKE_WRITE, header.as_bytes(), message).unwrap();
+        let mut record = record.clone();
+        record.parts[0].wrap.key = WrapKey::Written(sealed);
+        world.open(&record)
+    };
+    assert!(with(dek.expose()).is_ok());
+    for bad in [&[7; 32][..], &dek.expose()[..31], &[dek.expose().as_slice(), &[0]].concat(), b""] {
+        assert_eq!(with(bad).unwrap_err(), Error::CannotOpen);
+    }
+}
+
+/// Whoever holds the part's key can write blocks that are no blocks.
+#[test]
+fn a_block_that_is_none_is_refused_without_harm() {
+    let world = world();
+    let record = world.sealed("r", "I21.4");
+    let part = &record.parts[0];
+    let dek = part.wrap.open(&world.access, &record.content).unwrap();
+    let key = part.envelope.statement.part_key(&dek).unwrap();
+    let place = (&part.envelope.statement.content, world.access.compartment());
+    let author = key.open_block(Block::Author, place, &part.body.author).unwrap();
+    let sealer = key.open_block(Block::Sealer, place, &part.envelope.sealer).unwrap();
+    assert!(SealerBlock::decode(&sealer).unwrap().resealed.is_none());
+    let with = |block: Block, text: &[u8]| {
+        let sealed = key.seal_block(block, place, text).unwrap();
+        let mut record = record.clone();
+        let part = &mut record.parts[0];
+        match block {
+            Block::Sealer => part.envelope.sealer = sealed,
+            Block::Author => {
+                part.body.author = sealed;
+                part.envelope.statement.root = part.body.root().unwrap();
+            }
+        }
+        world.open(&record)
+    };
+    assert!(with(Block::Sealer, &sealer).is_ok());
+    // Another envelope than the signed one, since the author's block has another IV.
+    assert_eq!(with(Block::Author, &author).unwrap_err(), Error::Forged("content"));
+    for (block, text) in [(Block::Author, &author), (Block::Sealer, &sealer)] {
+        for length in (0..text.len()).step_by(7) {
+            assert!(with(block, &text[..length]).is_err(), "{length}");
+        }
+        assert!(with(block, &[text.as_slice(), &[0]].concat()).is_err());
+    }
+}
+
+/// A field sealed under the part's key in the place of another, with the author's signatures.
+#[test]
+fn a_value_that_the_author_did_not_sign_is_not_shown() {
+    let world = world();
+    let mut record = world.sealed("r", "I21.4");
+    let dek = record.parts[0].wrap.open(&world.access, &record.content).unwrap();
+    let part = &mut record.parts[0];
+    let key = part.envelope.statement.part_key(&dek).unwrap();
+    let mut header = field_header(&record.content, world.access.compartment()).unwrap();
+    let path = FieldPath::new("/diagnosis").unwrap();
+    let old = part.body.fields[&path].clone();
+    // The forger keeps the IV and finds a plaintext; that the tag differs shows already in the envelope's root.
+    let mut value = Zeroizing::new(b"Z99.9".to_vec());
+    let forged = key.seal(&mut header, (&path, Revision(0)), *old.iv(), &mut value).unwrap();
+    part.body.fields.insert(path, forged);
+    assert_eq!(world.open(&record).unwrap_err(), Error::CannotOpen);
+    let part = &mut record.parts[0];
+    part.envelope.statement.root = part.body.root().unwrap();
+    assert_eq!(world.open(&record).unwrap_err(), Error::Forged("content"));
+}

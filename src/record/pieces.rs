@@ -1,0 +1,168 @@
+//! A sealed record in pieces, each under a key of its own in a store.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::content::Content;
+use super::envelope::{Body, Envelope, Part, Wrap};
+use super::format::{MAX_CBOR, WHAT, map_only, maps, other_suite};
+use super::sealed::{SealedRecord, keep_used};
+use crate::error::{Error, Result};
+use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision};
+use crate::wire;
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+/// The piece that says what the others are.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    #[serde(deserialize_with = "map_only")]
+    content: Content,
+    #[serde(deserialize_with = "maps")]
+    older: Vec<Content>,
+}
+
+/// # Pieces
+///
+/// ```text
+/// content~owner~record                           latest content and the older ones; replaced by an amendment
+/// envelope~owner~compartment~record~revision     replaced by a re-seal
+/// wrap~owner~compartment~record~root             replaced by a rewrap
+/// body~owner~compartment~record~root             never replaced
+/// ```
+///
+/// `revision` is that of the part, in 20 digits; `root` is that of the body, in base64url; `~` is in no id. Each is
+/// canonical CBOR. So an amendment, a re-seal and a rewrap each write new keys first and then take effect by the exchange
+/// of one.
+impl SealedRecord {
+    /// The pieces, by key.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn pieces(&self) -> Result<BTreeMap<String, Vec<u8>>> {
+        let mut pieces = BTreeMap::new();
+        let contents = Contents { content: self.content.clone(), older: self.older.clone() };
+        pieces.insert(Self::content_key(self.owner(), self.record()), wire::to_cbor(&contents, WHAT)?);
+        for part in &self.parts {
+            let statement = &part.envelope.statement;
+            let entry = self.content.part(&statement.compartment).ok_or(Error::Malformed(WHAT))?;
+            let keys = Keys { content: &self.content, compartment: &statement.compartment };
+            pieces.insert(keys.envelope(entry.revision), wire::to_cbor(&part.envelope, WHAT)?);
+            pieces.insert(keys.wrap(&statement.root), wire::to_cbor(&part.wrap, WHAT)?);
+            pieces.insert(keys.body(&statement.root), wire::to_cbor(&part.body, WHAT)?);
+        }
+        Ok(pieces)
+    }
+
+    /// The key of a record's first piece.
+    pub fn content_key(owner: &OwnerId, record: &RecordId) -> String {
+        format!("content~{owner}~{record}")
+    }
+
+    /// The keys of the pieces that are still missing, by those that are here: first the envelopes, then wraps and bodies.
+    /// Leave out what only other readers need, and put the rest in until nothing that you want is missing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`SealedRecord::from_pieces`].
+    pub fn missing(owner: &OwnerId, record: &RecordId, pieces: &BTreeMap<String, Vec<u8>>) -> Result<Vec<String>> {
+        let first = Self::content_key(owner, record);
+        let Some(contents) = pieces.get(&first) else {
+            return Ok(vec![first]);
+        };
+        let Contents { content, .. } = decode_contents(contents)?;
+        let mut missing = Vec::new();
+        for entry in &content.parts {
+            let keys = Keys { content: &content, compartment: &entry.compartment };
+            let key = keys.envelope(entry.revision);
+            match pieces.get(&key) {
+                None => missing.push(key),
+                Some(envelope) => {
+                    let Envelope { statement, .. } = decode(envelope)?;
+                    let rest = [keys.wrap(&statement.root), keys.body(&statement.root)];
+                    missing.extend(rest.into_iter().filter(|key| !pieces.contains_key(key)));
+                }
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Puts a record together from its pieces. Parts of which no envelope is there are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] if the first piece is missing, another has no place, the pieces of a part are not complete, or
+    /// they do not belong together; [`Error::UnknownVersion`] if the first piece names another suite; [`Error::TooLarge`]
+    /// over [`MAX_CBOR`].
+    pub fn from_pieces(owner: &OwnerId, record: &RecordId, mut pieces: BTreeMap<String, Vec<u8>>) -> Result<Self> {
+        let size = pieces.values().map(Vec::len).fold(0, usize::saturating_add);
+        if size > MAX_CBOR {
+            return Err(Error::TooLarge(WHAT));
+        }
+        let contents = pieces.remove(&Self::content_key(owner, record)).ok_or(Error::Malformed(WHAT))?;
+        let Contents { content, mut older } = decode_contents(&contents)?;
+        if (&content.owner, &content.record) != (owner, record) {
+            return Err(Error::Malformed(WHAT));
+        }
+        let mut parts = Vec::new();
+        for entry in &content.parts {
+            let keys = Keys { content: &content, compartment: &entry.compartment };
+            let Some(envelope) = pieces.remove(&keys.envelope(entry.revision)) else {
+                continue;
+            };
+            let envelope: Envelope = decode(&envelope)?;
+            let wrap: Wrap =
+                decode(&pieces.remove(&keys.wrap(&envelope.statement.root)).ok_or(Error::Malformed(WHAT))?)?;
+            let body: Body =
+                decode(&pieces.remove(&keys.body(&envelope.statement.root)).ok_or(Error::Malformed(WHAT))?)?;
+            parts.push(Part { envelope, wrap, body });
+        }
+        if !pieces.is_empty() {
+            return Err(Error::Malformed(WHAT));
+        }
+        // Contents of parts that were left out.
+        keep_used(&mut older, &parts)?;
+        Self { content, older, parts }.checked()
+    }
+}
+
+struct Keys<'a> {
+    content: &'a Content,
+    compartment: &'a CompartmentId,
+}
+
+impl Keys<'_> {
+    fn key(&self, kind: &str, last: &str) -> String {
+        format!("{kind}~{}~{}~{}~{last}", self.content.owner, self.compartment, self.content.record)
+    }
+
+    fn envelope(&self, revision: Revision) -> String {
+        self.key("envelope", &format!("{:020}", revision.0))
+    }
+
+    fn wrap(&self, root: &Hash) -> String {
+        self.key("wrap", &Base64UrlUnpadded::encode_string(root.as_bytes()))
+    }
+
+    fn body(&self, root: &Hash) -> String {
+        self.key("body", &Base64UrlUnpadded::encode_string(root.as_bytes()))
+    }
+}
+
+fn decode<T: Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    wire::from_cbor(bytes, MAX_CBOR, WHAT)
+}
+
+fn decode_contents(bytes: &[u8]) -> Result<Contents> {
+    #[derive(Deserialize)]
+    struct Peek {
+        content: super::format::Peek,
+    }
+
+    decode(bytes).map_err(|error| match error {
+        Error::Malformed(_) => other_suite(cbor4ii::serde::from_slice(bytes).ok().map(|Peek { content }| content)),
+        other => other,
+    })
+}

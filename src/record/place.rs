@@ -1,0 +1,69 @@
+//! Where a part goes: a compartment, of which the author may know the key or not.
+
+use super::content::Content;
+use super::envelope::Wrap;
+use crate::consent::{Access, LiveConsent};
+use crate::error::Result;
+use crate::id::{CompartmentId, Generation, OwnerId, Version};
+use crate::seal::Dek;
+
+/// The compartment of a part that is written, by the consent that rules it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Place<'a> {
+    /// The author can read there.
+    Access(&'a Access),
+    /// The author can write there and open nothing, not even what he wrote: a laboratory.
+    WriteOnly(&'a LiveConsent),
+}
+
+impl<'a> From<&'a Access> for Place<'a> {
+    fn from(access: &'a Access) -> Self {
+        Self::Access(access)
+    }
+}
+
+impl<'a> From<&'a LiveConsent> for Place<'a> {
+    fn from(consent: &'a LiveConsent) -> Self {
+        Self::WriteOnly(consent)
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn owner(&self) -> &OwnerId {
+        match self {
+            Self::Access(access) => access.owner(),
+            Self::WriteOnly(consent) => consent.owner(),
+        }
+    }
+
+    pub(super) fn compartment(&self) -> &CompartmentId {
+        match self {
+            Self::Access(access) => access.compartment(),
+            Self::WriteOnly(consent) => consent.compartment(),
+        }
+    }
+
+    pub(super) fn version(&self) -> Version {
+        match self {
+            Self::Access(access) => access.version(),
+            Self::WriteOnly(consent) => consent.version(),
+        }
+    }
+
+    fn generation(&self) -> Generation {
+        match self {
+            Self::Access(access) => access.generation(),
+            Self::WriteOnly(consent) => consent.generation(),
+        }
+    }
+
+    pub(super) fn wrap(&self, content: &Content, dek: &Dek) -> Result<Wrap> {
+        match self {
+            Self::Access(access) => Wrap::symmetric(access, content, dek),
+            Self::WriteOnly(consent) => {
+                Wrap::written((&consent.write_key(), self.generation()), content, self.compartment(), dek)
+            }
+        }
+    }
+}
