@@ -1,12 +1,14 @@
 //! Who works at the clinic, and what the two patients allow them.
 
+use chartseal::id::Time;
+
 use crate::sections::Section;
 
 /// A patient, and the persons whom the patient excludes whatever attributes they hold.
 pub(crate) struct Patient {
     pub(crate) name: &'static str,
     pub(crate) chart: &'static str,
-    pub(crate) excluded: &'static [u32],
+    pub(crate) excluded: &'static [&'static str],
 }
 
 pub(crate) const PATIENTS: [Patient; 2] = [
@@ -14,63 +16,80 @@ pub(crate) const PATIENTS: [Patient; 2] = [
         name: "claudio-delarosa",
         chart: include_str!("../data/claudio-delarosa.json"),
         // Dr Bob is a neighbour.
-        excluded: &[4],
+        excluded: &["dr-bob"],
     },
     Patient {
         name: "donovan-gottlieb",
         chart: include_str!("../data/donovan-gottlieb.json"),
         // Dr Bob again, and Dr Kim, whose patient he no longer wants to be.
-        excluded: &[4, 10],
+        excluded: &["dr-bob", "dr-kim"],
     },
 ];
 
-/// A member of staff; the attributes are those of the key that the hospital issued.
+/// A member of staff. The hospital adds the person's number and the month of `until` to the attributes.
 pub(crate) struct Member {
-    pub(crate) name: &'static str,
+    pub(crate) id: &'static str,
+    pub(crate) what: &'static str,
     pub(crate) attributes: &'static str,
+    pub(crate) until: Time,
 }
+
+/// When the consents are sealed, and everything happens: 15 January 2024.
+pub(crate) const NOW: Time = Time(1_705_276_800);
+/// When the hospital gave out its keys: a year before.
+pub(crate) const ISSUED: Time = Time(NOW.0 - 365 * DAY);
+const DAY: u64 = 86_400;
+const END_OF_2024: Time = Time(NOW.0 + 350 * DAY);
+const LAST_DECEMBER: Time = Time(NOW.0 - 20 * DAY);
 
 pub(crate) const MEMBERS: [Member; 10] = [
     Member {
-        name: "dr-ada, pediatrician",
-        attributes: r#"role:doctor, dept:pediatrics, clearance = 4, training:"adolescent mental health", user:#1, valid-until = 2025-06"#,
+        id: "dr-ada",
+        what: "pediatrician",
+        attributes: r#"role:doctor, dept:pediatrics, clearance = 4, training:"adolescent mental health""#,
+        until: END_OF_2024,
     },
     Member {
-        name: "dr-noor, psychiatrist",
-        attributes: "role:doctor, dept:psychiatry, clearance = 3, user:#2, valid-until = 2025-06",
+        id: "dr-noor",
+        what: "psychiatrist",
+        attributes: "role:doctor, dept:psychiatry, clearance = 3",
+        until: END_OF_2024,
+    },
+    Member { id: "nurse-ben", what: "pediatric ward", attributes: "role:nurse, ward:pediatrics", until: END_OF_2024 },
+    Member {
+        id: "dr-bob",
+        what: "psychiatrist, excluded",
+        attributes: "role:doctor, dept:psychiatry, clearance = 5",
+        until: END_OF_2024,
+    },
+    Member { id: "eve", what: "pharmacist", attributes: "role:pharmacist", until: END_OF_2024 },
+    Member { id: "finn", what: "billing clerk", attributes: r#"role:billing, site:"St. Olave""#, until: END_OF_2024 },
+    Member {
+        id: "gia",
+        what: "researcher",
+        attributes: "role:researcher, approved-until = 2024-06-30",
+        until: END_OF_2024,
     },
     Member {
-        name: "nurse-ben, pediatric ward",
-        attributes: "role:nurse, ward:pediatrics, user:#3, valid-until = 2024-12",
+        id: "dr-hugo",
+        what: "key lapsed",
+        attributes: r#"role:doctor, dept:pediatrics, clearance = 4, training:"adolescent mental health""#,
+        until: LAST_DECEMBER,
     },
+    Member { id: "nurse-ines", what: "surgical ward", attributes: "role:nurse, ward:surgery", until: END_OF_2024 },
     Member {
-        name: "dr-bob, psychiatrist, excluded",
-        attributes: "role:doctor, dept:psychiatry, clearance = 5, user:#4, valid-until = 2025-06",
-    },
-    Member { name: "eve, pharmacist", attributes: "role:pharmacist, user:#5, valid-until = 2024-12" },
-    Member {
-        name: "finn, billing clerk",
-        attributes: r#"role:billing, site:"St. Olave", user:#6, valid-until = 2024-12"#,
-    },
-    Member {
-        name: "gia, researcher",
-        attributes: "role:researcher, approved-until = 2024-06-30, user:#7, valid-until = 2024-12",
-    },
-    Member {
-        name: "dr-hugo, key lapsed",
-        attributes: r#"role:doctor, dept:pediatrics, clearance = 4, training:"adolescent mental health", user:#8, valid-until = 2023-12"#,
-    },
-    Member {
-        name: "nurse-ines, surgical ward",
-        attributes: "role:nurse, ward:surgery, user:#9, valid-until = 2024-12",
-    },
-    Member {
-        name: "dr-kim, cardiologist",
-        attributes: "role:doctor, dept:cardiology, clearance = 3, user:#10, valid-until = 2025-06",
+        id: "dr-kim",
+        what: "cardiologist",
+        attributes: "role:doctor, dept:cardiology, clearance = 3",
+        until: END_OF_2024,
     },
 ];
 
-/// The policy of one section of one patient's chart, sealed in January 2024.
+/// The laboratory: it writes into one section and reads none.
+pub(crate) const LABORATORY: Member =
+    Member { id: "laboratory-1", what: "laboratory", attributes: "role:laboratory", until: END_OF_2024 };
+
+/// Who may read one section of one patient's chart. The consent adds that keys have to be valid in its month.
 ///
 /// Whoever reads the summary reads the medications: the clinical notes in the summary name them.
 pub(crate) fn policy(section: Section, patient: &Patient) -> String {
@@ -84,13 +103,22 @@ pub(crate) fn policy(section: Section, patient: &Patient) -> String {
         }
         Section::Billing => "role:billing and (site:\"St. Olave\" or site:\"St. Hilda\")",
     };
-    let excluded: String = patient.excluded.iter().map(|person| format!(" and not user:#{person}")).collect();
-    format!("({readers}){excluded} and valid-until >= 2024-01")
+    let excluded: String = patient.excluded.iter().map(|person| format!(" and not user:{person}")).collect();
+    format!("({readers}){excluded}")
+}
+
+/// Who may write there, beside the patient.
+pub(crate) fn writers(section: Section) -> &'static str {
+    match section {
+        Section::Summary | Section::Medications | Section::MentalHealth => "role:doctor",
+        Section::Laboratory => "role:laboratory",
+        Section::Billing => "role:billing",
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use chartseal::policy::{Attributes, Policy};
+    use chartseal::policy::{Attributes, Month, PersonNumber, Policy};
 
     use super::*;
 
@@ -109,13 +137,20 @@ mod tests {
             ("-----", "-----"), // nurse-ines
             ("SML--", "-----"), // dr-kim
         ];
+        let number = |id: &str| {
+            let at = MEMBERS.iter().position(|member| member.id == id)?;
+            PersonNumber::new(u32::try_from(at).unwrap() + 1).ok()
+        };
         for (member, (claudio, donovan)) in MEMBERS.iter().zip(TABLE) {
             let attributes: Attributes = member.attributes.parse().unwrap();
+            let attributes = attributes.with_person(number(member.id).unwrap()).unwrap();
+            let attributes = attributes.with_valid_until(Month::at(member.until).unwrap()).unwrap();
             let row = |patient| -> String {
-                let opens = |section| policy(section, patient).parse::<Policy>().unwrap().satisfied_by(&attributes);
+                let text = |section| format!("({}) and valid-until >= 2024-01", policy(section, patient));
+                let opens = |section| Policy::parse_with(&text(section), number).unwrap().satisfied_by(&attributes);
                 Section::ALL.into_iter().zip("SMLPB".chars()).map(|(s, c)| if opens(s) { c } else { '-' }).collect()
             };
-            assert_eq!(PATIENTS.each_ref().map(row), [claudio, donovan], "{}", member.name);
+            assert_eq!(PATIENTS.each_ref().map(row), [claudio, donovan], "{}", member.id);
         }
     }
 }
