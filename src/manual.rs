@@ -4,8 +4,6 @@
 //! - [`threat_model`]: who is trusted with what, boundary by boundary, and what is not defended;
 //! - [`format`](mod@format): every byte that is written, and every limit;
 //! - [`coming_from_rabe`]: what each call of the `rabe` crate becomes here, and why the results differ.
-//! - [`kem_format`]: the KEM byte for byte, for a second implementation.
-//! - [`format_record`]: sealed records byte for byte.
 
 #[doc = include_str!("manual/architecture.md")]
 pub mod architecture {}
@@ -18,9 +16,3 @@ pub mod format {}
 
 #[doc = include_str!("manual/coming_from_rabe.md")]
 pub mod coming_from_rabe {}
-
-#[doc = include_str!("manual/kem_format.md")]
-pub mod kem_format {}
-
-#[doc = include_str!("manual/format_record.md")]
-pub mod format_record {}

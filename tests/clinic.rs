@@ -11,6 +11,7 @@ use chartseal::fhir::Bundle;
 mod sections;
 
 #[path = "../examples/clinic/people.rs"]
+#[allow(dead_code, reason = "the example uses the rest")]
 mod people;
 
 use people::PATIENTS;
