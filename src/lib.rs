@@ -6,19 +6,26 @@
 //! # Example
 //!
 //! ```
-//! use chartseal::{Error, id::Generation, kem, record::*, seal::*};
+//! use chartseal::{Error, authority::*, id::Time, identity::Identity, owner::Owner, pin::PinStore, record::*};
 //!
-//! let (public, master) = kem::setup("st-olave".parse()?)?;
-//! let tree = public.expand(&"role:doctor and not user:#4".parse()?)?;
-//! let (capsule, shared) = kem::encapsulate(&public, &tree, b"alice/cardiology/1")?;
-//! let (cek, record) = (Cek::generate()?, RecordContext {
-//!     owner: "alice".parse()?, record: "17".parse()?, schema: "visit".parse()?, compartment: "cardiology".parse()? });
-//! let slot = wrap_cek(&shared, b"alice/cardiology/1", &cek)?;
-//! let sealed = Record::new(record).field("/diagnosis", "I21.4")?.seal(&cek, Generation(1))?;
+//! # let (now, next_year) = (Time(1_775_000_000), Time(1_806_000_000));
+//! let mut hospital = Authority::setup("st-olave".parse()?, now)?;
+//! let ada = Identity::generate("dr-ada".parse()?)?;
+//! hospital.enrol(&ada.enrol()?)?;
+//! let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, now, next_year, now)?;
+//! let mut trust = Trust::new();
+//! trust.add(hospital.anchor())?;
+//! trust.update(&hospital.publish(now)?, &mut PinStore::default())?;
 //!
-//! let ada = kem::issue(&master, &"role:doctor, user:#17".parse()?)?;
-//! let shared = kem::decapsulate(&ada, &tree, b"alice/cardiology/1", &capsule)?;
-//! let view = sealed.open(&unwrap_cek(&shared, b"alice/cardiology/1", &slot)?)?;
+//! let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
+//! let consent = phone.consent(alice.devices(), "cardiology".parse()?).read(&trust, hospital.id(), "role:doctor")?;
+//! let (stored, access) = consent.write(&trust, hospital.id(), "role:doctor")?.seal(now)?;
+//! let record = Record::new("encounter-17".parse()?, "visit".parse()?).part(&access)?.field("/diagnosis", "I21.4")?;
+//! let sealed = record.seal(&Author::new(&ada, &issued.credential)?, now)?;
+//!
+//! let consent = stored.verify(alice.devices(), access.compartment(), &mut PinStore::default(), now)?;
+//! let access = consent.open(&ada.accept(&issued, &trust, now)?)?;
+//! let view = Reader::new(&trust, now).open(&sealed, &[&access])?;
 //! assert_eq!(view.get("/diagnosis"), Some(&b"I21.4"[..]));
 //! # Ok::<(), Error>(())
 //! ```
@@ -39,9 +46,8 @@
 //!
 //! # What it does not do
 //!
-//! - **No signatures, consents or audit log yet.** Whoever can write the store can put a record, a slot or a policy of
-//!   their own in place of yours, and leave some out or bring old ones back. What opens is consistent; who made it is not
-//!   said.
+//! - **No gate and no audit log yet.** Whoever can write the store can leave records out or bring old ones back. What opens
+//!   is consistent, and says who wrote it.
 //! - **Nothing is called back.** Readers may keep what they once opened, and a user key opens what its attributes satisfy
 //!   until policies no longer admit it. `rewrap` gives a record's key a new wrap, not the record a new key. Bulk rotation
 //!   is not there yet.
