@@ -39,7 +39,7 @@
 //! `valid-until` attribute, a `valid-until >= 2026-11` in the policy), exclude persons in the policy, and rotate.
 //! The master key opens everything. Policies are in the open unless their labels are blinded ([`RealmKey`]).
 //!
-//! Every byte is laid down in [`manual::kem_format`](crate::manual::kem_format).
+//! Every byte is laid down in [`manual::format`](crate::manual::format).
 
 mod blind;
 mod cache;
