@@ -124,8 +124,10 @@ impl<'a> ConsentBuilder<'a> {
     }
 
     /// Lets those read whose attributes from `authority` satisfy the policy, and whose keys are valid in the month of the
-    /// sealing. People may stand by name. Whoever is excluded by name (`not user:dr-bob`) is excluded under every other
-    /// authority too, as far as that one knows the name; [`ConsentBuilder::preview`] says where it does not.
+    /// sealing. People may stand by name. Whoever is excluded by name (`not user:dr-bob`), even in one branch of an `or`,
+    /// is excluded from the whole consent: from this policy and under every other authority, as far as that one knows
+    /// the name; [`ConsentBuilder::preview`] says where it does not. Who is excluded by number is excluded where it stands
+    /// and nowhere else.
     ///
     /// # Errors
     ///
@@ -357,11 +359,10 @@ impl<'a> Draft<'a> {
     /// The policy without those who are excluded by name here or under another authority.
     fn excluding(&self, people: &BTreeSet<PersonId>, uncovered: &mut Vec<Uncovered>) -> Result<Policy> {
         let resolve = self.trust.resolve(&self.authority);
-        let already: BTreeSet<_> = self.policy.exclusions().collect();
         let mut text = format!("({})", self.policy);
         for person in people {
             match resolve(person.as_str()) {
-                Some(number) if already.contains(&number) => {}
+                Some(number) if self.policy.excludes(number) => {}
                 Some(number) => text.push_str(&format!(" and not user:{number}")),
                 None => uncovered.push(Uncovered { authority: self.authority.clone(), person: person.clone() }),
             }
