@@ -76,10 +76,14 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment.
+    /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment, or was signed under a later device
+    /// list: readers would take this one for older.
     pub fn after(mut self, access: &'a Access) -> Result<Self> {
         if access.owner() != self.devices.owner() || *access.compartment() != self.compartment {
             return Err(Error::ApiMisuse("the consent before this one is for another owner or compartment"));
+        }
+        if access.statement.devices > self.devices.version() {
+            return Err(Error::ApiMisuse("the consent before this one was signed under a later device list"));
         }
         self.after = Some(access);
         Ok(self)
