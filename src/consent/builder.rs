@@ -34,7 +34,8 @@ pub struct ConsentBuilder<'a> {
     custodian: Option<Named>,
     excluded: BTreeSet<PersonId>,
     not_before: Option<Time>,
-    not_after: Option<Time>,
+    /// `None` until something is said about it.
+    not_after: Option<Option<Time>>,
 }
 
 /// The device that signs.
@@ -102,14 +103,17 @@ impl<'a> ConsentBuilder<'a> {
         Ok(self)
     }
 
-    /// Takes over what the version before says: policies, named and excluded people, custodian. The month that keys have to be
-    /// valid in is that of the new sealing.
+    /// Takes over what the version before says: policies, named and excluded people, custodian, and the end of its
+    /// validity unless [`ConsentBuilder::valid`] says otherwise, so that sealing again does not make a consent outlive
+    /// its date. The month that keys have to be valid in is that of the new sealing.
     ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
     pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
-        let Terms { read, write, people, custodian, excluded } = &self.before()?.terms;
+        let before = self.before()?;
+        let Terms { read, write, people, custodian, excluded } = &before.terms;
+        self.not_after = self.not_after.or(Some(before.statement.not_after));
         self.excluded.extend(excluded.iter().cloned());
         for reading in read {
             self =
@@ -189,7 +193,7 @@ impl<'a> ConsentBuilder<'a> {
     #[must_use]
     pub fn valid(mut self, not_before: impl Into<Option<Time>>, not_after: impl Into<Option<Time>>) -> Self {
         self.not_before = not_before.into();
-        self.not_after = not_after.into();
+        self.not_after = Some(not_after.into());
         self
     }
 
@@ -224,7 +228,8 @@ impl<'a> ConsentBuilder<'a> {
             return Err(Error::ApiMisuse("the device that signs is not in the device list"));
         }
         let not_before = self.not_before.unwrap_or(now);
-        if self.not_after.is_some_and(|end| end < not_before) {
+        let not_after = self.not_after.flatten();
+        if not_after.is_some_and(|end| end < not_before) {
             return Err(Error::ApiMisuse("the consent would never be valid"));
         }
         let (terms, _) = self.terms(now)?;
@@ -264,7 +269,7 @@ impl<'a> ConsentBuilder<'a> {
             terms: terms_hash(&sealed_terms),
             slots: slots.iter().map(|slot| slot_hash(slot)).collect(),
             not_before,
-            not_after: self.not_after,
+            not_after,
             issued_at: now,
         };
         let consent = Signed::sign(statement.clone(), self.signer.key)?;
