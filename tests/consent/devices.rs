@@ -185,6 +185,17 @@ fn a_list_takes_so_many_devices_and_none_twice() {
 }
 
 #[test]
+fn a_device_that_nothing_can_be_sealed_to_does_not_enter_the_list() {
+    let mut world = World::new();
+    let mut broken = device("tablet").public();
+    broken.sealing = [0; 32].into();
+    assert_eq!(world.owner.add_device(&broken, NOW).unwrap_err(), Error::Malformed("sealing key"));
+    assert_eq!(Owner::generate(&broken, NOW).unwrap_err(), Error::Malformed("sealing key"));
+    assert_eq!(world.owner.devices().iter().len(), 1);
+    assert!(world.consent().seal(NOW).is_ok());
+}
+
+#[test]
 fn a_device_can_be_removed_however_many_were_before() {
     let mut world = World::new();
     for n in 0..=MAX_REMOVED {
