@@ -201,7 +201,8 @@ impl<'a> ConsentBuilder<'a> {
     /// excluded everywhere. Show it before sealing.
     ///
     /// The attributes are taken at their word; what a revocation list says does not matter, since it takes no key back.
-    /// Who loses is kept from what is sealed under a new compartment key, not from what was opened before.
+    /// Who loses is kept from what is sealed under a new compartment key, not from what was opened before; after
+    /// [`ConsentBuilder::reseal`] there is no new key, and who loses is kept from nothing if she opened the version before.
     ///
     /// # Errors
     ///
