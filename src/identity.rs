@@ -11,7 +11,7 @@
 //! let ada = Identity::generate("dr-ada".parse()?)?;
 //! let enrolment = ada.enrol()?;
 //! assert_eq!(enrolment.verify_own()?.id.as_str(), "dr-ada");
-//! assert!(format!("{ada:?}").ends_with("Secret(..) }"));
+//! assert!(format!("{ada:?}").ends_with("Secret(..)) }"));
 //! # Ok::<(), chartseal::Error>(())
 //! ```
 
