@@ -91,8 +91,9 @@ impl Authority {
 
     /// Gives a person a number for life, or tells the number that she has.
     ///
-    /// The signature proves that the sender holds the keys. That she is who she says she is, is for the caller to find
-    /// out, before the call.
+    /// The signature proves that whoever made the statement holds the signing key; not that she holds the sealing key,
+    /// to which others' keys can be written, nor who hands it in, since it names no authority and no time. That she is
+    /// who she says she is, and hands it in herself, is for the caller to find out, before the call.
     ///
     /// # Errors
     ///
@@ -138,6 +139,11 @@ impl Authority {
 
     /// Issues attributes: a credential that shows them and a user key that opens by them. `user:#number` and
     /// `valid-until` (the month, in UTC, of `not_after`) are added.
+    ///
+    /// What was issued before stays valid to its own end: issuing less does not take away a role. For that, give the
+    /// person new keys ([`Authority::replace_keys`]), which revokes all that was issued for the old ones, and keep
+    /// validities short. The user key opens what is sealed up to the last day of its month, though the credential may
+    /// end earlier in it.
     ///
     /// # Errors
     ///

@@ -51,8 +51,9 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// [`Error::Randomness`].
+    /// [`Error::Randomness`], [`Error::Malformed`] if nothing can be sealed to the device.
     pub fn generate(first_device: &PublicDevice, now: Time) -> Result<Self> {
+        first_device.sealing.seal(b"", b"", b"")?;
         let (root, sealing) = (SigningKey::generate()?, SealingKey::generate()?);
         let statement = DeviceListStatement {
             owner: owner_id(&root.public())?,
@@ -97,12 +98,14 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] over [`MAX_DEVICES`], [`Error::ApiMisuse`] if the list has, or had, the id or a key already.
+    /// [`Error::TooLarge`] over [`MAX_DEVICES`], [`Error::ApiMisuse`] if the list has, or had, the id or a key already,
+    /// [`Error::Malformed`] if nothing can be sealed to the device: no consent could be sealed any more.
     pub fn add_device(&mut self, device: &PublicDevice, now: Time) -> Result<&DeviceList> {
         let mut statement = self.next(now)?;
         if statement.devices.len() >= MAX_DEVICES {
             return Err(Error::TooLarge("device list"));
         }
+        device.sealing.seal(b"", b"", b"")?;
         statement.devices.push(device.clone());
         statement.check().map_err(|_| Error::ApiMisuse("the device's id or keys stand in the list already"))?;
         self.publish(statement)
@@ -111,6 +114,10 @@ impl Owner {
     /// Signs a list without a device. Whoever sees the list refuses all consents that the device signed, earlier ones
     /// too, since nothing but the device's word says that they are earlier. Seal those that still count again from
     /// another device, with a new compartment key if the device was lost.
+    ///
+    /// Readers who saw a consent that a thief signed refuse the older ones until there is one under the new list; so does
+    /// the owner's own memory. Before this call, open the last honest one, with an empty
+    /// [`PinStore`](crate::pin::PinStore) if need be, to go on from it: if the device signed it, it is not believed after.
     ///
     /// # Errors
     ///

@@ -9,7 +9,8 @@ use crate::id::{Hash, Version};
 use crate::wire;
 
 /// The memory of a reader: for each versioned statement (public parameters, revocation list, map of people, device list,
-/// consent) the highest version that was accepted, and its hash.
+/// consent) the highest version that was accepted, and its hash. Consents are ordered by the version of the device list
+/// that they were signed under first: what a device signed before it was removed stands in nobody's way.
 ///
 /// Who has seen version v never accepts less, nor another statement under the same number. Keep it where it outlives the
 /// process and is not restored from backups ([`PinStore::to_cbor`]); whoever has no memory can be shown an old statement
@@ -33,6 +34,8 @@ pub struct PinStore {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pin {
+    /// The version of the list of signers that the statement was signed under; 0 where there is no such list.
+    under: Version,
     version: Version,
     hash: Hash,
 }
@@ -44,14 +47,29 @@ impl PinStore {
     ///
     /// [`Error::Rollback`] if a later version was seen, [`Error::Fork`] if the same version was seen with another hash.
     pub(crate) fn accept(&mut self, what: &'static str, name: &str, version: Version, hash: Hash) -> Result<()> {
-        let pin = self.pins.entry(format!("{what}/{name}")).or_insert(Pin { version, hash });
-        if version < pin.version {
+        self.accept_under(what, name, (Version(0), version), hash)
+    }
+
+    /// As [`PinStore::accept`], for a statement that one of several signers made: what was signed under a later list of
+    /// signers is later, whatever its version. Otherwise a signer who is not to be trusted any more could have taken the
+    /// highest number there is, and nothing that the others sign would ever be accepted again.
+    pub(crate) fn accept_under(
+        &mut self,
+        what: &'static str,
+        name: &str,
+        (under, version): (Version, Version),
+        hash: Hash,
+    ) -> Result<()> {
+        let new = Pin { under, version, hash };
+        let pin = self.pins.entry(format!("{what}/{name}")).or_insert(new);
+        let (at, seen) = ((under, version), (pin.under, pin.version));
+        if at < seen {
             return Err(Error::Rollback(what));
         }
-        if version == pin.version && hash != pin.hash {
+        if at == seen && hash != pin.hash {
             return Err(Error::Fork(what));
         }
-        *pin = Pin { version, hash };
+        *pin = new;
         Ok(())
     }
 
@@ -59,9 +77,10 @@ impl PinStore {
     ///
     /// # Errors
     ///
-    /// None that a caller can bring about.
+    /// [`Error::TooLarge`] for what could not be read back: more than 1 GiB, some five million pins.
     pub fn to_cbor(&self) -> Result<Vec<u8>> {
-        wire::to_cbor(self, WHAT)
+        let bytes = wire::to_cbor(self, WHAT)?;
+        if bytes.len() > MAX_PINS { Err(Error::TooLarge(WHAT)) } else { Ok(bytes) }
     }
 
     /// Reads canonical CBOR.
@@ -70,11 +89,12 @@ impl PinStore {
     ///
     /// [`Error::Malformed`] or [`Error::TooLarge`].
     pub fn from_cbor(bytes: &[u8]) -> Result<Self> {
-        wire::from_cbor(bytes, 64 << 20, WHAT)
+        wire::from_cbor(bytes, MAX_PINS, WHAT)
     }
 }
 
 const WHAT: &str = "pin store";
+const MAX_PINS: usize = 1 << 30;
 
 #[cfg(test)]
 mod tests {
@@ -93,5 +113,19 @@ mod tests {
         assert_eq!(accept("a", 4, 8), Err(Error::Rollback("consent")));
         let pins = PinStore::from_cbor(&pins.to_cbor().unwrap()).unwrap();
         assert_eq!(pins.clone().accept("consent", "a", Version(4), Hash([8; 32])), Err(Error::Rollback("consent")));
+    }
+    #[test]
+    fn what_is_signed_under_a_later_list_is_later() {
+        let mut pins = PinStore::default();
+        let mut accept = |under, version, hash| {
+            pins.accept_under("consent", "a", (Version(under), Version(version)), Hash([hash; 32]))
+        };
+        assert_eq!(accept(1, 3, 1), Ok(()));
+        assert_eq!(accept(1, u64::MAX, 2), Ok(()));
+        assert_eq!(accept(1, 4, 3), Err(Error::Rollback("consent")));
+        assert_eq!(accept(2, 4, 3), Ok(()));
+        assert_eq!(accept(2, 4, 4), Err(Error::Fork("consent")));
+        assert_eq!(accept(1, u64::MAX, 2), Err(Error::Rollback("consent")));
+        assert_eq!(accept(2, 5, 5), Ok(()));
     }
 }

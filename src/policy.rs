@@ -171,6 +171,12 @@ impl Policy {
         });
         numbers.into_iter()
     }
+
+    /// Whether the policy is closed to a person whatever else she shows. An exclusion in one branch of an `or` does not
+    /// do that.
+    pub(crate) fn excludes(&self, person: PersonNumber) -> bool {
+        self.0.excludes(person)
+    }
 }
 
 impl FromStr for Policy {

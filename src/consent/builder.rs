@@ -34,7 +34,8 @@ pub struct ConsentBuilder<'a> {
     custodian: Option<Named>,
     excluded: BTreeSet<PersonId>,
     not_before: Option<Time>,
-    not_after: Option<Time>,
+    /// `None` until something is said about it.
+    not_after: Option<Option<Time>>,
 }
 
 /// The device that signs.
@@ -76,10 +77,14 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment.
+    /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment, or was signed under a later device
+    /// list: readers would take this one for older.
     pub fn after(mut self, access: &'a Access) -> Result<Self> {
         if access.owner() != self.devices.owner() || *access.compartment() != self.compartment {
             return Err(Error::ApiMisuse("the consent before this one is for another owner or compartment"));
+        }
+        if access.statement.devices > self.devices.version() {
+            return Err(Error::ApiMisuse("the consent before this one was signed under a later device list"));
         }
         self.after = Some(access);
         Ok(self)
@@ -98,14 +103,17 @@ impl<'a> ConsentBuilder<'a> {
         Ok(self)
     }
 
-    /// Takes over what the version before says: policies, named and excluded people, custodian. The month that keys have to be
-    /// valid in is that of the new sealing.
+    /// Takes over what the version before says: policies, named and excluded people, custodian, and the end of its
+    /// validity unless [`ConsentBuilder::valid`] says otherwise, so that sealing again does not make a consent outlive
+    /// its date. The month that keys have to be valid in is that of the new sealing.
     ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
     pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
-        let Terms { read, write, people, custodian, excluded } = &self.before()?.terms;
+        let before = self.before()?;
+        let Terms { read, write, people, custodian, excluded } = &before.terms;
+        self.not_after = self.not_after.or(Some(before.statement.not_after));
         self.excluded.extend(excluded.iter().cloned());
         for reading in read {
             self =
@@ -124,8 +132,10 @@ impl<'a> ConsentBuilder<'a> {
     }
 
     /// Lets those read whose attributes from `authority` satisfy the policy, and whose keys are valid in the month of the
-    /// sealing. People may stand by name. Whoever is excluded by name (`not user:dr-bob`) is excluded under every other
-    /// authority too, as far as that one knows the name; [`ConsentBuilder::preview`] says where it does not.
+    /// sealing. People may stand by name. Whoever is excluded by name (`not user:dr-bob`), even in one branch of an `or`,
+    /// is excluded from the whole consent: from this policy and under every other authority, as far as that one knows
+    /// the name; [`ConsentBuilder::preview`] says where it does not. Who is excluded by number is excluded where it stands
+    /// and nowhere else.
     ///
     /// # Errors
     ///
@@ -183,7 +193,7 @@ impl<'a> ConsentBuilder<'a> {
     #[must_use]
     pub fn valid(mut self, not_before: impl Into<Option<Time>>, not_after: impl Into<Option<Time>>) -> Self {
         self.not_before = not_before.into();
-        self.not_after = not_after.into();
+        self.not_after = Some(not_after.into());
         self
     }
 
@@ -191,7 +201,8 @@ impl<'a> ConsentBuilder<'a> {
     /// excluded everywhere. Show it before sealing.
     ///
     /// The attributes are taken at their word; what a revocation list says does not matter, since it takes no key back.
-    /// Who loses is kept from what is sealed under a new compartment key, not from what was opened before.
+    /// Who loses is kept from what is sealed under a new compartment key, not from what was opened before; after
+    /// [`ConsentBuilder::reseal`] there is no new key, and who loses is kept from nothing if she opened the version before.
     ///
     /// # Errors
     ///
@@ -218,7 +229,8 @@ impl<'a> ConsentBuilder<'a> {
             return Err(Error::ApiMisuse("the device that signs is not in the device list"));
         }
         let not_before = self.not_before.unwrap_or(now);
-        if self.not_after.is_some_and(|end| end < not_before) {
+        let not_after = self.not_after.flatten();
+        if not_after.is_some_and(|end| end < not_before) {
             return Err(Error::ApiMisuse("the consent would never be valid"));
         }
         let (terms, _) = self.terms(now)?;
@@ -258,7 +270,7 @@ impl<'a> ConsentBuilder<'a> {
             terms: terms_hash(&sealed_terms),
             slots: slots.iter().map(|slot| slot_hash(slot)).collect(),
             not_before,
-            not_after: self.not_after,
+            not_after,
             issued_at: now,
         };
         let consent = Signed::sign(statement.clone(), self.signer.key)?;
@@ -357,11 +369,10 @@ impl<'a> Draft<'a> {
     /// The policy without those who are excluded by name here or under another authority.
     fn excluding(&self, people: &BTreeSet<PersonId>, uncovered: &mut Vec<Uncovered>) -> Result<Policy> {
         let resolve = self.trust.resolve(&self.authority);
-        let already: BTreeSet<_> = self.policy.exclusions().collect();
         let mut text = format!("({})", self.policy);
         for person in people {
             match resolve(person.as_str()) {
-                Some(number) if already.contains(&number) => {}
+                Some(number) if self.policy.excludes(number) => {}
                 Some(number) => text.push_str(&format!(" and not user:{number}")),
                 None => uncovered.push(Uncovered { authority: self.authority.clone(), person: person.clone() }),
             }

@@ -57,7 +57,7 @@ impl StoredConsent {
         if now < statement.not_before {
             return Err(Error::Expired(WHAT));
         }
-        pins.accept(WHAT, &pin_name(&statement), statement.version, hash)?;
+        pins.accept_under(WHAT, &pin_name(&statement), (statement.devices, statement.version), hash)?;
         if statement.not_after.is_some_and(|end| now > end) {
             return Err(Error::Expired(WHAT));
         }

@@ -106,6 +106,17 @@ pub(super) enum Expr {
 }
 
 impl Expr {
+    /// Whether exclusions alone keep the person from satisfying this.
+    pub(super) fn excludes(&self, person: PersonNumber) -> bool {
+        match self {
+            Self::Atom(atom) => *atom == Atom::Not(person),
+            Self::Gate(gate, children) => {
+                let open = children.iter().filter(|child| !child.excludes(person)).count();
+                open < gate.k(children.len())
+            }
+        }
+    }
+
     pub(super) fn satisfied_by(&self, attributes: &Attributes) -> bool {
         match self {
             Self::Atom(atom) => atom.satisfied_by(attributes),

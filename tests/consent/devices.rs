@@ -59,6 +59,33 @@ fn a_removed_device_signs_and_opens_nothing_any_more() {
     assert_eq!(seen.unwrap_err(), Error::Rollback("device list"));
 }
 
+/// A thief signs the highest number there is. Readers who saw it are not lost to the owner.
+#[test]
+fn a_removed_device_leaves_no_pin_that_locks_readers_out() {
+    let mut world = World::new();
+    let tablet = device("tablet");
+    world.owner.add_device(&tablet.public(), NOW).unwrap();
+    let old_list = world.owner.devices().clone();
+    let (stored, access) = world.sealed("role:doctor");
+    let mut pins = PinStore::default();
+    let mut last = stored.verify(&old_list, &cardiology(), &mut pins, NOW).unwrap().open_as_device(&tablet).unwrap();
+    for _ in 0..5 {
+        let (stolen, next) = tablet.consent(&old_list, cardiology()).after(&last).unwrap().seal(NOW).unwrap();
+        assert!(stolen.verify(&old_list, &cardiology(), &mut pins, NOW).is_ok());
+        last = next;
+    }
+    world.owner.remove_device(tablet.id(), NOW).unwrap();
+    // The numbers are used up, and the honest version 2 counts all the same; nothing of before comes back.
+    let (next, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
+    let list = world.owner.devices();
+    assert_eq!(stored.verify(list, &cardiology(), &mut pins, NOW).unwrap_err(), Error::Rollback("consent"));
+    assert_eq!(next.verify(list, &cardiology(), &mut pins, NOW).unwrap().version().0, 2);
+    assert_eq!(stored.verify(list, &cardiology(), &mut pins, NOW).unwrap_err(), Error::Rollback("consent"));
+    // A device that has not heard of the list yet is told so.
+    let (_, late) = world.consent().seal(NOW).unwrap();
+    assert!(matches!(world.phone.consent(&old_list, cardiology()).after(&late), Err(Error::ApiMisuse(_))));
+}
+
 #[test]
 fn the_root_key_brings_a_history_back_onto_a_new_phone() {
     let mut world = World::new();
@@ -155,6 +182,17 @@ fn a_list_takes_so_many_devices_and_none_twice() {
     // A refused change leaves the list as it was.
     let id = world.owner.id();
     assert!(world.owner.list().accept(id, &mut world.pins).is_ok());
+}
+
+#[test]
+fn a_device_that_nothing_can_be_sealed_to_does_not_enter_the_list() {
+    let mut world = World::new();
+    let mut broken = device("tablet").public();
+    broken.sealing = [0; 32].into();
+    assert_eq!(world.owner.add_device(&broken, NOW).unwrap_err(), Error::Malformed("sealing key"));
+    assert_eq!(Owner::generate(&broken, NOW).unwrap_err(), Error::Malformed("sealing key"));
+    assert_eq!(world.owner.devices().iter().len(), 1);
+    assert!(world.consent().seal(NOW).is_ok());
 }
 
 #[test]

@@ -155,6 +155,33 @@ fn an_exclusion_holds_under_every_authority_that_knows_the_name_and_shows_where_
 }
 
 #[test]
+fn an_exclusion_in_one_branch_leaves_no_other_branch_open() {
+    let mut world = World::new();
+    let ada = world.at_olave("dr-ada", "role:doctor");
+    let bob = world.at_olave("dr-bob", "role:doctor, dept:icu, ward:7");
+    let number = bob.shown.number();
+    for (policy, exclude) in [
+        ("(role:doctor and not user:dr-bob) or dept:icu".to_owned(), false),
+        ("2 of (role:doctor, ward:7, not user:dr-bob) or role:doctor".to_owned(), false),
+        (format!("(role:doctor and not user:{number}) or dept:icu or role:doctor"), true),
+        (format!("2 of (role:doctor, ward:7, not user:{number}) or role:doctor"), true),
+    ] {
+        let mut builder = world.consent().read(&world.trust, &olave(), &policy).unwrap();
+        if exclude {
+            builder = builder.exclude(bob.identity.id().clone());
+        }
+        let (stored, access) = builder.seal(NOW).unwrap();
+        assert_eq!(access.terms().excluded, [bob.identity.id().clone()]);
+        let live = world.verify(&stored).unwrap();
+        assert!(!opens(&live, &bob), "{policy}");
+        assert!(opens(&live, &ada), "{policy}");
+        // What is there already is not said twice, however often it is sealed again.
+        let again = world.consent().after(&access).unwrap().same_terms(&world.trust).unwrap().seal(NOW).unwrap().1;
+        assert_eq!(again.terms().read[0].policy, access.terms().read[0].policy);
+    }
+}
+
+#[test]
 fn nobody_is_named_and_excluded_at_once() {
     let mut world = World::new();
     let bob = world.at_olave("dr-bob", "role:doctor");

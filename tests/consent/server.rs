@@ -102,6 +102,24 @@ fn a_consent_counts_from_its_first_second_to_its_last() {
 }
 
 #[test]
+fn a_consent_that_is_sealed_again_ends_when_it_was_to_end() {
+    let world = World::new();
+    let (end, later) = (Time(NOW.0 + DAY), Time(NOW.0 + 2 * DAY));
+    let (_, access) = world.consent().valid(None, end).seal(NOW).unwrap();
+    let again = || world.consent().after(&access).unwrap().reseal().unwrap();
+    let ends = |stored: StoredConsent| stored.consent().unverified().not_after;
+    assert_eq!(ends(again().same_terms(&world.trust).unwrap().seal(NOW).unwrap().0), Some(end));
+    // Unless something else is said, before or after.
+    let said = again().same_terms(&world.trust).unwrap().valid(None, later);
+    assert_eq!(ends(said.seal(NOW).unwrap().0), Some(later));
+    let said = again().valid(None, None).same_terms(&world.trust).unwrap();
+    assert_eq!(ends(said.seal(NOW).unwrap().0), None);
+    // What has ended is not prolonged in silence.
+    let over = again().same_terms(&world.trust).unwrap().seal(later);
+    assert!(matches!(over, Err(Error::ApiMisuse(_))));
+}
+
+#[test]
 fn a_consent_that_has_ended_leaves_no_way_back_to_the_one_before() {
     let world = World::new();
     let mut pins = PinStore::default();
