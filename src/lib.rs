@@ -36,6 +36,8 @@
 //!   [`kem::UserKey`] to each member of staff; everybody may have its [`kem::PublicParameters`].
 //! - **Policy**: who may read, as a formula over attributes ([`policy::Policy`]), expanded for one authority to a
 //!   [`policy::AccessTree`]; a [`kem::Capsule`] for that tree carries a [`seal::SharedKey`] to those who satisfy it.
+//! - **Consent**: what an owner's device signs ([`consent::Consent`]): who may read and who may write one compartment, and
+//!   the slots that make it true.
 //! - **Compartment**: records of one owner that the same people read. Its key, the [`seal::Cek`], lies wrapped under the
 //!   shared key: the policy is paid for once a compartment, never once a record.
 //! - **Record**: fields by path ([`record::Record`]), sealed ([`record::SealedRecord`]) and opened again
@@ -65,11 +67,13 @@
 //!
 //! # Where to go on
 //!
+//! - [`authority`], [`owner`], [`consent`] and [`record`]: who is who, whose it is, who may, and what was written.
 //! - [`policy`] for the language, [`kem`] for attribute-based encryption by itself, [`seal`] for keys and every formula,
-//!   [`record`] for records, `fhir` (a default feature) for FHIR R4 text that has to come back byte for byte.
+//!   `fhir` (a default feature) for FHIR R4 text that has to come back byte for byte.
 //! - `cargo run --example quickstart`: the above at leisure. `cargo run --release --example clinic`: two whole charts,
 //!   five sections, ten members of staff.
-//! - The [`manual`], first of all [coming from rabe](manual::coming_from_rabe).
+//! - The [`manual`]: [architecture](manual::architecture), [threat model](manual::threat_model), [every
+//!   byte](mod@manual::format), [coming from rabe](manual::coming_from_rabe).
 #![forbid(unsafe_op_in_unsafe_fn)]
 #![cfg_attr(
     test,
