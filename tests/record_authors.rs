@@ -422,3 +422,36 @@ fn the_store_sees_neither_author_nor_attributes() {
     let record = record.field("/history", "I20.0").unwrap().field("/empty", "").unwrap();
     assert_eq!(record.seal(&world.nurse.author(), NOW).unwrap().to_cbor().unwrap().len(), cbor.len());
 }
+
+/// Amended from some of its pieces and stored, a record still has the content that the absent part was written in.
+#[test]
+fn an_amendment_of_one_part_loses_no_other_that_was_left_out() {
+    let world = World::new();
+    let [a, b] = ["a", "b"].map(|compartment| world.access(compartment));
+    let (reader, ada) = (world.reader(), world.ada.author());
+    let r0 = record("letter").part(&a).unwrap().field("/a", "1").unwrap().part(&b).unwrap();
+    let r0 = r0.field("/b", "2").unwrap().seal(&ada, NOW).unwrap();
+    let mut store = r0.pieces().unwrap();
+    for revision in 1..=2_u8 {
+        let mut some = store.clone();
+        some.retain(|key, _| !key.contains("~b~"));
+        let some = SealedRecord::from_pieces(r0.owner(), r0.record(), some).unwrap();
+        let next = reader.amend(&some, &[&a]).unwrap().field("/a", [revision]).unwrap().seal(&ada, NOW).unwrap();
+        let next = SealedRecord::from_cbor(&next.to_cbor().unwrap()).unwrap();
+        store.retain(|key, _| !key.contains("~a~"));
+        store.extend(next.pieces().unwrap());
+        let whole = SealedRecord::from_pieces(r0.owner(), r0.record(), store.clone()).unwrap();
+        let view = reader.open(&whole, &[&a, &b]).unwrap();
+        assert_eq!((view.get("/a"), view.get("/b")), (Some(&[revision][..]), Some(&b"2"[..])));
+    }
+
+    // Without that content there is nothing to go on from.
+    let whole = SealedRecord::from_pieces(r0.owner(), r0.record(), store).unwrap();
+    let mut bare = value(&whole);
+    bare["older"] = json!([]);
+    bare["parts"].as_array_mut().unwrap().pop();
+    let bare = parsed(&bare).unwrap();
+    assert!(reader.open(&bare, &[&a]).is_ok());
+    let amended = reader.amend(&bare, &[&a]).unwrap().field("/a", "4").unwrap().seal(&ada, NOW);
+    assert!(matches!(amended, Err(Error::ApiMisuse(_))));
+}

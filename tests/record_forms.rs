@@ -274,7 +274,7 @@ fn pieces_are_asked_for_and_put_together() {
     assert_eq!(rounds, [1, 2, 4]);
     assert_eq!(SealedRecord::from_pieces(&owner, &id, pieces).unwrap(), sealed);
 
-    // Without the part that the reader cannot open: it counts as closed, and its older content is not needed.
+    // Without the part that the reader cannot open: it counts as closed.
     let mut some = store.clone();
     some.retain(|key, _| !key.contains("~b~"));
     let some = SealedRecord::from_pieces(&owner, &id, some).unwrap();

@@ -6,7 +6,7 @@ use super::author::Author;
 use super::content::{Content, Suite, hash_of};
 use super::place::Place;
 use super::reader::Reader;
-use super::sealed::{Draft, SealedRecord, Sealer, keep_used};
+use super::sealed::{Draft, SealedRecord, Sealer};
 use super::view::Field;
 use super::{Fields, Older, checked_field, seal_parts};
 use crate::consent::Access;
@@ -146,7 +146,8 @@ impl<'a> Amendment<'a> {
     /// # Errors
     ///
     /// [`Error::Malformed`], [`Error::TooLarge`] as for [`Record::field`](super::Record::field); [`Error::ApiMisuse`]
-    /// without a part, or if another part of the record has that path.
+    /// without a part, or if another part that is here has that path. Parts that the store left out cannot be asked: if
+    /// one of them has it, the record put together whole is malformed.
     pub fn field(mut self, path: impl TryInto<FieldPath>, value: impl Into<Vec<u8>>) -> Result<Self> {
         let (path, value) = checked_field(path, value)?;
         let at = self.at()?;
@@ -180,7 +181,8 @@ impl<'a> Amendment<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Record::seal`](super::Record::seal); [`Error::ApiMisuse`] if nothing was changed.
+    /// As for [`Record::seal`](super::Record::seal); [`Error::ApiMisuse`] if nothing was changed, or a part is not here and
+    /// neither is the content that it was written in: stored, the amendment would close that part for ever.
     pub fn seal(self, author: &Author<'_>, now: Time) -> Result<SealedRecord> {
         let Self { base, parts, .. } = self;
         let parts: Vec<_> = parts.into_iter().filter(|part| part.changed).collect();
@@ -208,7 +210,10 @@ impl<'a> Amendment<'a> {
         sealed.retain(|part| !replaced(&part.envelope.statement.compartment));
         let mut older = base.older;
         older.push(base.content);
-        keep_used(&mut older, &sealed)?;
+        older.retain(|older| content.names_a_part_of(older));
+        if !content.parts.iter().all(|part| older.iter().any(|older| older.wrote(part))) {
+            return Err(Error::ApiMisuse("the content of a part that is not here is missing, and would be lost"));
+        }
 
         let parts = parts.into_iter().map(|part| (part.place, part.fields, part.older)).collect();
         let (content, new) = seal_parts(content, parts, author)?;

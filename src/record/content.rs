@@ -81,6 +81,17 @@ impl Content {
         self.parts.get(index)
     }
 
+    /// Whether it names a part as the older content wrote it. That one has to be kept then, whether the part is at hand
+    /// or not: without it the part opens for nobody.
+    pub(super) fn names_a_part_of(&self, older: &Self) -> bool {
+        self.parts.iter().any(|part| older.wrote(part))
+    }
+
+    /// Whether the part was written in this content, and in no earlier one.
+    pub(super) fn wrote(&self, part: &ContentPart) -> bool {
+        part.revision == self.revision && self.part(&part.compartment) == Some(part)
+    }
+
     /// Whether it can be a content at all. [`Content::part`] relies on the order.
     pub(super) fn is_well_formed(&self) -> bool {
         let ascending = self.parts.iter().zip(self.parts.iter().skip(1)).all(|(a, b)| a.compartment < b.compartment);

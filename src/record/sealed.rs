@@ -30,7 +30,7 @@ use crate::seal::{Block, Commitment, Dek, FieldPath, PartKey, Salt, SealedField,
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedRecord {
     pub(super) content: Content,
-    // INVARIANT: in the order of their revisions, each before that of `content`, each used by a part.
+    // INVARIANT: in the order of their revisions, each before that of `content`, which still names a part as each wrote it.
     pub(super) older: Vec<Content>,
     // INVARIANT: in the order of their compartments; see `checked`.
     pub(super) parts: Vec<Part>,
@@ -146,22 +146,20 @@ impl SealedRecord {
         let mut contents = Vec::with_capacity(self.older.len() + 1);
         for content in self.contents() {
             let same = (&content.owner, &content.record, &content.schema) == place;
-            let older =
-                contents.last().is_none_or(|(_, newer, _): &(Hash, &Content, bool)| content.revision < newer.revision);
+            let older = contents.last().is_none_or(|(_, newer): &(Hash, &Content)| content.revision < newer.revision);
             if !same || !older || !content.is_well_formed() {
                 return Ok(false);
             }
-            contents.push((hash_of(&content.message()?), content, false));
+            contents.push((hash_of(&content.message()?), content));
         }
 
         let mut paths = BTreeSet::new();
         let mut last: Option<&CompartmentId> = None;
         for part in &self.parts {
             let EnvelopeStatement { content, compartment, .. } = &part.envelope.statement;
-            let Some((_, written, used)) = contents.iter_mut().find(|(hash, ..)| hash == content) else {
+            let Some((_, written)) = contents.iter().find(|(hash, _)| hash == content) else {
                 return Ok(false);
             };
-            *used = true;
             // The part is the one that its own content wrote, and the newest content still names the same.
             let entry = written.part(compartment);
             let current = entry.is_some_and(|entry| entry.revision == written.revision);
@@ -173,7 +171,7 @@ impl SealedRecord {
                 return Ok(false);
             }
         }
-        Ok(!self.parts.is_empty() && contents.iter().skip(1).all(|(.., used)| *used))
+        Ok(!self.parts.is_empty() && self.older.iter().all(|older| self.content.names_a_part_of(older)))
     }
 
     /// Refuses what would not be read again.
@@ -190,19 +188,6 @@ impl SealedRecord {
         let size = fields.chain(parts).chain(contents).fold(0, usize::saturating_add);
         if size > MAX_CBOR { Err(Error::TooLarge("record")) } else { Ok(self) }
     }
-}
-
-/// Drops the contents that no part was written in.
-pub(super) fn keep_used(older: &mut Vec<Content>, parts: &[Part]) -> Result<()> {
-    let mut kept = Vec::with_capacity(older.len());
-    for content in older.drain(..) {
-        let hash = hash_of(&content.message()?);
-        if parts.iter().any(|part| part.envelope.statement.content == hash) {
-            kept.push(content);
-        }
-    }
-    *older = kept;
-    Ok(())
 }
 
 /// A part on its way to being sealed: its fields are sealed, its content is still to be signed.
