@@ -455,3 +455,25 @@ fn an_amendment_of_one_part_loses_no_other_that_was_left_out() {
     let amended = reader.amend(&bare, &[&a]).unwrap().field("/a", "4").unwrap().seal(&ada, NOW);
     assert!(matches!(amended, Err(Error::ApiMisuse(_))));
 }
+
+/// Whoever lost the right to write names the consent that gave it: that ends when the next one is signed.
+#[test]
+fn a_consent_that_was_replaced_lets_nobody_write() {
+    let world = World::new();
+    let first = world.consent("a", "role:nurse").1;
+    let second = world.rotated(&first, "role:doctor");
+    let third = world.rotated(&second, "role:nurse");
+    let reader = Reader::new(&world.trust, after(YEAR));
+    let seal = |time| {
+        let record = record("r").part(&first).unwrap().field("/a", "1").unwrap();
+        record.seal(&world.nurse.author(), time).unwrap()
+    };
+    // A phone's clock and an author's may differ by five minutes.
+    assert!(reader.open(&seal(after(300)), &[&first, &second]).is_ok());
+    assert!(reader.open(&seal(after(301)), &[&first]).is_ok());
+    for accesses in [[&first, &second], [&second, &first]] {
+        assert_eq!(reader.open(&seal(after(301)), &accesses).unwrap_err(), Error::NotAllowed);
+    }
+    // Nor does the consent between two that allow it forbid what the latest allows.
+    assert!(reader.open(&seal(after(301)), &[&first, &second, &third]).is_ok());
+}

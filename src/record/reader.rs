@@ -13,7 +13,7 @@ use super::view::{Field, Value, View, ViewPart};
 use crate::authority::Trust;
 use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
-use crate::id::{Hash, Time};
+use crate::id::{Hash, Time, Version};
 use crate::identity::Signature;
 use crate::seal::{Block, FieldHeader, PartKey, label};
 
@@ -60,8 +60,9 @@ impl<'a> Reader<'a> {
     /// A part that is wrong spoils the whole: nothing of the record is shown. To see the rest, leave the access to that
     /// part out.
     ///
-    /// The author has to satisfy the write policy of the consent that the content names, if its access is there, or else
-    /// that of the newest one for the compartment. Give old accesses, too, where a later consent took a right to write
+    /// The author has to satisfy the write policy of the consent that the content names, if its access is there, or of a
+    /// later one that is there and was signed before the content was written; or else that of the newest one for the
+    /// compartment. Give old accesses, too, where a later consent took a right to write
     /// away from somebody whose earlier words shall stand.
     ///
     /// # Errors
@@ -209,9 +210,7 @@ impl<'a> Reader<'a> {
         }
         let entry = content.part(compartment).ok_or(Error::CannotOpen)?;
         if let (Writer::Person { authority, .. }, Some(attributes)) = (&author.writer, &author.attributes) {
-            let named = rules.iter().find(|access| access.version() == entry.consent);
-            let rule = named.or_else(|| rules.iter().max_by_key(|access| access.version()));
-            if !rule.is_some_and(|access| access.may_write(authority, attributes)) {
+            if !rule(rules, entry.consent, content.time).is_some_and(|access| access.may_write(authority, attributes)) {
                 return Err(Error::NotAllowed);
             }
         }
@@ -238,6 +237,18 @@ impl OpenPart {
     fn finish(self, root: Root) -> Result<ViewPart> {
         if root.finish() == self.root { Ok(self.place) } else { Err(Error::Forged("content")) }
     }
+}
+
+/// The consent that says who may write a part whose content names `version` and is of the time `at`: that one; if a
+/// later one was signed by then, the latest of these; or the newest at hand where that one is not.
+///
+/// So whoever lost the right to write cannot go on by naming the consent that gave it, except by a false time.
+fn rule<'a>(rules: &[&'a Access], version: Version, at: Time) -> Option<&'a Access> {
+    let signed = |access: &Access| access.issued_at().0.saturating_add(CLOCK_SKEW) < at.0;
+    let known = rules.iter().any(|access| access.version() == version);
+    let ruled =
+        |access: &&&Access| !known || access.version() == version || (access.version() > version && signed(access));
+    rules.iter().filter(ruled).max_by_key(|access| access.version()).copied()
 }
 
 /// The contents with their hashes.
