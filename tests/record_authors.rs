@@ -477,3 +477,21 @@ fn a_consent_that_was_replaced_lets_nobody_write() {
     // Nor does the consent between two that allow it forbid what the latest allows.
     assert!(reader.open(&seal(after(301)), &[&first, &second, &third]).is_ok());
 }
+
+#[test]
+fn a_consent_that_ended_lets_nobody_write() {
+    let world = World::new();
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap()).valid(NOW, after(1000));
+    let consent = consent.write(&world.trust, world.hospital.id(), "role:nurse").unwrap();
+    let access = consent.seal(NOW).unwrap().1;
+    let reader = Reader::new(&world.trust, after(YEAR)).devices(world.devices().clone());
+    let seal = |author: &Author<'_>, time| {
+        let record = record("r").part(&access).unwrap().field("/a", "1").unwrap();
+        reader.open(&record.seal(author, time).unwrap(), &[&access]).map(drop)
+    };
+    assert_eq!(seal(&world.nurse.author(), after(1300)), Ok(()));
+    assert_eq!(seal(&world.nurse.author(), after(1301)), Err(Error::Expired("consent")));
+    // It binds others, not the owner.
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    assert_eq!(seal(&phone, after(1301)), Ok(()));
+}

@@ -49,6 +49,11 @@ impl Access {
         self.statement.issued_at
     }
 
+    /// Until when the consent is valid.
+    pub(crate) fn not_after(&self) -> Option<Time> {
+        self.statement.not_after
+    }
+
     /// The generation of the compartment key.
     pub fn generation(&self) -> Generation {
         self.statement.generation

@@ -70,8 +70,8 @@ impl<'a> Reader<'a> {
     /// - [`Error::CannotOpen`] if no part opens, or one whose key is there was altered or mixed from others;
     /// - [`Error::Forged`] if what an author or sealer signed is something else, or two parts contradict each other;
     /// - [`Error::NotAllowed`] if the author may not write there;
-    /// - [`Error::Expired`] if the author's credential was not valid when the content was written, or the content is
-    ///   written in the future; [`Error::Revoked`] if it was revoked by then;
+    /// - [`Error::Expired`] if the author's credential was not valid when the content was written, or the consent that it
+    ///   names had ended by then, or the content is written in the future; [`Error::Revoked`] if it was revoked by then;
     /// - [`Error::Unknown`] if nobody vouches for the author.
     pub fn open(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<View> {
         let mut fields = Vec::new();
@@ -214,6 +214,10 @@ impl<'a> Reader<'a> {
                 return Err(Error::NotAllowed);
             }
         }
+            let ended = rule.not_after().is_some_and(|end| end.0.saturating_add(CLOCK_SKEW) < content.time.0);
+            if ended && rule.version() == entry.consent {
+                return Err(Error::Expired("consent"));
+            }
         let current = |revision| revision < content.revision;
         let known =
             block.older.iter().all(|(path, revision)| current(*revision) && part.body.fields.contains_key(path));
