@@ -107,7 +107,7 @@ impl Reader<'_> {
                 continue;
             }
             let entry = content.part(old.compartment()).ok_or(Error::CannotOpen)?;
-            let draft = Draft::new(content, (entry.clone(), &block.older, &block.rho), fields)?;
+            let draft = Draft::new(content, (entry.clone(), &block), fields)?;
             let sealer = Sealer { author: sealer, time: now, before: Some(signed) };
             let part = draft.finish((content, hash), &block, &sealer, &place)?;
             let mut sealed = record.clone();

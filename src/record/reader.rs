@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         let mut places = Vec::new();
         for mut open in self.parts(record, accesses)? {
             let part = record.parts.get(open.index).ok_or(Error::CannotOpen)?;
-            let mut root = Root::new(&open.block.rho)?;
+            let mut root = Root::new(&open.block.rho, &open.block.by)?;
             for (path, field) in &part.body.fields {
                 let revision = revision_of(&open.block.older, path, open.place.revision);
                 let value = open.key.open(&mut open.header, (path, revision), field)?;
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         let mut places = Vec::new();
         for mut open in self.parts(&record, accesses)? {
             let part = record.parts.get_mut(open.index).ok_or(Error::CannotOpen)?;
-            let mut root = Root::new(&open.block.rho)?;
+            let mut root = Root::new(&open.block.rho, &open.block.by)?;
             for (path, field) in std::mem::take(&mut part.body.fields) {
                 let revision = revision_of(&open.block.older, &path, open.place.revision);
                 let value = open.key.open_owned(&mut open.header, (&path, revision), field)?;
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
         let mut parts = self.parts(record, &[access])?.into_iter();
         let mut open = parts.find(|open| open.index == index).ok_or(Error::CannotOpen)?;
         let part = record.parts.get(index).ok_or(Error::CannotOpen)?;
-        let mut root = Root::new(&open.block.rho)?;
+        let mut root = Root::new(&open.block.rho, &open.block.by)?;
         let mut fields = Fields::new();
         for (path, field) in &part.body.fields {
             let revision = revision_of(&open.block.older, path, open.place.revision);
@@ -210,14 +210,15 @@ impl<'a> Reader<'a> {
         }
         let entry = content.part(compartment).ok_or(Error::CannotOpen)?;
         if let (Writer::Person { authority, .. }, Some(attributes)) = (&author.writer, &author.attributes) {
-            if !rule(rules, entry.consent, content.time).is_some_and(|access| access.may_write(authority, attributes)) {
+            let rule = rule(rules, entry.consent, content.time).ok_or(Error::NotAllowed)?;
+            if !rule.may_write(authority, attributes) {
                 return Err(Error::NotAllowed);
             }
-        }
             let ended = rule.not_after().is_some_and(|end| end.0.saturating_add(CLOCK_SKEW) < content.time.0);
             if ended && rule.version() == entry.consent {
                 return Err(Error::Expired("consent"));
             }
+        }
         let current = |revision| revision < content.revision;
         let known =
             block.older.iter().all(|(path, revision)| current(*revision) && part.body.fields.contains_key(path));

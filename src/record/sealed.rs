@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::author::Author;
 use super::block::{AuthorBlock, Resealed, SealerBlock};
-use super::content::{Content, ContentPart, Rho, Root, hash_of};
+use super::content::{Content, ContentPart, Root, hash_of};
 use super::envelope::{Body, Envelope, EnvelopeStatement, Part, Wrap, WrapKey, field_header, revision_of};
 use super::place::Place;
-use super::{Fields, MAX_CBOR, MAX_FIELDS, Older};
+use super::{Fields, MAX_CBOR, MAX_FIELDS};
 use crate::consent::Access;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId, Revision, SchemaId, Time};
@@ -201,12 +201,12 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Seals the fields under a fresh key, each in its own memory, and makes the root over their values.
+    /// Seals the fields under a fresh key, each in its own memory, and makes the root over its author and their values.
     ///
     /// `content` says where they belong; its parts and its hash are not looked at.
     pub(super) fn new(
         content: &Content,
-        (mut entry, older, rho): (ContentPart, &Older, &Rho),
+        (mut entry, author): (ContentPart, &AuthorBlock),
         fields: Fields,
     ) -> Result<Self> {
         let mut ivs = vec![[0; 12]; fields.len()];
@@ -214,10 +214,10 @@ impl Draft {
         let (dek, salt) = (Dek::generate()?, Salt::generate()?);
         let (key, commitment) = PartKey::fresh(&dek, &salt)?;
         let mut header = field_header(content, &entry.compartment)?;
-        let mut root = Root::new(rho)?;
+        let mut root = Root::new(&author.rho, &author.by)?;
         let mut sealed = Vec::with_capacity(fields.len());
         for ((path, mut value), iv) in fields.into_iter().zip(ivs) {
-            let revision = revision_of(older, &path, entry.revision);
+            let revision = revision_of(&author.older, &path, entry.revision);
             root.add(&path, revision, &value)?;
             let field = key.seal(&mut header, (&path, revision), iv, &mut value)?;
             sealed.push((path, field));
