@@ -73,6 +73,9 @@ impl SealedRecord {
             return Ok(vec![first]);
         };
         let Contents { content, .. } = decode_contents(contents)?;
+        if (&content.owner, &content.record) != (owner, record) {
+            return Err(Error::Malformed(WHAT));
+        }
         let mut missing = Vec::new();
         for entry in &content.parts {
             let keys = Keys { content: &content, compartment: &entry.compartment };
