@@ -398,6 +398,7 @@ fn a_re_seal_keeps_the_author_and_nothing_else() {
     assert_eq!((person(&view.parts()[0].writer), view.get("/diagnosis")), ("dr-ada", Some(&b"I21.4"[..])));
     assert_eq!(reader.open(&after, &[&old]).unwrap_err(), Error::CannotOpen);
     assert!(matches!(reader.reseal(&before, (&old, &other), &phone, NOW), Err(Error::ApiMisuse(_))));
+    assert!(matches!(reader.reseal(&after, (&new, &old), &phone, NOW), Err(Error::ApiMisuse(_))), "an earlier key");
     assert!(matches!(reader.reseal(&before, (&old, &new), &world.ada.author(), NOW), Err(Error::ApiMisuse(_))));
     // The old wrap brought back does not fit the new envelope.
     let mut spliced = two.clone();

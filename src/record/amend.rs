@@ -19,6 +19,9 @@ use crate::seal::FieldPath;
 /// Parts in which nothing changes keep their pieces and their author, whether the amending author can open them or not.
 /// Of the others everything is sealed anew under a fresh key; the amending author signs all of their values.
 ///
+/// What the next content says of parts that did not open is what the store says of them: who opens them later checks that
+/// they are genuine and agree with it, not that the store gave the latest.
+///
 /// # Example
 ///
 /// ```no_run
@@ -81,7 +84,7 @@ impl Reader<'_> {
     /// # Errors
     ///
     /// Those of [`Reader::open`]; [`Error::ApiMisuse`] if `new` is for another owner or compartment than `old`, or
-    /// `sealer` no device; [`Error::NotAllowed`] if it is another owner's.
+    /// of an earlier generation, or `sealer` no device; [`Error::NotAllowed`] if it is another owner's.
     pub fn reseal(
         &self,
         record: &SealedRecord,
@@ -91,6 +94,9 @@ impl Reader<'_> {
     ) -> Result<SealedRecord> {
         if (old.owner(), old.compartment()) != (new.owner(), new.compartment()) {
             return Err(Error::ApiMisuse("a part stays in its compartment"));
+        }
+        if new.generation() < old.generation() {
+            return Err(Error::ApiMisuse("a part does not go back to an earlier key"));
         }
         if !sealer.is_device() {
             return Err(Error::ApiMisuse("only a device of the owner seals what another wrote"));
