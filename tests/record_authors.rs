@@ -502,3 +502,20 @@ fn a_consent_that_ended_lets_nobody_write() {
     let phone = Author::device(&world.phone, world.devices()).unwrap();
     assert_eq!(seal(&phone, after(1301)), Ok(()));
 }
+
+/// Words of somebody who may write no more can still be moved under a fresh key; that makes them no more allowed.
+#[test]
+fn a_re_seal_leaves_it_to_readers_who_was_allowed_to_write() {
+    let world = World::new();
+    let first = world.consent("a", "role:nurse").1;
+    let record = record("r").part(&first).unwrap().field("/a", "1").unwrap();
+    let mut sealed = record.seal(&world.nurse.author(), NOW).unwrap();
+    let second = world.rotated(&first, "role:doctor");
+    let third = world.rotated(&second, "role:doctor");
+    sealed.rewrap(&first, &second).unwrap();
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    let reader = world.reader();
+    let again = reader.reseal(&sealed, (&second, &third), &phone, NOW).unwrap();
+    assert_eq!(person(&reader.open(&again, &[&first, &third]).unwrap().parts()[0].writer), "nurse-ned");
+    assert_eq!(reader.open(&again, &[&second, &third]).unwrap_err(), Error::NotAllowed);
+}

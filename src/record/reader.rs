@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
     pub fn open(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<View> {
         let mut fields = Vec::new();
         let mut places = Vec::new();
-        for mut open in self.parts(record, accesses)? {
+        for mut open in self.parts(record, accesses, true)? {
             let part = record.parts.get(open.index).ok_or(Error::CannotOpen)?;
             let mut root = Root::new(&open.block.rho, &open.block.by)?;
             for (path, field) in &part.body.fields {
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
     pub fn into_view(&self, mut record: SealedRecord, accesses: &[&Access]) -> Result<View> {
         let mut fields = Vec::new();
         let mut places = Vec::new();
-        for mut open in self.parts(&record, accesses)? {
+        for mut open in self.parts(&record, accesses, true)? {
             let part = record.parts.get_mut(open.index).ok_or(Error::CannotOpen)?;
             let mut root = Root::new(&open.block.rho, &open.block.by)?;
             for (path, field) in std::mem::take(&mut part.body.fields) {
@@ -112,14 +112,14 @@ impl<'a> Reader<'a> {
         View::new(&record, fields, places)
     }
 
-    /// The values of one part, verified, its author's block, and what its author signed.
+    /// The values of one part, verified, its author's block, and what its author signed. Not whether she was allowed to.
     pub(super) fn values(
         &self,
         record: &SealedRecord,
         index: usize,
         access: &Access,
     ) -> Result<(Fields, AuthorBlock, (Signature, Hash))> {
-        let mut parts = self.parts(record, &[access])?.into_iter();
+        let mut parts = self.parts(record, &[access], false)?.into_iter();
         let mut open = parts.find(|open| open.index == index).ok_or(Error::CannotOpen)?;
         let part = record.parts.get(index).ok_or(Error::CannotOpen)?;
         let mut root = Root::new(&open.block.rho, &open.block.by)?;
@@ -133,8 +133,9 @@ impl<'a> Reader<'a> {
         if root.finish() == open.root { Ok((fields, open.block, open.signed)) } else { Err(Error::Forged("content")) }
     }
 
-    /// Unwraps and verifies every part that one of `accesses` opens, and that they are of one record.
-    fn parts(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<Vec<OpenPart>> {
+    /// Unwraps and verifies every part that one of `accesses` opens, and that they are of one record. Whether the authors
+    /// were allowed to write is looked at if it is `judged`.
+    fn parts(&self, record: &SealedRecord, accesses: &[&Access], judged: bool) -> Result<Vec<OpenPart>> {
         let contents = hashes(record)?;
         let mut open = Vec::new();
         let mut signed = Vec::new();
@@ -149,7 +150,7 @@ impl<'a> Reader<'a> {
             let named = &part.envelope.statement.content;
             let (hash, content) = contents.iter().find(|(hash, _)| hash == named).ok_or(Error::CannotOpen)?;
             let rules: Vec<&Access> = accesses.iter().filter(own).copied().collect();
-            open.push(self.part((index, part), (hash, content), access, &rules)?);
+            open.push(self.part((index, part), (hash, content), access, judged.then_some(&rules))?);
             signed.push(*content);
         }
         if open.is_empty() {
@@ -173,7 +174,7 @@ impl<'a> Reader<'a> {
         (index, part): (usize, &Part),
         (hash, content): (&Hash, &Content),
         access: &Access,
-        rules: &[&Access],
+        rules: Option<&[&Access]>,
     ) -> Result<OpenPart> {
         let statement = &part.envelope.statement;
         let EnvelopeStatement { compartment, .. } = statement;
@@ -209,7 +210,9 @@ impl<'a> Reader<'a> {
             return Err(Error::Expired("content"));
         }
         let entry = content.part(compartment).ok_or(Error::CannotOpen)?;
-        if let (Writer::Person { authority, .. }, Some(attributes)) = (&author.writer, &author.attributes) {
+        if let (Writer::Person { authority, .. }, Some(attributes), Some(rules)) =
+            (&author.writer, &author.attributes, rules)
+        {
             let rule = rule(rules, entry.consent, content.time).ok_or(Error::NotAllowed)?;
             if !rule.may_write(authority, attributes) {
                 return Err(Error::NotAllowed);
