@@ -218,9 +218,9 @@ fn seal_parts(
             revision: content.revision,
             root: Hash([0; 32]),
         };
-        let rho = random_rho()?;
-        let draft = Draft::new(&content, (entry, &older, &rho), fields)?;
-        drafts.push((place, draft, older, rho));
+        let block = AuthorBlock { rho: random_rho()?, by: author.by().clone(), older };
+        let draft = Draft::new(&content, (entry, &block), fields)?;
+        drafts.push((place, draft, block));
     }
     content.parts.extend(drafts.iter().map(|(_, draft, ..)| draft.entry.clone()));
     content.parts.sort_by(|a, b| a.compartment.cmp(&b.compartment));
@@ -228,8 +228,7 @@ fn seal_parts(
     let hash = content::hash_of(&content.message()?);
     let sealer = Sealer { author, time: content.time, before: None };
     let mut sealed = Vec::with_capacity(drafts.len());
-    for (place, draft, older, rho) in drafts {
-        let block = AuthorBlock { rho, by: author.by().clone(), older };
+    for (place, draft, block) in drafts {
         sealed.push(draft.finish((&content, hash), &block, &sealer, &place)?);
     }
     Ok((content, sealed))

@@ -398,6 +398,7 @@ fn a_re_seal_keeps_the_author_and_nothing_else() {
     assert_eq!((person(&view.parts()[0].writer), view.get("/diagnosis")), ("dr-ada", Some(&b"I21.4"[..])));
     assert_eq!(reader.open(&after, &[&old]).unwrap_err(), Error::CannotOpen);
     assert!(matches!(reader.reseal(&before, (&old, &other), &phone, NOW), Err(Error::ApiMisuse(_))));
+    assert!(matches!(reader.reseal(&after, (&new, &old), &phone, NOW), Err(Error::ApiMisuse(_))), "an earlier key");
     assert!(matches!(reader.reseal(&before, (&old, &new), &world.ada.author(), NOW), Err(Error::ApiMisuse(_))));
     // The old wrap brought back does not fit the new envelope.
     let mut spliced = two.clone();
@@ -416,9 +417,105 @@ fn the_store_sees_neither_author_nor_attributes() {
         assert!(!cbor.windows(secret.len()).any(|window| window == secret));
         assert!(!json.as_bytes().windows(secret.len()).any(|window| window == secret));
     }
-    // Nor by the lengths of the blocks: a nurse's is as long.
+    // Nor by the lengths of the blocks: that of the owner's phone is as long, a nurse's too, and one that was sealed anew.
+    let values = |access| {
+        let record = record("encounter-17").part(access).unwrap().field("/diagnosis", "I21.4").unwrap();
+        record.field("/history", "I20.0").unwrap().field("/empty", "").unwrap()
+    };
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    assert_eq!(values(&access).seal(&phone, NOW).unwrap().to_cbor().unwrap().len(), cbor.len());
+    let again = world.reader().reseal(&sealed, (&access, &access), &phone, NOW).unwrap();
+    assert_eq!(again.to_cbor().unwrap().len(), cbor.len());
     let access = world.consent("cardiology", "role:nurse").1;
-    let record = record("encounter-17").part(&access).unwrap().field("/diagnosis", "I21.4").unwrap();
-    let record = record.field("/history", "I20.0").unwrap().field("/empty", "").unwrap();
-    assert_eq!(record.seal(&world.nurse.author(), NOW).unwrap().to_cbor().unwrap().len(), cbor.len());
+    assert_eq!(values(&access).seal(&world.nurse.author(), NOW).unwrap().to_cbor().unwrap().len(), cbor.len());
+}
+
+/// Amended from some of its pieces and stored, a record still has the content that the absent part was written in.
+#[test]
+fn an_amendment_of_one_part_loses_no_other_that_was_left_out() {
+    let world = World::new();
+    let [a, b] = ["a", "b"].map(|compartment| world.access(compartment));
+    let (reader, ada) = (world.reader(), world.ada.author());
+    let r0 = record("letter").part(&a).unwrap().field("/a", "1").unwrap().part(&b).unwrap();
+    let r0 = r0.field("/b", "2").unwrap().seal(&ada, NOW).unwrap();
+    let mut store = r0.pieces().unwrap();
+    for revision in 1..=2_u8 {
+        let mut some = store.clone();
+        some.retain(|key, _| !key.contains("~b~"));
+        let some = SealedRecord::from_pieces(r0.owner(), r0.record(), some).unwrap();
+        let next = reader.amend(&some, &[&a]).unwrap().field("/a", [revision]).unwrap().seal(&ada, NOW).unwrap();
+        let next = SealedRecord::from_cbor(&next.to_cbor().unwrap()).unwrap();
+        store.retain(|key, _| !key.contains("~a~"));
+        store.extend(next.pieces().unwrap());
+        let whole = SealedRecord::from_pieces(r0.owner(), r0.record(), store.clone()).unwrap();
+        let view = reader.open(&whole, &[&a, &b]).unwrap();
+        assert_eq!((view.get("/a"), view.get("/b")), (Some(&[revision][..]), Some(&b"2"[..])));
+    }
+
+    // Without that content there is nothing to go on from.
+    let whole = SealedRecord::from_pieces(r0.owner(), r0.record(), store).unwrap();
+    let mut bare = value(&whole);
+    bare["older"] = json!([]);
+    bare["parts"].as_array_mut().unwrap().pop();
+    let bare = parsed(&bare).unwrap();
+    assert!(reader.open(&bare, &[&a]).is_ok());
+    let amended = reader.amend(&bare, &[&a]).unwrap().field("/a", "4").unwrap().seal(&ada, NOW);
+    assert!(matches!(amended, Err(Error::ApiMisuse(_))));
+}
+
+/// Whoever lost the right to write names the consent that gave it: that ends when the next one is signed.
+#[test]
+fn a_consent_that_was_replaced_lets_nobody_write() {
+    let world = World::new();
+    let first = world.consent("a", "role:nurse").1;
+    let second = world.rotated(&first, "role:doctor");
+    let third = world.rotated(&second, "role:nurse");
+    let reader = Reader::new(&world.trust, after(YEAR));
+    let seal = |time| {
+        let record = record("r").part(&first).unwrap().field("/a", "1").unwrap();
+        record.seal(&world.nurse.author(), time).unwrap()
+    };
+    // A phone's clock and an author's may differ by five minutes.
+    assert!(reader.open(&seal(after(300)), &[&first, &second]).is_ok());
+    assert!(reader.open(&seal(after(301)), &[&first]).is_ok());
+    for accesses in [[&first, &second], [&second, &first]] {
+        assert_eq!(reader.open(&seal(after(301)), &accesses).unwrap_err(), Error::NotAllowed);
+    }
+    // Nor does the consent between two that allow it forbid what the latest allows.
+    assert!(reader.open(&seal(after(301)), &[&first, &second, &third]).is_ok());
+}
+
+#[test]
+fn a_consent_that_ended_lets_nobody_write() {
+    let world = World::new();
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap()).valid(NOW, after(1000));
+    let consent = consent.write(&world.trust, world.hospital.id(), "role:nurse").unwrap();
+    let access = consent.seal(NOW).unwrap().1;
+    let reader = Reader::new(&world.trust, after(YEAR)).devices(world.devices().clone());
+    let seal = |author: &Author<'_>, time| {
+        let record = record("r").part(&access).unwrap().field("/a", "1").unwrap();
+        reader.open(&record.seal(author, time).unwrap(), &[&access]).map(drop)
+    };
+    assert_eq!(seal(&world.nurse.author(), after(1300)), Ok(()));
+    assert_eq!(seal(&world.nurse.author(), after(1301)), Err(Error::Expired("consent")));
+    // It binds others, not the owner.
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    assert_eq!(seal(&phone, after(1301)), Ok(()));
+}
+
+/// Words of somebody who may write no more can still be moved under a fresh key; that makes them no more allowed.
+#[test]
+fn a_re_seal_leaves_it_to_readers_who_was_allowed_to_write() {
+    let world = World::new();
+    let first = world.consent("a", "role:nurse").1;
+    let record = record("r").part(&first).unwrap().field("/a", "1").unwrap();
+    let mut sealed = record.seal(&world.nurse.author(), NOW).unwrap();
+    let second = world.rotated(&first, "role:doctor");
+    let third = world.rotated(&second, "role:doctor");
+    sealed.rewrap(&first, &second).unwrap();
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    let reader = world.reader();
+    let again = reader.reseal(&sealed, (&second, &third), &phone, NOW).unwrap();
+    assert_eq!(person(&reader.open(&again, &[&first, &third]).unwrap().parts()[0].writer), "nurse-ned");
+    assert_eq!(reader.open(&again, &[&second, &third]).unwrap_err(), Error::NotAllowed);
 }

@@ -274,7 +274,7 @@ fn pieces_are_asked_for_and_put_together() {
     assert_eq!(rounds, [1, 2, 4]);
     assert_eq!(SealedRecord::from_pieces(&owner, &id, pieces).unwrap(), sealed);
 
-    // Without the part that the reader cannot open: it counts as closed, and its older content is not needed.
+    // Without the part that the reader cannot open: it counts as closed.
     let mut some = store.clone();
     some.retain(|key, _| !key.contains("~b~"));
     let some = SealedRecord::from_pieces(&owner, &id, some).unwrap();
@@ -294,6 +294,12 @@ fn pieces_are_asked_for_and_put_together() {
             assert_eq!(SealedRecord::from_pieces(&owner, &id, cut), malformed, "{key}");
         }
     }
+    // A store that answers with another record's content does not choose which keys are asked for next.
+    let key = SealedRecord::content_key(&owner, &id);
+    let other = SealedRecord::content_key(&owner, &"letter/2".parse().unwrap());
+    let answer = std::collections::BTreeMap::from([(other, store[&key].clone())]);
+    let asked = SealedRecord::missing(&owner, &"letter/2".parse().unwrap(), &answer);
+    assert_eq!(asked, Err(Error::Malformed("sealed record")));
     let mut more = store.clone();
     more.insert("body~x".to_owned(), Vec::new());
     assert_eq!(SealedRecord::from_pieces(&owner, &id, more), malformed);

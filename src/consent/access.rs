@@ -5,7 +5,7 @@ use std::fmt;
 use super::statement::ConsentStatement;
 use super::terms::Terms;
 use crate::error::Result;
-use crate::id::{AuthorityId, CompartmentId, Generation, Hash, OwnerId, Version};
+use crate::id::{AuthorityId, CompartmentId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::{SealingKey, SealingPublic};
 use crate::policy::{Attributes, Policy};
 use crate::seal::{Cek, write_seed};
@@ -42,6 +42,16 @@ impl Access {
     /// The consent's hash.
     pub fn hash(&self) -> Hash {
         self.hash
+    }
+
+    /// When the consent was signed, by the clock of the device.
+    pub(crate) fn issued_at(&self) -> Time {
+        self.statement.issued_at
+    }
+
+    /// Until when the consent is valid.
+    pub(crate) fn not_after(&self) -> Option<Time> {
+        self.statement.not_after
     }
 
     /// The generation of the compartment key.

@@ -6,7 +6,7 @@ use super::author::Author;
 use super::content::{Content, Suite, hash_of};
 use super::place::Place;
 use super::reader::Reader;
-use super::sealed::{Draft, SealedRecord, Sealer, keep_used};
+use super::sealed::{Draft, SealedRecord, Sealer};
 use super::view::Field;
 use super::{Fields, Older, checked_field, seal_parts};
 use crate::consent::Access;
@@ -18,6 +18,9 @@ use crate::seal::FieldPath;
 ///
 /// Parts in which nothing changes keep their pieces and their author, whether the amending author can open them or not.
 /// Of the others everything is sealed anew under a fresh key; the amending author signs all of their values.
+///
+/// What the next content says of parts that did not open is what the store says of them: who opens them later checks that
+/// they are genuine and agree with it, not that the store gave the latest.
 ///
 /// # Example
 ///
@@ -76,12 +79,13 @@ impl Reader<'_> {
     }
 
     /// Seals a part anew under a fresh key, as a device of the owner does so that who kept the old key cannot follow.
-    /// Author, content and revision stay: the device signs the envelope only.
+    /// Author, content and revision stay: the device signs the envelope only. Whether the author was allowed to write there
+    /// is not looked at: the consent that says so may be an old one. Readers look at it.
     ///
     /// # Errors
     ///
-    /// Those of [`Reader::open`]; [`Error::ApiMisuse`] if `new` is for another owner or compartment than `old`, or
-    /// `sealer` no device; [`Error::NotAllowed`] if it is another owner's.
+    /// Those of [`Reader::open`] but for the write policy; [`Error::ApiMisuse`] if `new` is for another owner or compartment than `old`, or
+    /// of an earlier generation, or `sealer` no device; [`Error::NotAllowed`] if it is another owner's.
     pub fn reseal(
         &self,
         record: &SealedRecord,
@@ -91,6 +95,9 @@ impl Reader<'_> {
     ) -> Result<SealedRecord> {
         if (old.owner(), old.compartment()) != (new.owner(), new.compartment()) {
             return Err(Error::ApiMisuse("a part stays in its compartment"));
+        }
+        if new.generation() < old.generation() {
+            return Err(Error::ApiMisuse("a part does not go back to an earlier key"));
         }
         if !sealer.is_device() {
             return Err(Error::ApiMisuse("only a device of the owner seals what another wrote"));
@@ -107,7 +114,7 @@ impl Reader<'_> {
                 continue;
             }
             let entry = content.part(old.compartment()).ok_or(Error::CannotOpen)?;
-            let draft = Draft::new(content, (entry.clone(), &block.older, &block.rho), fields)?;
+            let draft = Draft::new(content, (entry.clone(), &block), fields)?;
             let sealer = Sealer { author: sealer, time: now, before: Some(signed) };
             let part = draft.finish((content, hash), &block, &sealer, &place)?;
             let mut sealed = record.clone();
@@ -146,7 +153,8 @@ impl<'a> Amendment<'a> {
     /// # Errors
     ///
     /// [`Error::Malformed`], [`Error::TooLarge`] as for [`Record::field`](super::Record::field); [`Error::ApiMisuse`]
-    /// without a part, or if another part of the record has that path.
+    /// without a part, or if another part that is here has that path. Parts that the store left out cannot be asked: if
+    /// one of them has it, the record put together whole is malformed.
     pub fn field(mut self, path: impl TryInto<FieldPath>, value: impl Into<Vec<u8>>) -> Result<Self> {
         let (path, value) = checked_field(path, value)?;
         let at = self.at()?;
@@ -180,7 +188,8 @@ impl<'a> Amendment<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Record::seal`](super::Record::seal); [`Error::ApiMisuse`] if nothing was changed.
+    /// As for [`Record::seal`](super::Record::seal); [`Error::ApiMisuse`] if nothing was changed, or a part is not here and
+    /// neither is the content that it was written in: stored, the amendment would close that part for ever.
     pub fn seal(self, author: &Author<'_>, now: Time) -> Result<SealedRecord> {
         let Self { base, parts, .. } = self;
         let parts: Vec<_> = parts.into_iter().filter(|part| part.changed).collect();
@@ -208,7 +217,10 @@ impl<'a> Amendment<'a> {
         sealed.retain(|part| !replaced(&part.envelope.statement.compartment));
         let mut older = base.older;
         older.push(base.content);
-        keep_used(&mut older, &sealed)?;
+        older.retain(|older| content.names_a_part_of(older));
+        if !content.parts.iter().all(|part| older.iter().any(|older| older.wrote(part))) {
+            return Err(Error::ApiMisuse("the content of a part that is not here is missing, and would be lost"));
+        }
 
         let parts = parts.into_iter().map(|part| (part.place, part.fields, part.older)).collect();
         let (content, new) = seal_parts(content, parts, author)?;

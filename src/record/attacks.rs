@@ -77,7 +77,7 @@ impl World {
     ) -> Part {
         let hash = content::hash_of(&content.message().unwrap());
         let entry = content.parts[0].clone();
-        let draft = Draft::new(content, (entry, &block.older, &block.rho), fields).unwrap();
+        let draft = Draft::new(content, (entry, &block), fields).unwrap();
         let forger = Author { key: sealer.key, ..Author::device(&self.phone, self.alice.devices()).unwrap() };
         let forger = Author { by: by.clone().unwrap_or(sealer.by.clone()), ..forger };
         let sealer = Sealer { author: &forger, time: NOW, before: Some(signed) };
@@ -129,6 +129,25 @@ fn a_signature_does_not_move_to_other_values() {
     let fields = Fields::from([(FieldPath::new("/diagnosis").unwrap(), Zeroizing::new(b"Z99".to_vec()))]);
     record.parts[0] = world.part(&record.content, (fields, block, signed), (&phone, Some(phone.by.clone())));
     assert_eq!(world.open(&record).unwrap_err(), Error::Forged("content"));
+}
+
+/// Whoever may write there, too, and knows all that the author knew, signs the very same content.
+#[test]
+fn nobody_takes_anothers_words_for_his_own() {
+    let world = world();
+    let mut record = world.sealed("r", "I21.4");
+    let hash = record.hash().unwrap();
+    let phone = Author::device(&world.phone, world.alice.devices()).unwrap();
+    for thief in [world.author(&world.mallory), phone] {
+        let (fields, block, _) = world.unsealed(&world.sealed("r", "I21.4"));
+        let honest = record.content.parts[0].clone();
+        let block = AuthorBlock { by: thief.by.clone(), ..block };
+        let draft = Draft::new(&record.content, (honest, &block), fields).unwrap();
+        let sealer = Sealer { author: &thief, time: NOW, before: None };
+        let place = Place::from(&world.access);
+        record.parts[0] = draft.finish((&record.content, hash), &block, &sealer, &place).unwrap();
+        assert_eq!(world.open(&record).unwrap_err(), Error::Forged("content"));
+    }
 }
 
 #[test]

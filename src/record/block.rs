@@ -114,6 +114,13 @@ impl By {
         }
     }
 
+    /// What the content's root says of the author.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut w = Writer::with_capacity(self.size(), &[]);
+        self.encode(&mut w)?;
+        Ok(w.finish())
+    }
+
     /// `1 ‖ u16 length ‖ credential`, or `2 ‖ u8 length ‖ device id`.
     fn encode(&self, w: &mut Writer) -> Result<()> {
         match self {

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::MAX_PARTS;
+use super::author::By;
 use super::format::maps;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision, SchemaId, Time, Version};
@@ -81,6 +82,17 @@ impl Content {
         self.parts.get(index)
     }
 
+    /// Whether it names a part as the older content wrote it. That one has to be kept then, whether the part is at hand
+    /// or not: without it the part opens for nobody.
+    pub(super) fn names_a_part_of(&self, older: &Self) -> bool {
+        self.parts.iter().any(|part| older.wrote(part))
+    }
+
+    /// Whether the part was written in this content, and in no earlier one.
+    pub(super) fn wrote(&self, part: &ContentPart) -> bool {
+        part.revision == self.revision && self.part(&part.compartment) == Some(part)
+    }
+
     /// Whether it can be a content at all. [`Content::part`] relies on the order.
     pub(super) fn is_well_formed(&self) -> bool {
         let ascending = self.parts.iter().zip(self.parts.iter().skip(1)).all(|(a, b)| a.compartment < b.compartment);
@@ -103,19 +115,24 @@ pub(super) type Rho = Zeroizing<[u8; 32]>;
 /// The root over a part's values, field by field in the order of their paths.
 ///
 /// ```text
-/// root = SHA-256("chartseal-1 content root: " ‖ mac(field 1) ‖ mac(field 2) …)
-/// mac  = HMAC-SHA-256[ρ]("chartseal-1 content root: " ‖ lp(path) ‖ revision ‖ value)
+/// root   = SHA-256("chartseal-1 content root: " ‖ author ‖ mac(field 1) ‖ mac(field 2) …)
+/// author = HMAC-SHA-256[ρ]("chartseal-1 content root: " ‖ u16 0 ‖ by)
+/// mac    = HMAC-SHA-256[ρ]("chartseal-1 content root: " ‖ lp(path) ‖ revision ‖ value)
 /// ```
+///
+/// The author stands in it, so that nobody can sign the same content as his own. No path is empty.
 pub(super) struct Root {
     mac: Hmac<Sha256>,
     hash: Sha256,
 }
 
 impl Root {
-    pub(super) fn new(rho: &Rho) -> Result<Self> {
+    pub(super) fn new(rho: &Rho, by: &By) -> Result<Self> {
         let mut mac = Hmac::<Sha256>::new_from_slice(rho.as_slice()).map_err(|_| Error::TooLarge("key"))?;
         mac.update(label::CONTENT_ROOT);
-        Ok(Self { mac, hash: Sha256::new().chain_update(label::CONTENT_ROOT) })
+        let author = mac.clone().chain_update([0, 0]).chain_update(by.to_bytes()?).finalize();
+        let hash = Sha256::new().chain_update(label::CONTENT_ROOT).chain_update(author.into_bytes());
+        Ok(Self { mac, hash })
     }
 
     pub(super) fn add(&mut self, path: &FieldPath, revision: Revision, value: &[u8]) -> Result<()> {
@@ -139,7 +156,11 @@ mod tests {
     use super::*;
 
     fn root(rho: u8, fields: &[(&str, u64, &[u8])]) -> Hash {
-        let mut root = Root::new(&Zeroizing::new([rho; 32])).unwrap();
+        root_by(By::Credential(b"ada".to_vec()), rho, fields)
+    }
+
+    fn root_by(by: By, rho: u8, fields: &[(&str, u64, &[u8])]) -> Hash {
+        let mut root = Root::new(&Zeroizing::new([rho; 32]), &by).unwrap();
         for (path, revision, value) in fields {
             root.add(&FieldPath::new(*path).unwrap(), Revision(*revision), value).unwrap();
         }
@@ -148,16 +169,17 @@ mod tests {
 
     /// RFC 2104 spelled out over the hash alone.
     #[test]
-    fn a_root_is_the_hash_of_one_mac_a_field() {
+    fn a_root_is_the_hash_of_one_mac_for_the_author_and_one_a_field() {
         let hmac = |text: &[u8]| {
             let padded = |pad: u8| -> [u8; 64] { std::array::from_fn(|i| if i < 32 { 7 ^ pad } else { pad }) };
             let inner = Sha256::digest([&padded(0x36), text].concat());
             Sha256::digest([&padded(0x5c)[..], inner.as_slice()].concat())
         };
         let label = b"chartseal-1 content root: ";
+        let author = hmac(&[&label[..], b"\0\0\x01\0\x03ada"].concat());
         let one = hmac(&[&label[..], b"\0\x02/a\0\0\0\0\0\0\0\x03value"].concat());
         let two = hmac(&[&label[..], b"\0\x02/b\0\0\0\0\0\0\0\x04"].concat());
-        let expected = Sha256::digest([&label[..], &one, &two].concat());
+        let expected = Sha256::digest([&label[..], &author, &one, &two].concat());
         assert_eq!(root(7, &[("/a", 3, b"value"), ("/b", 4, b"")]).0[..], expected[..]);
     }
 
@@ -170,6 +192,8 @@ mod tests {
             root(1, &[("/a", 1, b"b")]),
             root(1, &[("/a", 0, b"b"), ("/b", 0, b"")]),
             root(1, &[]),
+            root_by(By::Credential(b"bob".to_vec()), 1, &[("/a", 0, b"b")]),
+            root_by(By::Device("ada".parse().unwrap()), 1, &[("/a", 0, b"b")]),
         ];
         for (i, one) in all.iter().enumerate() {
             assert!(all.iter().skip(i + 1).all(|other| one != other), "{i}");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::content::Content;
 use super::envelope::{Body, Envelope, Part, Wrap};
 use super::format::{MAX_CBOR, WHAT, map_only, maps, other_suite};
-use super::sealed::{SealedRecord, keep_used};
+use super::sealed::SealedRecord;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision};
 use crate::wire;
@@ -73,6 +73,9 @@ impl SealedRecord {
             return Ok(vec![first]);
         };
         let Contents { content, .. } = decode_contents(contents)?;
+        if (&content.owner, &content.record) != (owner, record) {
+            return Err(Error::Malformed(WHAT));
+        }
         let mut missing = Vec::new();
         for entry in &content.parts {
             let keys = Keys { content: &content, compartment: &entry.compartment };
@@ -102,7 +105,7 @@ impl SealedRecord {
             return Err(Error::TooLarge(WHAT));
         }
         let contents = pieces.remove(&Self::content_key(owner, record)).ok_or(Error::Malformed(WHAT))?;
-        let Contents { content, mut older } = decode_contents(&contents)?;
+        let Contents { content, older } = decode_contents(&contents)?;
         if (&content.owner, &content.record) != (owner, record) {
             return Err(Error::Malformed(WHAT));
         }
@@ -122,8 +125,6 @@ impl SealedRecord {
         if !pieces.is_empty() {
             return Err(Error::Malformed(WHAT));
         }
-        // Contents of parts that were left out.
-        keep_used(&mut older, &parts)?;
         Self { content, older, parts }.checked()
     }
 }

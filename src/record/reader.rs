@@ -13,7 +13,7 @@ use super::view::{Field, Value, View, ViewPart};
 use crate::authority::Trust;
 use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
-use crate::id::{Hash, Time};
+use crate::id::{Hash, Time, Version};
 use crate::identity::Signature;
 use crate::seal::{Block, FieldHeader, PartKey, label};
 
@@ -60,8 +60,9 @@ impl<'a> Reader<'a> {
     /// A part that is wrong spoils the whole: nothing of the record is shown. To see the rest, leave the access to that
     /// part out.
     ///
-    /// The author has to satisfy the write policy of the consent that the content names, if its access is there, or else
-    /// that of the newest one for the compartment. Give old accesses, too, where a later consent took a right to write
+    /// The author has to satisfy the write policy of the consent that the content names, if its access is there, or of a
+    /// later one that is there and was signed before the content was written; or else that of the newest one for the
+    /// compartment. Give old accesses, too, where a later consent took a right to write
     /// away from somebody whose earlier words shall stand.
     ///
     /// # Errors
@@ -69,15 +70,15 @@ impl<'a> Reader<'a> {
     /// - [`Error::CannotOpen`] if no part opens, or one whose key is there was altered or mixed from others;
     /// - [`Error::Forged`] if what an author or sealer signed is something else, or two parts contradict each other;
     /// - [`Error::NotAllowed`] if the author may not write there;
-    /// - [`Error::Expired`] if the author's credential was not valid when the content was written, or the content is
-    ///   written in the future; [`Error::Revoked`] if it was revoked by then;
+    /// - [`Error::Expired`] if the author's credential was not valid when the content was written, or the consent that it
+    ///   names had ended by then, or the content is written in the future; [`Error::Revoked`] if it was revoked by then;
     /// - [`Error::Unknown`] if nobody vouches for the author.
     pub fn open(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<View> {
         let mut fields = Vec::new();
         let mut places = Vec::new();
-        for mut open in self.parts(record, accesses)? {
+        for mut open in self.parts(record, accesses, true)? {
             let part = record.parts.get(open.index).ok_or(Error::CannotOpen)?;
-            let mut root = Root::new(&open.block.rho)?;
+            let mut root = Root::new(&open.block.rho, &open.block.by)?;
             for (path, field) in &part.body.fields {
                 let revision = revision_of(&open.block.older, path, open.place.revision);
                 let value = open.key.open(&mut open.header, (path, revision), field)?;
@@ -97,9 +98,9 @@ impl<'a> Reader<'a> {
     pub fn into_view(&self, mut record: SealedRecord, accesses: &[&Access]) -> Result<View> {
         let mut fields = Vec::new();
         let mut places = Vec::new();
-        for mut open in self.parts(&record, accesses)? {
+        for mut open in self.parts(&record, accesses, true)? {
             let part = record.parts.get_mut(open.index).ok_or(Error::CannotOpen)?;
-            let mut root = Root::new(&open.block.rho)?;
+            let mut root = Root::new(&open.block.rho, &open.block.by)?;
             for (path, field) in std::mem::take(&mut part.body.fields) {
                 let revision = revision_of(&open.block.older, &path, open.place.revision);
                 let value = open.key.open_owned(&mut open.header, (&path, revision), field)?;
@@ -111,17 +112,17 @@ impl<'a> Reader<'a> {
         View::new(&record, fields, places)
     }
 
-    /// The values of one part, verified, its author's block, and what its author signed.
+    /// The values of one part, verified, its author's block, and what its author signed. Not whether she was allowed to.
     pub(super) fn values(
         &self,
         record: &SealedRecord,
         index: usize,
         access: &Access,
     ) -> Result<(Fields, AuthorBlock, (Signature, Hash))> {
-        let mut parts = self.parts(record, &[access])?.into_iter();
+        let mut parts = self.parts(record, &[access], false)?.into_iter();
         let mut open = parts.find(|open| open.index == index).ok_or(Error::CannotOpen)?;
         let part = record.parts.get(index).ok_or(Error::CannotOpen)?;
-        let mut root = Root::new(&open.block.rho)?;
+        let mut root = Root::new(&open.block.rho, &open.block.by)?;
         let mut fields = Fields::new();
         for (path, field) in &part.body.fields {
             let revision = revision_of(&open.block.older, path, open.place.revision);
@@ -132,8 +133,9 @@ impl<'a> Reader<'a> {
         if root.finish() == open.root { Ok((fields, open.block, open.signed)) } else { Err(Error::Forged("content")) }
     }
 
-    /// Unwraps and verifies every part that one of `accesses` opens, and that they are of one record.
-    fn parts(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<Vec<OpenPart>> {
+    /// Unwraps and verifies every part that one of `accesses` opens, and that they are of one record. Whether the authors
+    /// were allowed to write is looked at if it is `judged`.
+    fn parts(&self, record: &SealedRecord, accesses: &[&Access], judged: bool) -> Result<Vec<OpenPart>> {
         let contents = hashes(record)?;
         let mut open = Vec::new();
         let mut signed = Vec::new();
@@ -148,7 +150,7 @@ impl<'a> Reader<'a> {
             let named = &part.envelope.statement.content;
             let (hash, content) = contents.iter().find(|(hash, _)| hash == named).ok_or(Error::CannotOpen)?;
             let rules: Vec<&Access> = accesses.iter().filter(own).copied().collect();
-            open.push(self.part((index, part), (hash, content), access, &rules)?);
+            open.push(self.part((index, part), (hash, content), access, judged.then_some(&rules))?);
             signed.push(*content);
         }
         if open.is_empty() {
@@ -172,7 +174,7 @@ impl<'a> Reader<'a> {
         (index, part): (usize, &Part),
         (hash, content): (&Hash, &Content),
         access: &Access,
-        rules: &[&Access],
+        rules: Option<&[&Access]>,
     ) -> Result<OpenPart> {
         let statement = &part.envelope.statement;
         let EnvelopeStatement { compartment, .. } = statement;
@@ -208,11 +210,16 @@ impl<'a> Reader<'a> {
             return Err(Error::Expired("content"));
         }
         let entry = content.part(compartment).ok_or(Error::CannotOpen)?;
-        if let (Writer::Person { authority, .. }, Some(attributes)) = (&author.writer, &author.attributes) {
-            let named = rules.iter().find(|access| access.version() == entry.consent);
-            let rule = named.or_else(|| rules.iter().max_by_key(|access| access.version()));
-            if !rule.is_some_and(|access| access.may_write(authority, attributes)) {
+        if let (Writer::Person { authority, .. }, Some(attributes), Some(rules)) =
+            (&author.writer, &author.attributes, rules)
+        {
+            let rule = rule(rules, entry.consent, content.time).ok_or(Error::NotAllowed)?;
+            if !rule.may_write(authority, attributes) {
                 return Err(Error::NotAllowed);
+            }
+            let ended = rule.not_after().is_some_and(|end| end.0.saturating_add(CLOCK_SKEW) < content.time.0);
+            if ended && rule.version() == entry.consent {
+                return Err(Error::Expired("consent"));
             }
         }
         let current = |revision| revision < content.revision;
@@ -238,6 +245,18 @@ impl OpenPart {
     fn finish(self, root: Root) -> Result<ViewPart> {
         if root.finish() == self.root { Ok(self.place) } else { Err(Error::Forged("content")) }
     }
+}
+
+/// The consent that says who may write a part whose content names `version` and is of the time `at`: that one; if a
+/// later one was signed by then, the latest of these; or the newest at hand where that one is not.
+///
+/// So whoever lost the right to write cannot go on by naming the consent that gave it, except by a false time.
+fn rule<'a>(rules: &[&'a Access], version: Version, at: Time) -> Option<&'a Access> {
+    let signed = |access: &Access| access.issued_at().0.saturating_add(CLOCK_SKEW) < at.0;
+    let known = rules.iter().any(|access| access.version() == version);
+    let ruled =
+        |access: &&&Access| !known || access.version() == version || (access.version() > version && signed(access));
+    rules.iter().filter(ruled).max_by_key(|access| access.version()).copied()
 }
 
 /// The contents with their hashes.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::author::Author;
 use super::block::{AuthorBlock, Resealed, SealerBlock};
-use super::content::{Content, ContentPart, Rho, Root, hash_of};
+use super::content::{Content, ContentPart, Root, hash_of};
 use super::envelope::{Body, Envelope, EnvelopeStatement, Part, Wrap, WrapKey, field_header, revision_of};
 use super::place::Place;
-use super::{Fields, MAX_CBOR, MAX_FIELDS, Older};
+use super::{Fields, MAX_CBOR, MAX_FIELDS};
 use crate::consent::Access;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId, Revision, SchemaId, Time};
@@ -30,7 +30,7 @@ use crate::seal::{Block, Commitment, Dek, FieldPath, PartKey, Salt, SealedField,
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedRecord {
     pub(super) content: Content,
-    // INVARIANT: in the order of their revisions, each before that of `content`, each used by a part.
+    // INVARIANT: in the order of their revisions, each before that of `content`, which still names a part as each wrote it.
     pub(super) older: Vec<Content>,
     // INVARIANT: in the order of their compartments; see `checked`.
     pub(super) parts: Vec<Part>,
@@ -146,22 +146,20 @@ impl SealedRecord {
         let mut contents = Vec::with_capacity(self.older.len() + 1);
         for content in self.contents() {
             let same = (&content.owner, &content.record, &content.schema) == place;
-            let older =
-                contents.last().is_none_or(|(_, newer, _): &(Hash, &Content, bool)| content.revision < newer.revision);
+            let older = contents.last().is_none_or(|(_, newer): &(Hash, &Content)| content.revision < newer.revision);
             if !same || !older || !content.is_well_formed() {
                 return Ok(false);
             }
-            contents.push((hash_of(&content.message()?), content, false));
+            contents.push((hash_of(&content.message()?), content));
         }
 
         let mut paths = BTreeSet::new();
         let mut last: Option<&CompartmentId> = None;
         for part in &self.parts {
             let EnvelopeStatement { content, compartment, .. } = &part.envelope.statement;
-            let Some((_, written, used)) = contents.iter_mut().find(|(hash, ..)| hash == content) else {
+            let Some((_, written)) = contents.iter().find(|(hash, _)| hash == content) else {
                 return Ok(false);
             };
-            *used = true;
             // The part is the one that its own content wrote, and the newest content still names the same.
             let entry = written.part(compartment);
             let current = entry.is_some_and(|entry| entry.revision == written.revision);
@@ -173,7 +171,7 @@ impl SealedRecord {
                 return Ok(false);
             }
         }
-        Ok(!self.parts.is_empty() && contents.iter().skip(1).all(|(.., used)| *used))
+        Ok(!self.parts.is_empty() && self.older.iter().all(|older| self.content.names_a_part_of(older)))
     }
 
     /// Refuses what would not be read again.
@@ -192,19 +190,6 @@ impl SealedRecord {
     }
 }
 
-/// Drops the contents that no part was written in.
-pub(super) fn keep_used(older: &mut Vec<Content>, parts: &[Part]) -> Result<()> {
-    let mut kept = Vec::with_capacity(older.len());
-    for content in older.drain(..) {
-        let hash = hash_of(&content.message()?);
-        if parts.iter().any(|part| part.envelope.statement.content == hash) {
-            kept.push(content);
-        }
-    }
-    *older = kept;
-    Ok(())
-}
-
 /// A part on its way to being sealed: its fields are sealed, its content is still to be signed.
 pub(super) struct Draft {
     pub(super) entry: ContentPart,
@@ -216,12 +201,12 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Seals the fields under a fresh key, each in its own memory, and makes the root over their values.
+    /// Seals the fields under a fresh key, each in its own memory, and makes the root over its author and their values.
     ///
     /// `content` says where they belong; its parts and its hash are not looked at.
     pub(super) fn new(
         content: &Content,
-        (mut entry, older, rho): (ContentPart, &Older, &Rho),
+        (mut entry, author): (ContentPart, &AuthorBlock),
         fields: Fields,
     ) -> Result<Self> {
         let mut ivs = vec![[0; 12]; fields.len()];
@@ -229,10 +214,10 @@ impl Draft {
         let (dek, salt) = (Dek::generate()?, Salt::generate()?);
         let (key, commitment) = PartKey::fresh(&dek, &salt)?;
         let mut header = field_header(content, &entry.compartment)?;
-        let mut root = Root::new(rho)?;
+        let mut root = Root::new(&author.rho, &author.by)?;
         let mut sealed = Vec::with_capacity(fields.len());
         for ((path, mut value), iv) in fields.into_iter().zip(ivs) {
-            let revision = revision_of(older, &path, entry.revision);
+            let revision = revision_of(&author.older, &path, entry.revision);
             root.add(&path, revision, &value)?;
             let field = key.seal(&mut header, (&path, revision), iv, &mut value)?;
             sealed.push((path, field));

@@ -24,14 +24,23 @@ impl Block {
             Self::Sealer => (label::SEALER_KEY, label::SEALER_BLOCK),
         }
     }
+
+    /// Enough for a usual credential, so that it looks like the name of a device; and for whoever sealed a part anew, so
+    /// that it looks like nobody.
+    fn pad(self) -> usize {
+        match self {
+            Self::Author => 1024,
+            Self::Sealer => 512,
+        }
+    }
 }
 
 impl PartKey {
-    /// Seals a block. It is padded with zeros to a multiple of [`PAD`] bytes, behind its length in four bytes: the
+    /// Seals a block. It is padded with zeros to a multiple of [`Block::pad`] bytes, behind its length in four bytes: the
     /// lengths of names and attributes would tell who wrote.
     pub(crate) fn seal_block(&self, block: Block, place: (&Hash, &CompartmentId), text: &[u8]) -> Result<SealedField> {
         let length = u32::try_from(text.len()).map_err(|_| Error::TooLarge("block"))?;
-        let padded = (text.len() + 4).next_multiple_of(PAD);
+        let padded = (text.len() + 4).next_multiple_of(block.pad());
         let mut data = Zeroizing::new(Vec::with_capacity(padded));
         data.extend_from_slice(&length.to_be_bytes());
         data.extend_from_slice(text);
@@ -58,7 +67,7 @@ impl PartKey {
         let (length, rest) = text.split_first_chunk::<4>().ok_or(Error::CannotOpen)?;
         let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| Error::CannotOpen)?;
         let (_, padding) = rest.split_at_checked(length).ok_or(Error::CannotOpen)?;
-        if padded != (length + 4).next_multiple_of(PAD) || padding.iter().any(|&byte| byte != 0) {
+        if padded != (length + 4).next_multiple_of(block.pad()) || padding.iter().any(|&byte| byte != 0) {
             return Err(Error::CannotOpen);
         }
         text.copy_within(4..length + 4, 0);
@@ -74,8 +83,6 @@ fn header_of(label: &[u8], (content, compartment): (&Hash, &CompartmentId)) -> V
     [label, &content.0, &length.to_be_bytes(), compartment].concat()
 }
 
-const PAD: usize = 256;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,7 +93,9 @@ mod tests {
         let (part, _) = PartKey::fresh(&Dek::generate().unwrap(), &Salt::generate().unwrap()).unwrap();
         let (content, other) = (Hash([1; 32]), Hash([2; 32]));
         let (a, b) = (CompartmentId::new("a").unwrap(), CompartmentId::new("b").unwrap());
-        for (length, padded) in [(0, 256), (1, 256), (252, 256), (253, 512), (600, 768)] {
+        let sealer = |length| part.seal_block(Block::Sealer, (&content, &a), &vec![7; length]).unwrap().data().len();
+        assert_eq!([0, 508, 509].map(sealer), [512, 512, 1024]);
+        for (length, padded) in [(0, 1024), (1, 1024), (1020, 1024), (1021, 2048), (2600, 3072)] {
             let text = vec![7; length];
             let sealed = part.seal_block(Block::Author, (&content, &a), &text).unwrap();
             assert_eq!(sealed.data().len(), padded);
@@ -115,12 +124,19 @@ mod tests {
             data.resize(padded, 0);
             data
         };
-        assert_eq!(opened(with(9, 256)), Ok(9));
-        let mut dirty = with(9, 256);
-        dirty[255] = 1;
-        for bad in
-            [vec![], vec![0; 3], with(0, 4), with(9, 255), with(9, 512), with(253, 256), with(u32::MAX, 256), dirty]
-        {
+        assert_eq!(opened(with(9, 1024)), Ok(9));
+        let mut dirty = with(9, 1024);
+        dirty[1023] = 1;
+        for bad in [
+            vec![],
+            vec![0; 3],
+            with(0, 4),
+            with(9, 1023),
+            with(9, 2048),
+            with(1021, 1024),
+            with(u32::MAX, 1024),
+            dirty,
+        ] {
             assert_eq!(opened(bad), Err(Error::CannotOpen));
         }
     }
