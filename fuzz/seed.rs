@@ -114,6 +114,10 @@ fn statements() -> std::io::Result<()> {
     let pins = pins.to_cbor().expect("it was made");
     write("statements", "pins", &[&[20], &pins[..]].concat())?;
     write("statements", "cut", &[&[20], &pins[..pins.len() - 1]].concat())?;
+    // Short enough as JSON, too long as CBOR.
+    let json = HOUSE.issued[0].credential.to_json().expect("it was made");
+    let long = json.replacen("role:doctor", &"a".repeat(21_000), 1);
+    write("statements", "credential-long-json", &[&[1], long.as_bytes()].concat())?;
     let issued = HOUSE.issued[1].to_cbor().expect("it was made");
     write("statements", "issued-to-another", &[&[5 << 1], &issued[..]].concat())
 }
