@@ -8,8 +8,10 @@ use std::path::Path;
 #[path = "targets.rs"]
 mod targets;
 
+use chartseal::authority::Authority;
+use chartseal::pin::PinStore;
 use chartseal::record::SealedRecord;
-use targets::{AUTHORITY, KEYS, PUBLIC, SCENES};
+use targets::{AUTHORITY, CLINIC, HOUSE, KEYS, NOW, PEOPLE, PUBLIC, PUBLISHED, SCENES};
 
 fn main() -> std::io::Result<()> {
     for (name, text) in POLICIES {
@@ -56,6 +58,9 @@ fn main() -> std::io::Result<()> {
         write("capsule", &format!("edited-{tree}"), &[tree, 1, 0, 4, 0, 1, 0, 36, 1, 96])?;
         write("capsule", &format!("other-{tree}"), &[[tree, 1, 0, 0, 1, 255], [1, 0, 1, 255, 0, 255]].concat())?;
     }
+    statements()?;
+    consents()?;
+    secrets()?;
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/record");
     for name in RECORDS {
         let text = fs::read_to_string(vectors.join(format!("{name}_json.txt")))?;
@@ -79,6 +84,76 @@ fn main() -> std::io::Result<()> {
         write("fhir_bundle", name, text.as_bytes())?;
     }
     Ok(())
+}
+
+/// Both forms of a statement, as the object of this number.
+macro_rules! both {
+    ($name:literal, $object:literal, $value:expr) => {
+        let value = $value;
+        let cbor = value.to_cbor().expect("it was made");
+        write("statements", $name, &[&[$object << 1], &cbor[..]].concat())?;
+        let json = value.to_json().expect("it was made");
+        write("statements", concat!($name, "-json"), &[&[$object << 1 | 1], json.as_bytes()].concat())?;
+    };
+}
+
+fn statements() -> std::io::Result<()> {
+    let bulletin = &PUBLISHED.bulletin;
+    both!("credential", 0, &HOUSE.issued[0].credential);
+    both!("parameters", 1, &bulletin.parameters);
+    both!("revocations", 2, &bulletin.revocations);
+    both!("people", 3, &bulletin.people);
+    both!("bulletin", 4, bulletin);
+    both!("issued", 5, &HOUSE.issued[0]);
+    both!("enrolment", 6, PEOPLE[0].enrol().expect("it has keys"));
+    both!("devices", 7, &CLINIC.list);
+    both!("head", 8, &CLINIC.head);
+    both!("anchor", 9, &PUBLISHED.anchor);
+    let mut pins = PinStore::default();
+    CLINIC.list.accept(&CLINIC.owner, &mut pins).expect("it is genuine");
+    let pins = pins.to_cbor().expect("it was made");
+    write("statements", "pins", &[&[20], &pins[..]].concat())?;
+    write("statements", "cut", &[&[20], &pins[..pins.len() - 1]].concat())?;
+    // Short enough as JSON, too long as CBOR.
+    let json = HOUSE.issued[0].credential.to_json().expect("it was made");
+    let long = json.replacen("role:doctor", &"a".repeat(21_000), 1);
+    write("statements", "credential-long-json", &[&[1], long.as_bytes()].concat())?;
+    let issued = HOUSE.issued[1].to_cbor().expect("it was made");
+    write("statements", "issued-to-another", &[&[5 << 1], &issued[..]].concat())
+}
+
+fn consents() -> std::io::Result<()> {
+    for (at, stored) in CLINIC.consents.iter().enumerate() {
+        let cbor = stored.to_cbor().expect("it was read");
+        write("consent", &format!("cbor-{at}"), &[&[0], &cbor[..]].concat())?;
+        write("consent", &format!("cut-{at}"), &[&[0], &cbor[..cbor.len() - 1]].concat())?;
+    }
+    let json = CLINIC.consents[0].to_json().expect("it was read");
+    write("consent", "json", &[&[1], json.as_bytes()].concat())?;
+    for form in 2..5 {
+        write("consent", &format!("unedited-{form}"), &[form])?;
+        write("consent", &format!("edited-{form}"), &[form, 0, 200, 0, 1, 4, 0, 1, 96])?;
+        write("consent", &format!("mixed-{form}"), &[form, 0, 120, 1, 255, 1, 119, 1, 255, 2, 118, 1, 255])?;
+    }
+    Ok(())
+}
+
+fn secrets() -> std::io::Result<()> {
+    for (name, kind, bytes) in [
+        ("identity", 0, PEOPLE[0].to_secret_bytes()),
+        ("device", 1, CLINIC.phone.to_secret_bytes()),
+        ("owner", 2, CLINIC.root.to_secret_bytes().expect("it was read")),
+    ] {
+        let bytes = bytes.expose();
+        write("secrets", name, &[&[kind], &bytes[..]].concat())?;
+        write("secrets", &format!("{name}-cut"), &[&[kind], &bytes[..bytes.len() - 1]].concat())?;
+    }
+    let stranger = [&[0][..], b"csi\x01\x04nina", &[11; 64]].concat();
+    write("secrets", "identity-new", &stranger)?;
+    write("secrets", "authority", &[&[3], &HOUSE.bytes[..]].concat())?;
+    write("secrets", "state", &[&[4], &HOUSE.bytes[HOUSE.state..]].concat())?;
+    let new = Authority::setup(AUTHORITY.clone(), NOW).and_then(|new| new.to_secret_bytes()).expect("it is new");
+    write("secrets", "state-new", &[&[4], &new.expose()[HOUSE.state..]].concat())
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {

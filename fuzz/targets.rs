@@ -2,22 +2,26 @@
 //!
 //! The fuzzers call them with bytes that libFuzzer makes; `cargo test` calls them with every file of the corpora. Each
 //! returns whether the input was a valid one, so that the test can tell that a corpus reaches both sides of a decoder.
-#![allow(dead_code, reason = "a fuzzer uses one of them")]
+#![allow(dead_code, unused_imports, reason = "a fuzzer uses one of them")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "they are tests")]
+
+#[path = "targets/record.rs"]
+mod record;
+#[path = "targets/secrets.rs"]
+mod secrets;
+#[path = "targets/signed.rs"]
+mod signed;
 
 use std::sync::LazyLock;
 
-use chartseal::Error;
-use chartseal::authority::{Anchor, Trust};
-use chartseal::consent::{Access, DeviceList, Devices, StoredConsent};
-use chartseal::id::{AuthorityId, Time};
-use chartseal::identity::Signed;
+use chartseal::id::AuthorityId;
 use chartseal::kem::{self, Capsule, MasterKey, PublicParameters, UserKey, danger};
-use chartseal::owner::Device;
-use chartseal::pin::PinStore;
 use chartseal::policy::{AccessTree, Attributes, Leaf, ParseError, PersonNumber, Policy};
-use chartseal::record::{Reader, SealedRecord};
 use chartseal::seal::{FieldPath, SharedKey};
+
+pub(crate) use record::{record_cbor, record_json};
+pub(crate) use secrets::{HOUSE, NOW, PEOPLE, secrets};
+pub(crate) use signed::{CLINIC, PUBLISHED, consent, statements};
 
 /// A policy's canonical text gives the equal policy, and its expansion, written and read, holds for the same keys.
 ///
@@ -130,8 +134,7 @@ pub(crate) fn user_key(data: &[u8]) -> bool {
 ///
 /// The first byte chooses a scene, the second what the rest is:
 /// - 0: the capsule;
-/// - 1: edits to the genuine capsule, `offset (2) ‖ 0 ‖ byte to be added by XOR`, or `offset (2) ‖ 1 ‖ count` to bring
-///   bytes over from the same place of another capsule for the same tree;
+/// - 1: edits to the genuine capsule, with another one for the same tree at hand;
 /// - else: another tree, for which a capsule is made of genuine points.
 pub(crate) fn capsule(data: &[u8]) -> bool {
     let &[scene, form, ref rest @ ..] = data else { return false };
@@ -140,7 +143,7 @@ pub(crate) fn capsule(data: &[u8]) -> bool {
     let mut tree = scene.tree.clone();
     match form {
         0 => bytes = rest.to_vec(),
-        1 => rest.chunks_exact(4).take(64).for_each(|edit| scene.edit(&mut bytes, edit)),
+        1 => edit(&mut bytes, scene.other.as_bytes(), rest),
         _ => match AccessTree::decode(rest) {
             Ok(other) => (bytes, tree) = (scene.stretched(&other), other),
             Err(_) => return false,
@@ -206,28 +209,6 @@ pub(crate) fn fhir_bundle(data: &[u8]) -> bool {
     true
 }
 
-/// What was read from JSON is written to the same record in both forms, and opens to nothing that was not sealed.
-pub(crate) fn record_json(data: &[u8]) -> bool {
-    let Ok(text) = str::from_utf8(data) else { return false };
-    let Ok(record) = SealedRecord::from_json(text) else { return false };
-    let written = record.to_json().expect("a record can be written");
-    let again = SealedRecord::from_json(&written).expect("and read");
-    assert_eq!(again, record);
-    assert_eq!(again.to_json().unwrap(), written);
-    assert_eq!(SealedRecord::from_cbor(&record.to_cbor().unwrap()).expect("as CBOR, too"), record);
-    opens_to_what_was_sealed(record);
-    true
-}
-
-/// A record has one CBOR encoding, and opens to nothing that was not sealed.
-pub(crate) fn record_cbor(data: &[u8]) -> bool {
-    let Ok(record) = SealedRecord::from_cbor(data) else { return false };
-    assert_eq!(record.to_cbor().expect("a record can be written"), data);
-    assert_eq!(SealedRecord::from_json(&record.to_json().unwrap()).expect("as JSON, too"), record);
-    opens_to_what_was_sealed(record);
-    true
-}
-
 /// A path has one text, here and in serde's forms.
 pub(crate) fn field_path(data: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(data) else { return false };
@@ -241,36 +222,6 @@ pub(crate) fn field_path(data: &[u8]) -> bool {
     assert_eq!(read.unwrap(), path);
     assert_eq!(serde_json::to_string(&path).unwrap(), json);
     true
-}
-
-/// Whoever keeps the store can leave parts out of a record, and leave it alone; nothing else opens.
-fn opens_to_what_was_sealed(record: SealedRecord) {
-    let RecordWorld { now, trust, devices, access, other } = &*RECORD_WORLD;
-    let reader = Reader::new(trust, *now).devices(devices.clone());
-    let opened = match reader.open(&record, &[access]) {
-        Ok(view) => {
-            assert_eq!(record.owner(), devices.owner(), "a record was moved");
-            for (path, value) in view.iter() {
-                assert!(FACTS.contains(&(path.as_str(), value)), "a value was forged at {path}");
-            }
-            true
-        }
-        Err(error) => {
-            assert!(!matches!(error, Error::Malformed(_) | Error::TooLarge(_) | Error::ApiMisuse(_)), "{error}");
-            false
-        }
-    };
-    let pieces = record.pieces().expect("a record has pieces");
-    let again = SealedRecord::from_pieces(record.owner(), record.record(), pieces).expect("and is made of them");
-    assert_eq!(again, record);
-    // Moves a part that opens, and changes nothing of what can be opened in another.
-    let mut moved = record.clone();
-    let moves = moved.rewrap(access, other).is_ok();
-    assert!(moves || !opened, "a record that opens can be moved");
-    let already = reader.open(&record, &[other]).is_ok();
-    assert_eq!(reader.open(&moved, &[other]).is_ok(), opened || already);
-    assert!(!opened || reader.open(&moved, &[access]).is_err());
-    assert_eq!(reader.into_view(record, &[access]).is_ok(), opened);
 }
 
 /// The errors underline a place within the text, and can be shown.
@@ -294,6 +245,32 @@ fn with_tail(data: &[u8], tail: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Edits in order: `offset (2) ‖ 0 ‖ byte to be added by XOR`, or `offset (2) ‖ 1 ‖ count` to bring bytes over from the
+/// same place of `other`.
+fn edit(bytes: &mut [u8], other: &[u8], edits: &[u8]) {
+    let length = bytes.len().min(other.len());
+    for edit in edits.chunks_exact(4).take(64) {
+        let from = usize::from(u16::from_be_bytes([edit[0], edit[1]])) % length;
+        if edit[2] == 0 {
+            bytes[from] ^= edit[3];
+        } else {
+            let to = length.min(from + usize::from(edit[3]));
+            bytes[from..to].copy_from_slice(&other[from..to]);
+        }
+    }
+}
+
+/// What a test vector says under a header.
+pub(crate) fn header<'a>(text: &'a str, header: &str) -> &'a str {
+    text.lines().find_map(|line| line.strip_prefix(header)?.strip_prefix(": ")).unwrap()
+}
+
+/// The same, of bytes.
+pub(crate) fn header_bytes(text: &str, name: &str) -> Vec<u8> {
+    let digits: Vec<_> = header(text, name).chars().map(|digit| digit.to_digit(16).unwrap()).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
+}
+
 /// What a capsule is attacked with.
 pub(crate) struct Scene {
     pub(crate) tree: AccessTree,
@@ -304,16 +281,6 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    fn edit(&self, bytes: &mut [u8], edit: &[u8]) {
-        let from = usize::from(u16::from_be_bytes([edit[0], edit[1]])) % bytes.len();
-        if edit[2] == 0 {
-            bytes[from] ^= edit[3];
-        } else {
-            let to = bytes.len().min(from + usize::from(edit[3]));
-            bytes[from..to].copy_from_slice(&self.other.as_bytes()[from..to]);
-        }
-    }
-
     /// The heading, ct0 and ct1, then a genuine ct2 and ct3 as often as `tree` needs them.
     fn stretched(&self, tree: &AccessTree) -> Vec<u8> {
         let genuine = self.capsule.as_bytes();
@@ -361,44 +328,6 @@ pub(crate) static SCENES: LazyLock<Vec<Scene>> = LazyLock::new(|| {
 });
 
 const CONTEXT: &[u8] = b"fuzz";
-
-/// Who can open the records of the corpora, which are some of the test vectors: see `tests/record_vectors.rs`.
-struct RecordWorld {
-    now: Time,
-    trust: Trust,
-    devices: Devices,
-    access: Access,
-    other: Access,
-}
-
-static RECORD_WORLD: LazyLock<RecordWorld> = LazyLock::new(|| {
-    let text = include_str!("../tests/vectors/record_world/world.txt");
-    let text = |header: &str| text.lines().find_map(|line| line.strip_prefix(header)?.strip_prefix(": ")).unwrap();
-    let bytes = |header: &str| -> Vec<u8> {
-        let digits: Vec<_> = text(header).chars().map(|digit| digit.to_digit(16).unwrap()).collect();
-        digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
-    };
-    let (mut trust, mut pins) = (Trust::new(), PinStore::default());
-    let key: [u8; 32] = bytes("anchor").try_into().unwrap();
-    trust.add(Anchor { authority: text("authority").parse().unwrap(), key: key.into() }).unwrap();
-    trust.update_revocations(&Signed::from_cbor(&bytes("revocations")).unwrap(), &mut pins).unwrap();
-    let device = Device::decode(&bytes("device")).unwrap();
-    let list = DeviceList::from_cbor(&bytes("devices")).unwrap();
-    let devices = list.accept(&list.unverified().owner, &mut pins).unwrap();
-    let now = Time(text("now").parse().unwrap());
-    let access = |name: &str| {
-        let stored = StoredConsent::from_cbor(&bytes(&format!("consent {name}"))).unwrap();
-        let compartment = "cardiology".parse().unwrap();
-        let live = stored.verify(&devices, &compartment, &mut PinStore::default(), now).unwrap();
-        live.open_as_device(&device).unwrap()
-    };
-    let (access, other) = (access("cardiology"), access("cardiology-2"));
-    RecordWorld { now, trust, devices, access, other }
-});
-
-/// All that the records of the corpora say in the compartment.
-const FACTS: [(&str, &[u8]); 4] =
-    [("/diagnosis", b"I21.4"), ("/diagnosis", b"I20.0"), ("/history", b"h"), ("/note", b"")];
 
 /// Bytes of a point of G1 and of an element of GT.
 const G1: usize = 48;

@@ -165,16 +165,20 @@ impl io::Write for Room {
     }
 }
 
-/// Decodes JSON of at most `limit` bytes. Members may stand in any order and white space anywhere; beyond that the text
+/// Decodes JSON of what has at most `limit` bytes in CBOR; the text may have twice as many. Members may stand in any order and white space anywhere; beyond that the text
 /// must say what the value says and no more: serde alone would take a list for a structure, and nothing for a null.
 pub(crate) fn from_json<T: Serialize + DeserializeOwned>(text: &str, limit: usize, what: &'static str) -> Result<T> {
-    if text.len() > limit {
+    if text.len() > limit.saturating_mul(2) {
         return Err(Error::TooLarge(what));
     }
     let malformed = |_| Error::Malformed(what);
     let value: T = serde_json::from_str(text).map_err(malformed)?;
     let said: serde_json::Value = serde_json::from_str(text).map_err(malformed)?;
-    if serde_json::to_value(&value).map_err(malformed)? == said { Ok(value) } else { Err(Error::Malformed(what)) }
+    if serde_json::to_value(&value).map_err(malformed)? != said {
+        return Err(Error::Malformed(what));
+    }
+    // Else what is read from one form could not be passed on in the other.
+    if fits_cbor(&value, limit) { Ok(value) } else { Err(Error::TooLarge(what)) }
 }
 
 /// The two forms of an object that is no statement by itself, `$limit` bytes of CBOR at most, or twice as many of JSON.
@@ -214,7 +218,7 @@ macro_rules! object {
             ///
             /// [`Error::Malformed`](crate::Error::Malformed) or [`Error::TooLarge`](crate::Error::TooLarge).
             pub fn from_json(text: &str) -> $crate::Result<Self> {
-                $crate::wire::from_json(text, 2 * ($limit), $what)
+                $crate::wire::from_json(text, $limit, $what)
             }
         }
     };

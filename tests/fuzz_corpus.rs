@@ -57,6 +57,9 @@ corpora! {
     master_key
     user_key
     capsule
+    statements
+    consent
+    secrets
     record_json
     record_cbor
     #[cfg(feature = "fhir")] fhir_resource

@@ -105,12 +105,11 @@ impl StoredConsent {
     ///
     /// As [`StoredConsent::from_cbor`]; the text may be twice as long.
     pub fn from_json(text: &str) -> Result<Self> {
-        let stored: Self = wire::from_json(text, 2 * MAX_CONSENT, WHAT).map_err(|error| match error {
+        let stored: Self = wire::from_json(text, MAX_CONSENT, WHAT).map_err(|error| match error {
             Error::Malformed(_) => why_not(serde_json::from_str(text).ok()),
             other => other,
         })?;
         stored.check()?;
-        stored.to_cbor()?;
         Ok(stored)
     }
 

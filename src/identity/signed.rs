@@ -159,7 +159,7 @@ impl<T: Statement> Signed<T> {
     ///
     /// [`Error::Malformed`] or [`Error::TooLarge`].
     pub fn from_json(text: &str) -> Result<Self> {
-        wire::from_json(text, 2 * T::LIMIT, T::WHAT)
+        wire::from_json(text, T::LIMIT, T::WHAT)
     }
 }
 
