@@ -73,6 +73,26 @@ impl PinStore {
         Ok(())
     }
 
+    /// Whether a statement is as late as the pinned word `of` one, which was given under the same or a later list of
+    /// signers. A statement under a later list is not bound by it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rollback`] if it is earlier than that, [`Error::Fork`] if that word is about another of the same version.
+    pub(crate) fn reaches(
+        &self,
+        (what, of): (&'static str, &'static str),
+        name: &str,
+        (under, version): (Version, Version),
+        hash: Hash,
+    ) -> Result<()> {
+        match self.pins.get(&format!("{of}/{name}")) {
+            Some(pin) if under <= pin.under && version < pin.version => Err(Error::Rollback(what)),
+            Some(pin) if under <= pin.under && version == pin.version && hash != pin.hash => Err(Error::Fork(what)),
+            _ => Ok(()),
+        }
+    }
+
     /// Canonical CBOR.
     ///
     /// # Errors

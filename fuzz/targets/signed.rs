@@ -94,7 +94,7 @@ pub(crate) fn statements(data: &[u8]) -> bool {
         }
         8 => {
             let head = read!(Head, json, data);
-            let fresh = CLINIC.live.fresh(&head, NOW, Duration::from_secs(1)).is_ok();
+            let fresh = CLINIC.live.fresh(&head, &mut PinStore::default(), NOW, Duration::from_secs(1)).is_ok();
             assert_eq!(fresh, head == CLINIC.head);
         }
         9 => {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::verify::{LiveConsent, WHAT as CONSENT};
+use super::verify::{LiveConsent, WHAT as CONSENT, pin_name};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
 use crate::identity::{Signed, Statement};
+use crate::pin::PinStore;
 use crate::seal::label;
 
 /// How old a head may be, unless the host has a reason for another limit.
@@ -53,6 +54,8 @@ pub enum Freshness {
 impl LiveConsent {
     /// Whether this is the latest consent, by a head that one of the owner's devices signed, and how long ago that was.
     ///
+    /// `pins` remember the head: a consent older than it is a rollback from then on.
+    ///
     /// A head counts as fresh if its time is within `limit` of `now`, before or after: clocks differ.
     ///
     /// # Errors
@@ -60,13 +63,15 @@ impl LiveConsent {
     /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list,
     /// [`Error::Rollback`] with `"consent"` if it names a later consent than this, with `"head"` if an earlier one,
     /// [`Error::Fork`] if another one of this version.
-    pub fn fresh(&self, head: &Head, now: Time, limit: Duration) -> Result<Freshness> {
+    pub fn fresh(&self, head: &Head, pins: &mut PinStore, now: Time, limit: Duration) -> Result<Freshness> {
         let claimed = head.unverified();
         if claimed.owner != *self.owner() || claimed.compartment != *self.compartment() {
             return Err(Error::Forged(WHAT));
         }
         let device = self.devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
         let head = head.verify(&device.signing)?;
+        let place = (self.devices.version(), head.version);
+        pins.accept_under(WHAT, &pin_name(&self.statement), place, head.hash)?;
         if head.version > self.version() {
             return Err(Error::Rollback(CONSENT));
         }
@@ -81,4 +86,4 @@ impl LiveConsent {
     }
 }
 
-const WHAT: &str = "head";
+pub(super) const WHAT: &str = "head";

@@ -57,7 +57,9 @@ impl StoredConsent {
         if now < statement.not_before {
             return Err(Error::Expired(WHAT));
         }
-        pins.accept_under(WHAT, &pin_name(&statement), (statement.devices, statement.version), hash)?;
+        let (name, place) = (pin_name(&statement), (statement.devices, statement.version));
+        pins.reaches((WHAT, super::head::WHAT), &name, place, hash)?;
+        pins.accept_under(WHAT, &name, place, hash)?;
         if statement.not_after.is_some_and(|end| now > end) {
             return Err(Error::Expired(WHAT));
         }
@@ -126,7 +128,7 @@ impl LiveConsent {
 }
 
 /// Owner ids that were verified have one length, so no two pairs give the same name.
-fn pin_name(statement: &ConsentStatement) -> String {
+pub(super) fn pin_name(statement: &ConsentStatement) -> String {
     format!("{}/{}", statement.owner, statement.compartment)
 }
 

@@ -47,7 +47,10 @@ fn a_removed_device_signs_and_opens_nothing_any_more() {
     let (stolen, _) = next.seal(NOW).unwrap();
     assert_eq!(world.verify(&stolen).unwrap_err(), Error::Forged("consent"));
     let live = world.verify(&stored).unwrap();
-    assert_eq!(live.fresh(&tablet.head(&live, NOW).unwrap(), NOW, Default::default()), Err(Error::Forged("head")));
+    assert_eq!(
+        live.fresh(&tablet.head(&live, NOW).unwrap(), &mut PinStore::default(), NOW, Default::default()),
+        Err(Error::Forged("head"))
+    );
     assert!(matches!(tablet.consent(world.owner.devices(), cardiology()).seal(NOW), Err(Error::ApiMisuse(_))));
 
     // The consents that follow are closed to it.

@@ -6,6 +6,7 @@ use chartseal::Error;
 use chartseal::consent::{Freshness, HEAD_LIMIT, Head};
 use chartseal::id::Time;
 use chartseal::owner::Device;
+use chartseal::pin::PinStore;
 
 use crate::world::{DAY, NOW, World};
 
@@ -25,9 +26,12 @@ fn a_head_is_fresh_within_the_limit_and_stale_beyond() {
         (0, Freshness::Stale),
         (u64::MAX, Freshness::Stale),
     ] {
-        assert_eq!(live.fresh(&head, Time(now), HEAD_LIMIT), Ok(expected), "{now}");
+        assert_eq!(live.fresh(&head, &mut PinStore::default(), Time(now), HEAD_LIMIT), Ok(expected), "{now}");
     }
-    assert_eq!(live.fresh(&head, Time(NOW.0 + 10), Duration::from_secs(9)), Ok(Freshness::Stale));
+    assert_eq!(
+        live.fresh(&head, &mut PinStore::default(), Time(NOW.0 + 10), Duration::from_secs(9)),
+        Ok(Freshness::Stale)
+    );
 }
 
 #[test]
@@ -38,10 +42,41 @@ fn a_head_of_another_version_is_a_rollback_of_the_one_or_the_other() {
     let (fork, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
     let [first, second, fork] = [first, second, fork].map(|stored| world.verify(&stored).unwrap());
     let head = |live| world.phone.head(live, NOW).unwrap();
-    assert_eq!(first.fresh(&head(&second), NOW, HEAD_LIMIT), Err(Error::Rollback("consent")));
-    assert_eq!(second.fresh(&head(&first), NOW, HEAD_LIMIT), Err(Error::Rollback("head")));
-    assert_eq!(second.fresh(&head(&fork), NOW, HEAD_LIMIT), Err(Error::Fork("consent")));
-    assert_eq!(second.fresh(&head(&second), NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
+    assert_eq!(first.fresh(&head(&second), &mut PinStore::default(), NOW, HEAD_LIMIT), Err(Error::Rollback("consent")));
+    assert_eq!(second.fresh(&head(&first), &mut PinStore::default(), NOW, HEAD_LIMIT), Err(Error::Rollback("head")));
+    assert_eq!(second.fresh(&head(&fork), &mut PinStore::default(), NOW, HEAD_LIMIT), Err(Error::Fork("consent")));
+    assert_eq!(second.fresh(&head(&second), &mut PinStore::default(), NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
+}
+
+#[test]
+fn who_has_seen_a_head_is_not_shown_an_older_consent_again() {
+    let mut world = World::new();
+    let (first, access) = world.sealed("role:doctor");
+    let (second, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
+    let compartment = access.compartment().clone();
+    let head = world.phone.head(&world.verify(&second).unwrap(), NOW).unwrap();
+
+    let mut pins = PinStore::default();
+    let live = first.verify(world.owner.devices(), &compartment, &mut pins, NOW).unwrap();
+    assert_eq!(live.fresh(&head, &mut pins, NOW, HEAD_LIMIT), Err(Error::Rollback("consent")));
+    // The server hides the head from now on.
+    let mut pins = PinStore::from_cbor(&pins.to_cbor().unwrap()).unwrap();
+    let again = first.verify(world.owner.devices(), &compartment, &mut pins, NOW).map(|_| ());
+    assert_eq!(again, Err(Error::Rollback("consent")));
+    assert!(second.verify(world.owner.devices(), &compartment, &mut pins, NOW).is_ok());
+
+    // A stolen device that announces what there is not is in nobody's way once it is removed.
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    world.owner.add_device(&tablet.public(), NOW).unwrap();
+    let (third, _) =
+        tablet.consent(world.owner.devices(), compartment.clone()).after(&access).unwrap().seal(NOW).unwrap();
+    let mut pins = PinStore::default();
+    let live = third.verify(world.owner.devices(), &compartment, &mut pins, NOW).unwrap();
+    let live_head = tablet.head(&live, NOW).unwrap();
+    assert_eq!(live.fresh(&live_head, &mut pins, NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
+    world.owner.remove_device(&"tablet".parse().unwrap(), NOW).unwrap();
+    let (honest, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
+    assert!(honest.verify(world.owner.devices(), &compartment, &mut pins, NOW).is_ok());
 }
 
 #[test]
@@ -52,12 +87,12 @@ fn a_head_by_anybody_else_or_of_another_compartment_is_refused() {
     let forged = Err(Error::Forged("head"));
     for id in ["phone", "tablet"] {
         let impostor = Device::generate(id.parse().unwrap()).unwrap();
-        assert_eq!(live.fresh(&impostor.head(&live, NOW).unwrap(), NOW, HEAD_LIMIT), forged);
+        assert_eq!(live.fresh(&impostor.head(&live, NOW).unwrap(), &mut PinStore::default(), NOW, HEAD_LIMIT), forged);
     }
     let (other, _) = world.phone.consent(world.owner.devices(), "summary".parse().unwrap()).seal(NOW).unwrap();
     let summary = "summary".parse().unwrap();
     let other = other.verify(world.owner.devices(), &summary, &mut Default::default(), NOW).unwrap();
-    assert_eq!(live.fresh(&world.phone.head(&other, NOW).unwrap(), NOW, HEAD_LIMIT), forged);
+    assert_eq!(live.fresh(&world.phone.head(&other, NOW).unwrap(), &mut PinStore::default(), NOW, HEAD_LIMIT), forged);
 
     let head = world.phone.head(&live, NOW).unwrap();
     let bytes = head.to_cbor().unwrap();
@@ -70,7 +105,8 @@ fn a_head_by_anybody_else_or_of_another_compartment_is_refused() {
     for at in 0..bytes.len() {
         let mut altered = bytes.clone();
         altered[at] ^= 1;
-        let fresh = Head::from_cbor(&altered).and_then(|head| live.fresh(&head, NOW, HEAD_LIMIT));
+        let fresh =
+            Head::from_cbor(&altered).and_then(|head| live.fresh(&head, &mut PinStore::default(), NOW, HEAD_LIMIT));
         assert!(fresh == forged || fresh == Err(Error::Malformed("head")), "{at}: {fresh:?}");
     }
 }
