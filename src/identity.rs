@@ -23,6 +23,8 @@ pub use sealing::{EncappedKey, Sealed, SealingPublic};
 pub(crate) use signed::{PreparedKey, SigningKey, Statement};
 pub use signed::{Signature, Signed, SigningPublic};
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -100,11 +102,7 @@ impl Identity {
     /// The canonical bytes, for the device's own key store: `"csi" ‖ 1 ‖ u8 length ‖ id ‖ signing seed (32) ‖ sealing
     /// key (32)`.
     pub fn to_secret_bytes(&self) -> Secret<Vec<u8>> {
-        let mut w = Writer::with_capacity(4 + 1 + self.id.as_str().len() + 64, MAGIC);
-        // Ids have at most 128 bytes.
-        w.u8(u8::try_from(self.id.as_str().len()).unwrap_or(u8::MAX)).bytes(self.id.as_str().as_bytes());
-        w.bytes(self.signing.expose()).bytes(self.sealing.expose());
-        Secret::new(w.finish())
+        encode_keys(MAGIC, self.id.as_str(), &self.signing, &self.sealing)
     }
 
     /// Reads an identity strictly.
@@ -113,14 +111,7 @@ impl Identity {
     ///
     /// [`Error::Malformed`] or [`Error::UnknownVersion`].
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut r = Reader::new(bytes, "identity");
-        r.magic(MAGIC)?;
-        let length = r.u8()?;
-        let id = str::from_utf8(r.take(length.into())?).map_err(|_| Error::Malformed("identity"))?;
-        let id = PersonId::new(id).map_err(|_| Error::Malformed("identity"))?;
-        let signing = SigningKey::from_seed(r.array()?);
-        let sealing = SealingKey::from_bytes(r.array()?)?;
-        r.finish()?;
+        let (id, signing, sealing) = decode_keys(bytes, MAGIC, "identity")?;
         Ok(Self { id, signing, sealing })
     }
 
@@ -131,6 +122,32 @@ impl Identity {
     pub(crate) fn sealing(&self) -> &SealingKey {
         &self.sealing
     }
+}
+
+/// Whoever has an id and both kinds of keys is written as `magic ‖ u8 length ‖ id ‖ signing seed (32) ‖ sealing key (32)`.
+pub(crate) fn encode_keys(magic: &[u8; 4], id: &str, signing: &SigningKey, sealing: &SealingKey) -> Secret<Vec<u8>> {
+    let mut w = Writer::with_capacity(magic.len() + 1 + id.len() + 64, magic);
+    // Ids have at most 128 bytes.
+    w.u8(u8::try_from(id.len()).unwrap_or(u8::MAX)).bytes(id.as_bytes());
+    w.bytes(signing.expose()).bytes(sealing.expose());
+    Secret::new(w.finish())
+}
+
+/// Reads what [`encode_keys`] wrote.
+pub(crate) fn decode_keys<Id: FromStr>(
+    bytes: &[u8],
+    magic: &[u8; 4],
+    what: &'static str,
+) -> Result<(Id, SigningKey, SealingKey)> {
+    let mut r = Reader::new(bytes, what);
+    r.magic(magic)?;
+    let length = r.u8()?;
+    let id = str::from_utf8(r.take(length.into())?).map_err(|_| Error::Malformed(what))?;
+    let id = id.parse().map_err(|_| Error::Malformed(what))?;
+    let signing = SigningKey::from_seed(r.array()?);
+    let sealing = SealingKey::from_bytes(r.array()?)?;
+    r.finish()?;
+    Ok((id, signing, sealing))
 }
 
 const MAGIC: &[u8; 4] = b"csi\x01";

@@ -84,13 +84,11 @@ impl Access {
         self.write.iter().any(|(who, policy)| who == authority && policy.satisfied_by(attributes))
     }
 
-    #[allow(dead_code, reason = "records take it")]
     pub(crate) fn cek(&self) -> &Cek {
         &self.cek
     }
 
     /// The secret half of the write key.
-    #[allow(dead_code, reason = "records take it")]
     pub(crate) fn write_secret(&self) -> Result<SealingKey> {
         Ok(SealingKey::derive(&write_seed(&self.cek, &self.statement.salt)?))
     }

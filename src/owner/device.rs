@@ -4,11 +4,10 @@ use crate::authority::Trust;
 use crate::consent::{
     Access, ConsentBuilder, Devices, Head, HeadStatement, LiveConsent, PublicDevice, Signer, StoredConsent,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Time};
-use crate::identity::{SealingKey, Signed, SigningKey};
+use crate::identity::{SealingKey, Signed, SigningKey, decode_keys, encode_keys};
 use crate::secret::Secret;
-use crate::wire::{Reader, Writer};
 
 /// What a patient's phone holds: keys that sign consents and open them.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`Error::Randomness`].
+    /// [`Error::Randomness`](crate::Error::Randomness).
     pub fn generate(id: DeviceId) -> Result<Self> {
         Ok(Self { id, signing: SigningKey::generate()?, sealing: SealingKey::generate()? })
     }
@@ -82,27 +81,16 @@ impl Device {
     /// The canonical bytes, for the device's own key store: `"csd" ‖ 1 ‖ u8 length ‖ id ‖ signing seed (32) ‖ sealing key
     /// (32)`.
     pub fn to_secret_bytes(&self) -> Secret<Vec<u8>> {
-        let mut w = Writer::with_capacity(4 + 1 + self.id.as_str().len() + 64, MAGIC);
-        // Ids have at most 128 bytes.
-        w.u8(u8::try_from(self.id.as_str().len()).unwrap_or(u8::MAX)).bytes(self.id.as_str().as_bytes());
-        w.bytes(self.signing.expose()).bytes(self.sealing.expose());
-        Secret::new(w.finish())
+        encode_keys(MAGIC, self.id.as_str(), &self.signing, &self.sealing)
     }
 
     /// Reads a device strictly.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] or [`Error::UnknownVersion`].
+    /// [`Error::Malformed`](crate::Error::Malformed) or [`Error::UnknownVersion`](crate::Error::UnknownVersion).
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut r = Reader::new(bytes, WHAT);
-        r.magic(MAGIC)?;
-        let length = r.u8()?;
-        let id = str::from_utf8(r.take(length.into())?).map_err(|_| Error::Malformed(WHAT))?;
-        let id = DeviceId::new(id).map_err(|_| Error::Malformed(WHAT))?;
-        let signing = SigningKey::from_seed(r.array()?);
-        let sealing = SealingKey::from_bytes(r.array()?)?;
-        r.finish()?;
+        let (id, signing, sealing) = decode_keys(bytes, MAGIC, WHAT)?;
         Ok(Self { id, signing, sealing })
     }
 
