@@ -1,6 +1,7 @@
 //! The crate's one error type.
 
 use crate::policy::ParseError;
+use crate::store::StoreError;
 
 /// What a call of this crate fails with.
 ///
@@ -67,6 +68,10 @@ pub enum Error {
     /// A value is larger than the documented limit of the named thing.
     #[error("{0} is over its limit")]
     TooLarge(&'static str),
+
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness")]

@@ -102,6 +102,7 @@ pub mod policy;
 pub mod record;
 pub mod seal;
 mod secret;
+pub mod store;
 mod wire;
 
 pub use error::{Error, Result};

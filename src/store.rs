@@ -1,0 +1,118 @@
+//! Stores: bytes under keys, with compare-and-swap.
+//!
+//! [`Store`] is what this crate asks of a database; everything above it works over any of them. A store sees keys and
+//! bytes, no plaintext.
+
+mod error;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use error::{StoreError, StoreFailure};
+
+/// A future that a [`Store`] gives: boxed, so that stores can be exchanged at run time, and bound to no runtime.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Which write of a key this is: no two values that a key ever had share a tag, not even after a deletion.
+///
+/// Opaque bytes of the store's own choice, compared for equality only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Tag(Box<[u8]>);
+
+/// A value with its tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Which write it was.
+    pub tag: Tag,
+    /// The bytes.
+    pub value: Vec<u8>,
+}
+
+/// One change of one key. Each is atomic by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// Writes a key that has no value.
+    Put {
+        /// The key.
+        key: String,
+        /// The bytes.
+        value: Vec<u8>,
+    },
+    /// Replaces the value that has this tag.
+    Swap {
+        /// The key.
+        key: String,
+        /// The tag of the value to be replaced.
+        tag: Tag,
+        /// The bytes.
+        value: Vec<u8>,
+    },
+    /// Deletes the value that has this tag.
+    Delete {
+        /// The key.
+        key: String,
+        /// The tag of the value to be deleted.
+        tag: Tag,
+    },
+}
+
+/// What became of an [`Op`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Written, durably; the tag is the new value's.
+    Written(Tag),
+    /// Deleted, durably.
+    Deleted,
+    /// Nothing was changed: the key has another value, or none.
+    Conflict,
+}
+
+/// A database, as far as this crate needs one.
+///
+/// Keys are 1 to [`MAX_KEY`] bytes of ASCII from `!` to `~`, ordered by their bytes. Values have at most [`MAX_VALUE`]
+/// bytes.
+pub trait Store: Send + Sync {
+    /// The values of these keys, in their order; `None` where a key has none. Read at one or several moments.
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>>;
+
+    /// At most `limit` keys after `after` (not included) that begin with `prefix`, ascending. Fewer than `limit`, if there
+    /// are no more.
+    fn keys<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+
+    /// Makes changes, each atomic by itself and durable when this returns; one outcome for each, in their order. Changes
+    /// of one key are made in their order.
+    ///
+    /// After an error, each of them may have been made or not.
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>>;
+}
+
+/// Longest key, in bytes.
+pub const MAX_KEY: usize = 1024;
+/// Longest value, in bytes.
+pub const MAX_VALUE: usize = 256 << 20;
+
+impl Tag {
+    /// Takes over the bytes of a tag.
+    pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Op {
+    /// The key that is changed.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Put { key, .. } | Self::Swap { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+}
