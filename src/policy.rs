@@ -47,6 +47,7 @@ pub(crate) mod attribute;
 mod check;
 mod cover;
 mod error;
+mod implies;
 mod literal;
 mod parse;
 mod scan;
