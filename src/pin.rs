@@ -1,5 +1,6 @@
 //! What was seen last of everything that is published in versions.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,39 @@ struct Pin {
     under: Version,
     version: Version,
     hash: Hash,
+    /// The version that the owner signed last before it, where somebody else signed this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<Version>,
+}
+
+/// Where a statement stands among all versions of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The version of the list of signers that it was signed under; 0 where there is no such list.
+    pub(crate) under: Version,
+    /// The version that the owner signed last before it, or its own if she signed it.
+    pub(crate) base: Version,
+    /// Its version.
+    pub(crate) version: Version,
+}
+
+impl Place {
+    /// The place of what the owner, or an authority, signed.
+    pub(crate) fn own(under: Version, version: Version) -> Self {
+        Self { under, base: version, version }
+    }
+
+    /// The list of signers first; then what the owner signed last: a mandate that she did not renew is worth nothing
+    /// against her own later word, whatever numbers were used up under it.
+    fn order(self) -> (Version, Version, Version) {
+        (self.under, self.base, self.version)
+    }
+}
+
+impl Pin {
+    fn place(&self) -> Place {
+        Place { under: self.under, base: self.base.unwrap_or(self.version), version: self.version }
+    }
 }
 
 impl PinStore {
@@ -47,22 +81,17 @@ impl PinStore {
     ///
     /// [`Error::Rollback`] if a later version was seen, [`Error::Fork`] if the same version was seen with another hash.
     pub(crate) fn accept(&mut self, what: &'static str, name: &str, version: Version, hash: Hash) -> Result<()> {
-        self.accept_under(what, name, (Version(0), version), hash)
+        self.accept_under(what, name, Place::own(Version(0), version), hash)
     }
 
     /// As [`PinStore::accept`], for a statement that one of several signers made: what was signed under a later list of
     /// signers is later, whatever its version. Otherwise a signer who is not to be trusted any more could have taken the
     /// highest number there is, and nothing that the others sign would ever be accepted again.
-    pub(crate) fn accept_under(
-        &mut self,
-        what: &'static str,
-        name: &str,
-        (under, version): (Version, Version),
-        hash: Hash,
-    ) -> Result<()> {
-        let new = Pin { under, version, hash };
+    pub(crate) fn accept_under(&mut self, what: &'static str, name: &str, at: Place, hash: Hash) -> Result<()> {
+        let base = (at.base != at.version).then_some(at.base);
+        let new = Pin { under: at.under, version: at.version, hash, base };
         let pin = self.pins.entry(format!("{what}/{name}")).or_insert(new);
-        let (at, seen) = ((under, version), (pin.under, pin.version));
+        let (at, seen) = (at.order(), pin.place().order());
         if at < seen {
             return Err(Error::Rollback(what));
         }
@@ -83,12 +112,16 @@ impl PinStore {
         &self,
         (what, of): (&'static str, &'static str),
         name: &str,
-        (under, version): (Version, Version),
+        at: Place,
         hash: Hash,
     ) -> Result<()> {
-        match self.pins.get(&format!("{of}/{name}")) {
-            Some(pin) if under <= pin.under && version < pin.version => Err(Error::Rollback(what)),
-            Some(pin) if under <= pin.under && version == pin.version && hash != pin.hash => Err(Error::Fork(what)),
+        let Some(pin) = self.pins.get(&format!("{of}/{name}")).filter(|pin| at.under <= pin.under) else {
+            return Ok(());
+        };
+        let said = pin.place();
+        match (at.base, at.version).cmp(&(said.base, said.version)) {
+            Ordering::Less => Err(Error::Rollback(what)),
+            Ordering::Equal if hash != pin.hash => Err(Error::Fork(what)),
             _ => Ok(()),
         }
     }
@@ -138,7 +171,7 @@ mod tests {
     fn what_is_signed_under_a_later_list_is_later() {
         let mut pins = PinStore::default();
         let mut accept = |under, version, hash| {
-            pins.accept_under("consent", "a", (Version(under), Version(version)), Hash([hash; 32]))
+            pins.accept_under("consent", "a", Place::own(Version(under), Version(version)), Hash([hash; 32]))
         };
         assert_eq!(accept(1, 3, 1), Ok(()));
         assert_eq!(accept(1, u64::MAX, 2), Ok(()));

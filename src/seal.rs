@@ -64,7 +64,7 @@ pub use key::{Cek, Commitment, Salt, SharedKey};
 pub(crate) use key::{Dek, fill_random};
 pub(crate) use part::PartKey;
 pub use path::{FieldPath, MAX_PATH};
-pub(crate) use terms::{TERMS_OVERHEAD, open_terms, seal_terms, write_seed};
+pub(crate) use terms::{TERMS_OVERHEAD, ceiling_salt, open_terms, seal_terms, write_seed};
 pub use wrap::{WrappedKey, unwrap_cek, wrap_cek};
 pub(crate) use wrap::{unwrap_dek, wrap_dek};
 
@@ -110,6 +110,12 @@ pub(crate) mod label {
     pub(crate) const SIGN_CONSENT: &[u8] = b"chartseal-1 sign consent: ";
     /// Signed: a head, by an owner's device.
     pub(crate) const SIGN_HEAD: &[u8] = b"chartseal-1 sign head: ";
+    /// Signed: a mandate, by an owner's device.
+    pub(crate) const SIGN_MANDATE: &[u8] = b"chartseal-1 sign mandate: ";
+    /// Hashed: how far a mandate goes.
+    pub(crate) const CEILING: &[u8] = b"chartseal-1 ceiling: ";
+    /// HKDF info: the salt of that hash.
+    pub(crate) const CEILING_SALT: &[u8] = b"chartseal-1 salt of a ceiling";
     /// Signed: the content of a record, by its author.
     pub(crate) const SIGN_CONTENT: &[u8] = b"chartseal-1 sign content: ";
     /// Signed: the envelope of a part, by whoever sealed it.
@@ -164,6 +170,9 @@ pub(crate) mod label {
         SIGN_DEVICES,
         SIGN_CONSENT,
         SIGN_HEAD,
+        SIGN_MANDATE,
+        CEILING,
+        CEILING_SALT,
         SIGN_CONTENT,
         SIGN_ENVELOPE,
         OWNER_ID,

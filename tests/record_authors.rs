@@ -517,5 +517,37 @@ fn a_re_seal_leaves_it_to_readers_who_was_allowed_to_write() {
     let reader = world.reader();
     let again = reader.reseal(&sealed, (&second, &third), &phone, NOW).unwrap();
     assert_eq!(person(&reader.open(&again, &[&first, &third]).unwrap().parts()[0].writer), "nurse-ned");
-    assert_eq!(reader.open(&again, &[&second, &third]).unwrap_err(), Error::NotAllowed);
+    assert_eq!(person(&reader.open(&again, &[&second, &third]).unwrap().parts()[0].writer), "nurse-ned");
+
+    // The same words under the consent that no longer lets him.
+    let record = world::record("r").part(&second).unwrap().field("/a", "1").unwrap();
+    assert_eq!(record.seal(&world.nurse.author(), NOW).unwrap_err(), Error::NotAllowed);
+}
+
+/// Old consents are destroyed after a rotation; what was written under them is not lost with them.
+#[test]
+fn a_later_consent_remembers_who_could_write_when_the_earlier_ones_are_gone() {
+    let world = World::new();
+    let first = world.consent("a", "role:nurse").1;
+    let second = world.rotated(&first, "role:nurse");
+    let third = world.rotated(&second, "role:doctor");
+    let fourth = world.rotated(&third, "role:doctor");
+    let past = &fourth.terms().past;
+    assert_eq!(past.iter().map(|past| (past.from.0, past.to.0)).collect::<Vec<_>>(), [(1, 2), (3, 3)]);
+
+    let reader = Reader::new(&world.trust, after(YEAR));
+    let sealed = |access, time| {
+        let record = record("r").part(access).unwrap().field("/a", "1").unwrap();
+        let mut sealed = record.seal(&world.nurse.author(), time).unwrap();
+        sealed.rewrap(access, &fourth).unwrap();
+        sealed
+    };
+    for access in [&first, &second] {
+        let lawful = sealed(access, after(300));
+        assert_eq!(person(&reader.open(&lawful, &[&fourth]).unwrap().parts()[0].writer), "nurse-ned");
+        // Naming the old consent helps nobody after the next one was signed, whether the old one is at hand or not.
+        let late = sealed(access, after(301));
+        assert_eq!(reader.open(&late, &[&fourth]).unwrap_err(), Error::NotAllowed);
+        assert_eq!(reader.open(&late, &[access, &fourth]).unwrap_err(), Error::NotAllowed);
+    }
 }

@@ -1,6 +1,7 @@
 //! What somebody holds who has opened a consent.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use super::statement::ConsentStatement;
 use super::terms::Terms;
@@ -21,6 +22,22 @@ pub struct Access {
     // INVARIANT: the parsed forms of `terms`, in its order.
     pub(super) read: Vec<(AuthorityId, Policy)>,
     pub(super) write: Vec<(AuthorityId, Policy)>,
+    pub(super) past: Vec<Vec<(AuthorityId, Policy)>>,
+}
+
+/// Who could write under one or several versions.
+pub(crate) struct WriteRule<'a> {
+    pub(crate) versions: RangeInclusive<Version>,
+    /// When the first of them was signed.
+    pub(crate) issued_at: Time,
+    pub(crate) not_after: Option<Time>,
+    write: &'a [(AuthorityId, Policy)],
+}
+
+impl WriteRule<'_> {
+    pub(crate) fn admits(&self, authority: &AuthorityId, attributes: &Attributes) -> bool {
+        self.write.iter().any(|(who, policy)| who == authority && policy.satisfied_by(attributes))
+    }
 }
 
 impl Access {
@@ -81,7 +98,27 @@ impl Access {
 
     /// Whether the consent lets somebody write who has these attributes from `authority`.
     pub fn may_write(&self, authority: &AuthorityId, attributes: &Attributes) -> bool {
-        self.write.iter().any(|(who, policy)| who == authority && policy.satisfied_by(attributes))
+        self.write_rule().admits(authority, attributes)
+    }
+
+    /// Who may write under this version.
+    pub(crate) fn write_rule(&self) -> WriteRule<'_> {
+        WriteRule {
+            versions: self.version()..=self.version(),
+            issued_at: self.issued_at(),
+            not_after: self.not_after(),
+            write: &self.write,
+        }
+    }
+
+    /// Who could write under the versions before, as far as this one remembers.
+    pub(crate) fn past_rules(&self) -> impl Iterator<Item = WriteRule<'_>> {
+        self.terms.past.iter().zip(&self.past).map(|(past, write)| WriteRule {
+            versions: past.from..=past.to,
+            issued_at: past.issued_at,
+            not_after: past.not_after,
+            write,
+        })
     }
 
     pub(crate) fn cek(&self) -> &Cek {

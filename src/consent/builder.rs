@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::access::Access;
 use super::devices::Devices;
+use super::mandate::{Ceiling, Mandate};
 use super::preview::{Preview, Readers, Uncovered};
 use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
-use super::terms::{Named, Policies, Reading, Terms, Writing};
+use super::terms::{Named, PastWriting, Policies, Reading, Terms, Writing};
 use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, PersonId, Time, Version};
@@ -24,6 +25,8 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub struct ConsentBuilder<'a> {
     signer: Signer<'a>,
+    /// None if the device signs itself.
+    mandate: Option<&'a Mandate>,
     devices: &'a Devices,
     compartment: CompartmentId,
     after: Option<&'a Access>,
@@ -38,9 +41,10 @@ pub struct ConsentBuilder<'a> {
     not_after: Option<Option<Time>>,
 }
 
-/// The device that signs.
+/// Who signs: a device, or a custodian by the mandate of one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signer<'a> {
+    /// The device, in both cases.
     pub(crate) device: &'a DeviceId,
     pub(crate) key: &'a SigningKey,
 }
@@ -57,6 +61,7 @@ impl<'a> ConsentBuilder<'a> {
     pub(crate) fn new(signer: Signer<'a>, devices: &'a Devices, compartment: CompartmentId) -> Self {
         Self {
             signer,
+            mandate: None,
             devices,
             compartment,
             after: None,
@@ -69,6 +74,11 @@ impl<'a> ConsentBuilder<'a> {
             not_before: None,
             not_after: None,
         }
+    }
+
+    pub(super) fn mandated(signer: Signer<'a>, devices: &'a Devices, mandate: &'a Mandate) -> Self {
+        let compartment = mandate.unverified().compartment.clone();
+        Self { mandate: Some(mandate), ..Self::new(signer, devices, compartment) }
     }
 
     /// Makes this the version after the one that was opened, with a new compartment key.
@@ -112,7 +122,7 @@ impl<'a> ConsentBuilder<'a> {
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
     pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
         let before = self.before()?;
-        let Terms { read, write, people, custodian, excluded } = &before.terms;
+        let Terms { read, write, people, custodian, excluded, .. } = &before.terms;
         self.not_after = self.not_after.or(Some(before.statement.not_after));
         self.excluded.extend(excluded.iter().cloned());
         for reading in read {
@@ -225,17 +235,20 @@ impl<'a> ConsentBuilder<'a> {
     /// [`Error::TooLarge`] over [`MAX_SLOTS`] or another limit; [`Error::Malformed`] if a named key is none;
     /// [`Error::Randomness`].
     pub fn seal(self, now: Time) -> Result<(StoredConsent, Access)> {
-        if self.devices.get(self.signer.device).is_none_or(|device| device.signing != self.signer.key.public()) {
-            return Err(Error::ApiMisuse("the device that signs is not in the device list"));
-        }
+        let ceiling = self.ceiling()?;
         let not_before = self.not_before.unwrap_or(now);
-        let not_after = self.not_after.flatten();
+        let not_after = self.ends(ceiling.as_ref());
         if not_after.is_some_and(|end| end < not_before) {
             return Err(Error::ApiMisuse("the consent would never be valid"));
         }
         let (terms, _) = self.terms(now)?;
+        if let (Some(mandate), Some(ceiling)) = (self.mandate, &ceiling)
+            && !(ceiling.covers(mandate.unverified(), &terms, not_after)? && now <= mandate.unverified().until)
+        {
+            return Err(Error::NotAllowed);
+        }
         let text = terms.to_bytes()?;
-        let Policies { read, write } = terms.policies()?;
+        let Policies { read, write, past } = terms.policies()?;
 
         let (version, previous, generation) = match self.after {
             None => (Version(1), None, Generation(1)),
@@ -258,7 +271,7 @@ impl<'a> ConsentBuilder<'a> {
 
         let statement = ConsentStatement {
             owner,
-            devices: self.devices.version(),
+            devices: self.mandate.map_or(self.devices.version(), |mandate| mandate.unverified().devices),
             device: self.signer.device.clone(),
             compartment: self.compartment,
             version,
@@ -272,11 +285,12 @@ impl<'a> ConsentBuilder<'a> {
             not_before,
             not_after,
             issued_at: now,
+            mandate: self.mandate.map(Signed::hash).transpose()?,
         };
         let consent = Signed::sign(statement.clone(), self.signer.key)?;
         let hash = consent.hash()?;
-        let stored = StoredConsent::from_parts(consent, sealed_terms, slots)?;
-        Ok((stored, Access { statement, hash, cek, terms, read, write }))
+        let stored = StoredConsent::from_parts(consent, sealed_terms, slots)?.under(self.mandate.cloned())?;
+        Ok((stored, Access { statement, hash, cek, terms, read, write, past }))
     }
 
     fn slots(&self, context: &Context, read: &[(AuthorityId, Policy)], cek: &Cek) -> Result<Vec<Vec<u8>>> {
@@ -329,8 +343,36 @@ impl<'a> ConsentBuilder<'a> {
             people: self.people.clone(),
             custodian: self.custodian.clone(),
             excluded: self.excluded.iter().cloned().collect(),
+            past: self.after.map_or_else(Vec::new, |before| {
+                PastWriting::after(&before.terms, before.version(), (before.issued_at(), before.not_after()))
+            }),
+            ceiling: self.ceiling()?.map(Box::new),
         };
         Ok((terms, uncovered))
+    }
+
+    /// How far a custodian may go; none if the device signs itself.
+    fn ceiling(&self) -> Result<Option<Ceiling>> {
+        let Some(mandate) = self.mandate else {
+            let listed = self.devices.get(self.signer.device);
+            if listed.is_none_or(|device| device.signing != self.signer.key.public()) {
+                return Err(Error::ApiMisuse("the device that signs is not in the device list"));
+            }
+            return Ok(None);
+        };
+        let before = self.before()?;
+        let ceiling = Ceiling::of(before)?;
+        if ceiling.hash()? != mandate.unverified().ceiling {
+            return Err(Error::ApiMisuse("the mandate is not for the consent before this one"));
+        }
+        Ok(Some(ceiling))
+    }
+
+    /// The end of the validity: what is signed under a mandate ends with it, and with what the mandate was given for.
+    fn ends(&self, ceiling: Option<&Ceiling>) -> Option<Time> {
+        let until = self.mandate.map(|mandate| mandate.unverified().until);
+        let most = ceiling.and_then(|ceiling| ceiling.not_after);
+        [self.not_after.flatten(), until, most].into_iter().flatten().min()
     }
 
     fn before(&self) -> Result<&'a Access> {

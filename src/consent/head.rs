@@ -8,7 +8,7 @@ use super::verify::{LiveConsent, WHAT as CONSENT, pin_name};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
 use crate::identity::{Signed, Statement};
-use crate::pin::PinStore;
+use crate::pin::{PinStore, Place};
 use crate::seal::label;
 
 /// How old a head may be, unless the host has a reason for another limit.
@@ -29,6 +29,9 @@ pub struct HeadStatement {
     pub version: Version,
     /// Its hash.
     pub hash: Hash,
+    /// The version that the owner signed last before it, if a custodian signed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Version>,
     /// When it was signed.
     pub issued_at: Time,
     /// The device that signs.
@@ -70,7 +73,8 @@ impl LiveConsent {
         }
         let device = self.devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
         let head = head.verify(&device.signing)?;
-        let place = (self.devices.version(), head.version);
+        let place =
+            Place { under: self.devices.version(), base: head.base.unwrap_or(head.version), version: head.version };
         pins.accept_under(WHAT, &pin_name(&self.statement), place, head.hash)?;
         if head.version > self.version() {
             return Err(Error::Rollback(CONSENT));

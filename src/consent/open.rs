@@ -55,9 +55,23 @@ impl LiveConsent {
         }
         let text = open_terms(&cek, context.of_terms(), &self.terms).map_err(forged)?;
         let terms = Terms::from_bytes(&text).map_err(forged)?;
-        let Policies { read, write } = terms.policies().map_err(forged)?;
+        let Policies { read, write, past } = terms.policies().map_err(forged)?;
         self.slots_say(&read)?;
-        Ok(Access { statement: self.statement.clone(), hash: self.hash, cek, terms, read, write })
+        self.stays_within(&terms)?;
+        Ok(Access { statement: self.statement.clone(), hash: self.hash, cek, terms, read, write, past })
+    }
+
+    /// What a custodian signed goes no further than the owner's mandate.
+    fn stays_within(&self, terms: &Terms) -> Result<()> {
+        let (mandate, ceiling) = match (&self.mandate, &terms.ceiling) {
+            (None, None) => return Ok(()),
+            (Some(mandate), Some(ceiling)) => (mandate, ceiling),
+            _ => return Err(Error::Forged(WHAT)),
+        };
+        if ceiling.hash()? != mandate.ceiling {
+            return Err(Error::Forged(WHAT));
+        }
+        if ceiling.covers(mandate, terms, self.statement.not_after)? { Ok(()) } else { Err(Error::NotAllowed) }
     }
 
     /// Every policy slot is for the policy that the terms show, and every policy has its slot.

@@ -17,7 +17,7 @@ pub struct ConsentStatement {
     pub owner: OwnerId,
     /// The version of the owner's device list that the device stood in.
     pub devices: Version,
-    /// The device that signs.
+    /// The device that signs, or that signed the mandate.
     pub device: DeviceId,
     /// The compartment.
     pub compartment: CompartmentId,
@@ -41,8 +41,11 @@ pub struct ConsentStatement {
     pub not_before: Time,
     /// Not valid after; none for a consent that holds until it is replaced.
     pub not_after: Option<Time>,
-    /// When it was signed, by the device's clock.
+    /// When it was signed, by the signer's clock.
     pub issued_at: Time,
+    /// The hash of the mandate under which a custodian signed it; none if the device itself did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mandate: Option<Hash>,
 }
 
 impl Statement for ConsentStatement {

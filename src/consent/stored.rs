@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::mandate::Mandate;
 use super::slot::{MAX_SLOT, MAX_SLOTS};
 use super::statement::Consent;
 use super::terms::MAX_TERMS;
@@ -16,7 +17,8 @@ pub const MAX_CONSENT: usize = 256 * 1024;
 ///
 /// # Formats
 ///
-/// `{"suite", "consent": {"statement", "signature"}, "terms", "slots": [slot, …]}`. In JSON, bytes are unpadded
+/// `{"suite", "consent": {"statement", "signature"}, "terms", "slots": [slot, …]}`, and `"mandate"` if a custodian
+/// signed it. In JSON, bytes are unpadded
 /// base64url; in CBOR they are byte strings and there is one encoding.
 ///
 /// # Security
@@ -27,6 +29,7 @@ pub struct StoredConsent {
     consent: Consent,
     terms: Opaque<{ MAX_TERMS + TERMS_OVERHEAD }>,
     slots: Vec<Opaque<MAX_SLOT>>,
+    mandate: Option<Mandate>,
 }
 
 impl StoredConsent {
@@ -44,10 +47,26 @@ impl StoredConsent {
             return Err(Error::TooLarge("slot"));
         }
         let slots = slots.into_iter().map(Opaque).collect();
-        let stored = Self { consent, terms: Opaque(terms), slots };
+        let stored = Self { consent, terms: Opaque(terms), slots, mandate: None };
         stored.check()?;
         stored.to_cbor()?;
         Ok(stored)
+    }
+
+    /// With the mandate under which a custodian signed it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] over [`MAX_CONSENT`].
+    pub fn under(mut self, mandate: impl Into<Option<Mandate>>) -> Result<Self> {
+        self.mandate = mandate.into();
+        self.to_cbor()?;
+        Ok(self)
+    }
+
+    /// The mandate under which a custodian signed it; none if a device did.
+    pub fn mandate(&self) -> Option<&Mandate> {
+        self.mandate.as_ref()
     }
 
     /// The signed statement.
@@ -129,10 +148,12 @@ impl Serialize for StoredConsent {
             consent: &'a Consent,
             terms: &'a Opaque<{ MAX_TERMS + TERMS_OVERHEAD }>,
             slots: &'a [Opaque<MAX_SLOT>],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            mandate: Option<&'a Mandate>,
         }
 
-        let Self { consent, terms, slots } = self;
-        Members { suite: SUITE, consent, terms, slots }.serialize(serializer)
+        let Self { consent, terms, slots, mandate } = self;
+        Members { suite: SUITE, consent, terms, slots, mandate: mandate.as_ref() }.serialize(serializer)
     }
 }
 
@@ -146,14 +167,21 @@ impl<'de> Deserialize<'de> for StoredConsent {
             consent: Consent,
             terms: Opaque<{ MAX_TERMS + TERMS_OVERHEAD }>,
             slots: Vec<Opaque<MAX_SLOT>>,
+            #[serde(default, deserialize_with = "mandate")]
+            mandate: Option<Mandate>,
         }
 
-        let Members { suite, consent, terms, slots } = bytes::map_only(deserializer)?;
+        let Members { suite, consent, terms, slots, mandate } = bytes::map_only(deserializer)?;
         if suite != SUITE {
             return Err(de::Error::custom("unknown suite"));
         }
-        Ok(Self { consent, terms, slots })
+        Ok(Self { consent, terms, slots, mandate })
     }
+}
+
+/// A member that is there is a mandate, never a null.
+fn mandate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Mandate>, D::Error> {
+    bytes::map_only(deserializer).map(Some)
 }
 
 /// Bytes that are looked into later.

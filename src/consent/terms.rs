@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::mandate::Ceiling;
 use crate::authority::VerifiedCredential;
 use crate::error::{Error, Result};
-use crate::id::{AuthorityId, PersonId};
+use crate::id::{AuthorityId, PersonId, Time, Version};
 use crate::identity::{PublicIdentity, SealingPublic};
 use crate::policy::{Month, Policy};
 use crate::wire;
 
 /// Most bytes of the terms.
 pub const MAX_TERMS: usize = 64 * 1024;
+/// Most earlier write policies that the terms remember.
+pub const MAX_PAST: usize = 64;
 
 /// Who may read and write, in words: the same for everybody who can open the consent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,13 @@ pub struct Terms {
     pub custodian: Option<Named>,
     /// Who is excluded by name under every authority that knows the name; ascending.
     pub excluded: Vec<PersonId>,
+    /// Who could write under earlier versions, the earliest first, so that what they wrote can be judged when those
+    /// versions are gone. At most [`MAX_PAST`] entries; the earliest are dropped beyond it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<PastWriting>,
+    /// How far the mandate goes under which a custodian signed this; none if the owner did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Box<Ceiling>>,
 }
 
 /// Who may read, by the attributes of one authority.
@@ -50,6 +60,22 @@ pub struct Writing {
     pub authority: AuthorityId,
     /// The canonical text of the policy, persons by number.
     pub policy: String,
+}
+
+/// Who could write under some earlier versions, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PastWriting {
+    /// The first of them.
+    pub from: Version,
+    /// The last of them.
+    pub to: Version,
+    /// When the first of them was signed.
+    pub issued_at: Time,
+    /// The end of their validity.
+    pub not_after: Option<Time>,
+    /// Who could write by attributes.
+    pub write: Vec<Writing>,
 }
 
 /// A person or service by name, and the key that a slot was sealed to.
@@ -112,13 +138,29 @@ impl Terms {
         let once = |policies: &[(AuthorityId, Policy)]| {
             policies.iter().map(|(authority, _)| authority).collect::<BTreeSet<_>>().len() == policies.len()
         };
+        let past = self.past.iter().map(PastWriting::policies).collect::<Result<Vec<_>>>()?;
+        let ordered = self.past.iter().all(|past| past.from <= past.to)
+            && self.past.iter().zip(self.past.iter().skip(1)).all(|(one, next)| one.to < next.from);
         let keys: BTreeSet<_> = self.named().map(|named| named.sealing).collect();
         let ascending = self.excluded.is_sorted_by(|one, two| one < two);
-        if once(&read) && once(&write) && keys.len() == self.named().count() && ascending {
-            Ok(Policies { read, write })
+        if once(&read)
+            && once(&write)
+            && ordered
+            && self.past.len() <= MAX_PAST
+            && keys.len() == self.named().count()
+            && ascending
+        {
+            Ok(Policies { read, write, past })
         } else {
             Err(Error::Malformed(WHAT))
         }
+    }
+}
+
+impl PastWriting {
+    /// The write policies, parsed.
+    pub(super) fn policies(&self) -> Result<Vec<(AuthorityId, Policy)>> {
+        self.write.iter().map(|writing| Ok((writing.authority.clone(), canonical(&writing.policy)?))).collect()
     }
 }
 
@@ -127,6 +169,8 @@ impl Terms {
 pub(super) struct Policies {
     pub(super) read: Vec<(AuthorityId, Policy)>,
     pub(super) write: Vec<(AuthorityId, Policy)>,
+    /// In the order of the terms' own.
+    pub(super) past: Vec<Vec<(AuthorityId, Policy)>>,
 }
 
 /// A policy from its canonical text.

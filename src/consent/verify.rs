@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::devices::Devices;
+use super::mandate::MandateStatement;
 use super::slot::{MAX_SLOTS, Slot, SlotContent, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::SealingPublic;
-use crate::pin::PinStore;
+use crate::pin::{PinStore, Place};
 
 /// A consent that is signed by the owner's device, whole, valid and no older than what was seen before.
 ///
@@ -18,6 +19,8 @@ use crate::pin::PinStore;
 pub struct LiveConsent {
     pub(super) statement: ConsentStatement,
     pub(super) hash: Hash,
+    // INVARIANT: checked, as far as that goes without opening the consent.
+    pub(super) mandate: Option<MandateStatement>,
     pub(super) devices: Devices,
     pub(super) terms: Vec<u8>,
     pub(super) slots: Vec<Slot>,
@@ -51,13 +54,23 @@ impl StoredConsent {
             return Err(Error::Rollback("device list"));
         }
         let device = devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
-        let statement = self.consent().verify(&device.signing)?.clone();
+        let (signing, base) = match self.mandate() {
+            None if claimed.mandate.is_none() => (device.signing, None),
+            None => return Err(Error::Forged(WHAT)),
+            Some(mandate) => {
+                let mandate = mandate.check(devices, claimed)?;
+                (mandate.custodian.signing, Some(mandate.base))
+            }
+        };
+        let statement = self.consent().verify(&signing)?.clone();
         let hash = self.consent().hash()?;
         statement.check()?;
         if now < statement.not_before {
             return Err(Error::Expired(WHAT));
         }
-        let (name, place) = (pin_name(&statement), (statement.devices, statement.version));
+        let name = pin_name(&statement);
+        let place =
+            Place { under: statement.devices, base: base.unwrap_or(statement.version), version: statement.version };
         pins.reaches((WHAT, super::head::WHAT), &name, place, hash)?;
         pins.accept_under(WHAT, &name, place, hash)?;
         if statement.not_after.is_some_and(|end| now > end) {
@@ -78,7 +91,8 @@ impl StoredConsent {
                 return Err(Error::Malformed(WHAT));
             }
         }
-        Ok(LiveConsent { statement, hash, devices: devices.clone(), terms: self.terms().to_vec(), slots })
+        let mandate = self.mandate().map(|mandate| mandate.unverified().clone());
+        Ok(LiveConsent { statement, hash, mandate, devices: devices.clone(), terms: self.terms().to_vec(), slots })
     }
 }
 
@@ -119,6 +133,11 @@ impl LiveConsent {
     /// The generation of the compartment key.
     pub fn generation(&self) -> Generation {
         self.statement.generation
+    }
+
+    /// The version that the owner signed last, if a custodian signed this one under her mandate.
+    pub fn base(&self) -> Option<Version> {
+        self.mandate.as_ref().map(|mandate| mandate.base)
     }
 
     /// What those who only write seal to.

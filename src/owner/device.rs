@@ -2,11 +2,11 @@
 
 use crate::authority::Trust;
 use crate::consent::{
-    Access, ConsentBuilder, Devices, Head, HeadStatement, LiveConsent, PublicDevice, Signer, StoredConsent,
+    Access, ConsentBuilder, Devices, Head, HeadStatement, LiveConsent, Mandate, PublicDevice, Signer, StoredConsent,
 };
 use crate::error::Result;
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Time};
-use crate::identity::{SealingKey, Signed, SigningKey, decode_keys, encode_keys};
+use crate::identity::{PublicIdentity, SealingKey, Signed, SigningKey, decode_keys, encode_keys};
 use crate::secret::Secret;
 
 /// What a patient's phone holds: keys that sign consents and open them.
@@ -72,10 +72,28 @@ impl Device {
             compartment: consent.compartment().clone(),
             version: consent.version(),
             hash: consent.hash(),
+            base: consent.base(),
             issued_at: now,
             device: self.id.clone(),
         };
         Signed::sign(statement, &self.signing)
+    }
+
+    /// Lets the consent's custodian seal the compartment again in the owner's absence, until a date, with the same terms or
+    /// stricter ones: see [`MandateStatement`](crate::consent::MandateStatement).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`](crate::Error::ApiMisuse) if the consent names another custodian or none, was not signed by
+    /// the owner under the present device list, or if the mandate is over before it begins.
+    pub fn mandate(
+        &self,
+        (devices, access): (&Devices, &Access),
+        custodian: &PublicIdentity,
+        until: Time,
+        now: Time,
+    ) -> Result<Mandate> {
+        Mandate::give(self.signer(), (devices, access), custodian.clone(), (until, now))
     }
 
     /// The canonical bytes, for the device's own key store: `"csd" ‖ 1 ‖ u8 length ‖ id ‖ signing seed (32) ‖ sealing key

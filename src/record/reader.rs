@@ -11,7 +11,7 @@ use super::sealed::SealedRecord;
 use super::signer::Signers;
 use super::view::{Field, Value, View, ViewPart};
 use crate::authority::Trust;
-use crate::consent::{Access, Devices};
+use crate::consent::{Access, Devices, WriteRule};
 use crate::error::{Error, Result};
 use crate::id::{Hash, Time, Version};
 use crate::identity::Signature;
@@ -214,11 +214,11 @@ impl<'a> Reader<'a> {
             (&author.writer, &author.attributes, rules)
         {
             let rule = rule(rules, entry.consent, content.time).ok_or(Error::NotAllowed)?;
-            if !rule.may_write(authority, attributes) {
+            if !rule.admits(authority, attributes) {
                 return Err(Error::NotAllowed);
             }
-            let ended = rule.not_after().is_some_and(|end| end.0.saturating_add(CLOCK_SKEW) < content.time.0);
-            if ended && rule.version() == entry.consent {
+            let ended = rule.not_after.is_some_and(|end| end.0.saturating_add(CLOCK_SKEW) < content.time.0);
+            if ended && rule.versions.contains(&entry.consent) {
                 return Err(Error::Expired("consent"));
             }
         }
@@ -248,15 +248,26 @@ impl OpenPart {
 }
 
 /// The consent that says who may write a part whose content names `version` and is of the time `at`: that one; if a
-/// later one was signed by then, the latest of these; or the newest at hand where that one is not.
+/// later one was signed by then, the latest of these; or the newest at hand where nothing is known of that one.
 ///
-/// So whoever lost the right to write cannot go on by naming the consent that gave it, except by a false time.
-fn rule<'a>(rules: &[&'a Access], version: Version, at: Time) -> Option<&'a Access> {
-    let signed = |access: &Access| access.issued_at().0.saturating_add(CLOCK_SKEW) < at.0;
-    let known = rules.iter().any(|access| access.version() == version);
-    let ruled =
-        |access: &&&Access| !known || access.version() == version || (access.version() > version && signed(access));
-    rules.iter().filter(ruled).max_by_key(|access| access.version()).copied()
+/// So whoever lost the right to write cannot go on by naming the consent that gave it, except by a false time. Consents
+/// that are gone are known from what the newest one remembers of them.
+fn rule<'a>(rules: &[&'a Access], version: Version, at: Time) -> Option<WriteRule<'a>> {
+    let newest = rules.iter().max_by_key(|access| access.version())?;
+    let known = |rule: &WriteRule<'_>| rule.versions.contains(&version);
+    let later =
+        |rule: &WriteRule<'_>| *rule.versions.start() > version && rule.issued_at.0.saturating_add(CLOCK_SKEW) < at.0;
+    // At equal versions the last counts: the consent itself before the memory of it.
+    let all = newest.past_rules().chain(rules.iter().map(|access| access.write_rule()));
+    let (mut any, mut best) = (false, None::<WriteRule<'a>>);
+    for rule in all {
+        any |= known(&rule);
+        let better = best.as_ref().is_none_or(|best| best.versions.start() <= rule.versions.start());
+        if (known(&rule) || later(&rule)) && better {
+            best = Some(rule);
+        }
+    }
+    if any { best } else { Some(newest.write_rule()) }
 }
 
 /// The contents with their hashes.

@@ -43,4 +43,12 @@ pub(crate) fn write_seed(cek: &Cek, salt: &Salt) -> Result<Secret<[u8; 32]>> {
     Ok(Secret::build(|bytes| bytes.copy_from_slice(seed.as_slice())))
 }
 
+/// What keeps the hash of a ceiling from being a test of what it says: `HKDF[salt, CEILING_SALT](CEK)`.
+pub(crate) fn ceiling_salt(cek: &Cek, salt: &Salt) -> Result<Salt> {
+    let derived = Prk::extract(salt.as_bytes(), cek.expose()).subkey(&[label::CEILING_SALT])?;
+    let mut bytes = [0; SALT];
+    bytes.iter_mut().zip(derived.iter()).for_each(|(to, from)| *to = *from);
+    Ok(Salt(bytes))
+}
+
 const ZERO_IV: [u8; aead::IV] = [0; aead::IV];

@@ -1,0 +1,251 @@
+//! Mandates: the owner's leave for a custodian to go on in her absence, and how far it goes.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::access::Access;
+use super::builder::{ConsentBuilder, Signer};
+use super::devices::Devices;
+use super::statement::ConsentStatement;
+use super::terms::{PastWriting, Policies, Terms};
+use crate::error::{Error, Result};
+use crate::id::{AuthorityId, CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
+use crate::identity::{Identity, PublicIdentity, Signed, Statement};
+use crate::policy::Policy;
+use crate::seal::{Salt, ceiling_salt, label};
+use crate::wire;
+
+/// A signed mandate. It is stored with each consent that was signed under it.
+pub type Mandate = Signed<MandateStatement>;
+
+/// What a device signs to let a custodian seal a compartment again: for a new month, with a new key, or for fewer people.
+///
+/// - It goes no further than the consent that it names: everybody who reads the result holds its terms against it.
+/// - What is signed under it ends with it. To go on, the owner signs another.
+/// - It ends at once when the owner signs a consent herself, or removes the device that signed it: readers who know of
+///   that refuse what a custodian signs under the old one, whatever its version.
+///
+/// # Security
+///
+/// A custodian holds the compartment key, and could give it to anybody; no signature keeps him from that. What he cannot
+/// do is change what others accept: who may write, who is said to read, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MandateStatement {
+    /// The patient.
+    pub owner: OwnerId,
+    /// The version of the owner's device list that the device stood in.
+    pub devices: Version,
+    /// The device that signs.
+    pub device: DeviceId,
+    /// The compartment.
+    pub compartment: CompartmentId,
+    /// The version of the consent that the custodian goes on from.
+    pub base: Version,
+    /// Its hash.
+    pub hash: Hash,
+    /// The hash of its terms, salted: `SHA-256(label ‖ canonical CBOR of the ceiling)`.
+    pub ceiling: Hash,
+    /// The custodian.
+    pub custodian: PublicIdentity,
+    /// Until when; what is signed under the mandate ends by then.
+    pub until: Time,
+    /// When it was signed.
+    pub issued_at: Time,
+}
+
+impl Statement for MandateStatement {
+    const LABEL: &'static [u8] = label::SIGN_MANDATE;
+    const WHAT: &'static str = WHAT;
+    const LIMIT: usize = 2048;
+}
+
+/// How far a mandate goes: the terms of the consent that it was given for. It lies sealed in the terms of what is signed
+/// under the mandate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ceiling {
+    salt: Salt,
+    /// The terms.
+    pub terms: Terms,
+    /// When that consent was signed.
+    pub issued_at: Time,
+    /// Until when it is valid.
+    pub not_after: Option<Time>,
+}
+
+impl Ceiling {
+    /// The one that a mandate for this consent, or under which it was signed, goes up to.
+    pub(super) fn of(access: &Access) -> Result<Self> {
+        if let Some(ceiling) = &access.terms.ceiling {
+            return Ok(Self::clone(ceiling));
+        }
+        let statement = &access.statement;
+        Ok(Self {
+            salt: ceiling_salt(&access.cek, &statement.salt)?,
+            terms: access.terms.clone(),
+            issued_at: statement.issued_at,
+            not_after: statement.not_after,
+        })
+    }
+
+    pub(super) fn hash(&self) -> Result<Hash> {
+        let bytes = wire::to_cbor(self, WHAT)?;
+        Ok(Hash(Sha256::new().chain_update(label::CEILING).chain_update(bytes).finalize().into()))
+    }
+
+    /// Whether terms stay within the mandate: nobody reads or writes who did not before.
+    pub(super) fn covers(&self, mandate: &MandateStatement, terms: &Terms, not_after: Option<Time>) -> Result<bool> {
+        let (most, now) = (self.terms.policies()?, terms.policies()?);
+        let months = terms.read.iter().all(|reading| {
+            let before = self.terms.read.iter().find(|before| before.authority == reading.authority);
+            before.is_some_and(|before| before.month <= reading.month)
+        });
+        let ends = |end: Time| not_after.is_some_and(|not_after| not_after <= end);
+        Ok(Self::narrows(&most, &now)
+            && months
+            && terms.people.iter().all(|named| self.terms.people.contains(named))
+            && terms.custodian.as_ref().is_none_or(|custodian| self.terms.custodian.as_ref() == Some(custodian))
+            && self.terms.excluded.iter().all(|person| terms.excluded.contains(person))
+            && ends(mandate.until)
+            && self.not_after.is_none_or(ends)
+            && self.keeps_the_past(mandate, &terms.past, &most)?)
+    }
+
+    fn narrows(most: &Policies, now: &Policies) -> bool {
+        within(&now.read, &most.read) && within(&now.write, &most.write)
+    }
+
+    /// Who could write before the mandate stands as it stood; since then nobody could who may not under the ceiling.
+    fn keeps_the_past(&self, mandate: &MandateStatement, past: &[PastWriting], most: &Policies) -> Result<bool> {
+        let known = PastWriting::after(&self.terms, mandate.base, (self.issued_at, self.not_after));
+        for entry in past {
+            let same = known.iter().any(|known| {
+                (known.from, known.issued_at, known.not_after, &known.write)
+                    == (entry.from, entry.issued_at, entry.not_after, &entry.write)
+                    && (known.to == entry.to || (known.to == mandate.base && entry.to >= known.to))
+            });
+            if !same && (entry.from <= mandate.base || !within(&entry.policies()?, &most.write)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Each authority's policy only narrows what it was.
+fn within(now: &[(AuthorityId, Policy)], most: &[(AuthorityId, Policy)]) -> bool {
+    now.iter().all(|(authority, policy)| {
+        let most = most.iter().find(|(other, _)| other == authority);
+        most.is_some_and(|(_, most)| policy.implies(most))
+    })
+}
+
+impl PastWriting {
+    /// What the version after one with these terms remembers.
+    pub(super) fn after(terms: &Terms, version: Version, (issued_at, not_after): (Time, Option<Time>)) -> Vec<Self> {
+        let mut past = terms.past.clone();
+        match past.last_mut() {
+            Some(last) if (&last.write, last.not_after) == (&terms.write, not_after) => last.to = version,
+            _ => past.push(Self { from: version, to: version, issued_at, not_after, write: terms.write.clone() }),
+        }
+        let over = past.len().saturating_sub(super::terms::MAX_PAST);
+        past.split_off(over)
+    }
+}
+
+impl Signed<MandateStatement> {
+    pub(crate) fn give(
+        signer: Signer<'_>,
+        (devices, access): (&Devices, &Access),
+        custodian: PublicIdentity,
+        (until, now): (Time, Time),
+    ) -> Result<Self> {
+        let named = access.terms.custodian.as_ref();
+        if named.is_none_or(|named| (&named.person, named.sealing) != (&custodian.id, custodian.sealing)) {
+            return Err(Error::ApiMisuse("the consent names another custodian, or none"));
+        }
+        if access.statement.mandate.is_some() {
+            return Err(Error::ApiMisuse("a mandate is given for a consent that the owner signed"));
+        }
+        if access.owner() != devices.owner() || access.statement.devices != devices.version() {
+            return Err(Error::ApiMisuse("seal the consent again under the present device list first"));
+        }
+        if until < now {
+            return Err(Error::ApiMisuse("the mandate would never be valid"));
+        }
+        let statement = MandateStatement {
+            owner: access.owner().clone(),
+            devices: devices.version(),
+            device: signer.device.clone(),
+            compartment: access.compartment().clone(),
+            base: access.version(),
+            hash: access.hash(),
+            ceiling: Ceiling::of(access)?.hash()?,
+            custodian,
+            until,
+            issued_at: now,
+        };
+        Self::sign(statement, signer.key)
+    }
+
+    /// Starts the next version of the consent, to be signed by the custodian. Say what it is after
+    /// ([`ConsentBuilder::after`]); what goes further than the mandate is refused when it is sealed.
+    ///
+    /// The consent ends with the mandate, or earlier, as [`ConsentBuilder::valid`] says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if the mandate is for somebody else, [`Error::Forged`] if it is not signed by a device of
+    /// the list.
+    pub fn consent<'a>(&'a self, custodian: &'a Identity, devices: &'a Devices) -> Result<ConsentBuilder<'a>> {
+        let statement = self.accept(devices)?;
+        if statement.custodian != custodian.public() {
+            return Err(Error::ApiMisuse("the mandate is for another custodian"));
+        }
+        let signer = Signer { device: &statement.device, key: custodian.signing() };
+        Ok(ConsentBuilder::mandated(signer, devices, self))
+    }
+
+    /// What the mandate says, if a device of the owner's list signed it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forged`].
+    pub fn accept(&self, devices: &Devices) -> Result<&MandateStatement> {
+        let claimed = self.unverified();
+        if claimed.owner != *devices.owner() {
+            return Err(Error::Forged(WHAT));
+        }
+        if claimed.devices > devices.version() {
+            return Err(Error::Rollback("device list"));
+        }
+        let device = devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
+        self.verify(&device.signing)
+    }
+
+    /// Whether a consent is one that this mandate lets its custodian sign, as far as that shows without opening it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forged`] or [`Error::NotAllowed`].
+    pub(super) fn check(&self, devices: &Devices, consent: &ConsentStatement) -> Result<&MandateStatement> {
+        let mandate = self.accept(devices)?;
+        if consent.mandate != Some(self.hash()?)
+            || (&consent.owner, &consent.compartment, &consent.device)
+                != (&mandate.owner, &mandate.compartment, &mandate.device)
+        {
+            return Err(Error::Forged(WHAT));
+        }
+        // Under one list: a custodian does not choose how late his word counts.
+        let under = consent.devices == mandate.devices && consent.version > mandate.base;
+        let ends = consent.not_after.is_some_and(|end| end <= mandate.until);
+        let signed = (mandate.issued_at..=mandate.until).contains(&consent.issued_at);
+        if under && ends && signed { Ok(mandate) } else { Err(Error::NotAllowed) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+const WHAT: &str = "mandate";
