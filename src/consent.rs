@@ -58,6 +58,7 @@ mod access;
 #[cfg(test)]
 mod attacks;
 mod builder;
+mod custodian;
 mod devices;
 mod head;
 mod mandate;
@@ -71,8 +72,9 @@ mod verify;
 
 pub use access::Access;
 pub(crate) use access::WriteRule;
-pub use builder::ConsentBuilder;
 pub(crate) use builder::Signer;
+pub use builder::{ConsentBuilder, ConsentDraft};
+pub use custodian::{Custodian, MASTER_KEY, MasterKeyCustodian};
 pub(crate) use devices::owner_id;
 pub use devices::{DeviceList, DeviceListStatement, Devices, MAX_DEVICES, MAX_REMOVED, PublicDevice, RemovedDevice};
 pub use head::{Freshness, HEAD_LIMIT, Head, HeadStatement};

@@ -115,6 +115,10 @@ impl Identity {
         Ok(Self { id, signing, sealing })
     }
 
+    pub(crate) fn from_seeds(id: PersonId, [signing, sealing]: &[Secret<[u8; 32]>; 2]) -> Self {
+        Self { id, signing: SigningKey::from_seed(signing.expose()), sealing: SealingKey::derive(sealing) }
+    }
+
     pub(crate) fn signing(&self) -> &SigningKey {
         &self.signing
     }

@@ -64,7 +64,7 @@ pub use key::{Cek, Commitment, Salt, SharedKey};
 pub(crate) use key::{Dek, fill_random};
 pub(crate) use part::PartKey;
 pub use path::{FieldPath, MAX_PATH};
-pub(crate) use terms::{TERMS_OVERHEAD, ceiling_salt, open_terms, seal_terms, write_seed};
+pub(crate) use terms::{TERMS_OVERHEAD, ceiling_salt, custodian_seeds, open_terms, seal_terms, write_seed};
 pub use wrap::{WrappedKey, unwrap_cek, wrap_cek};
 pub(crate) use wrap::{unwrap_dek, wrap_dek};
 
@@ -112,6 +112,10 @@ pub(crate) mod label {
     pub(crate) const SIGN_HEAD: &[u8] = b"chartseal-1 sign head: ";
     /// Signed: a mandate, by an owner's device.
     pub(crate) const SIGN_MANDATE: &[u8] = b"chartseal-1 sign mandate: ";
+    /// HKDF info: the seed of a custodian's signing key, under a master key.
+    pub(crate) const CUSTODIAN_SIGNING: &[u8] = b"chartseal-1 custodian signing";
+    /// HKDF info: the seed of a custodian's sealing key, under a master key.
+    pub(crate) const CUSTODIAN_SEALING: &[u8] = b"chartseal-1 custodian sealing";
     /// Hashed: how far a mandate goes.
     pub(crate) const CEILING: &[u8] = b"chartseal-1 ceiling: ";
     /// HKDF info: the salt of that hash.
@@ -171,6 +175,8 @@ pub(crate) mod label {
         SIGN_CONSENT,
         SIGN_HEAD,
         SIGN_MANDATE,
+        CUSTODIAN_SIGNING,
+        CUSTODIAN_SEALING,
         CEILING,
         CEILING_SALT,
         SIGN_CONTENT,

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use super::access::Access;
 use super::devices::Devices;
-use super::mandate::{Ceiling, Mandate};
+use super::mandate::{Ceiling, Mandate, MandateStatement};
 use super::preview::{Preview, Readers, Uncovered};
 use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
-use super::statement::ConsentStatement;
+use super::statement::{Consent, ConsentStatement};
 use super::stored::StoredConsent;
 use super::terms::{Named, PastWriting, Policies, Reading, Terms, Writing};
 use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
-use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, PersonId, Time, Version};
-use crate::identity::{SealingKey, SealingPublic, Signed, SigningKey};
+use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, PersonId, Time, Version};
+use crate::identity::{SealingKey, SealingPublic, Signature, Signed, SigningKey, SigningPublic};
 use crate::kem::PublicParameters;
 use crate::policy::{Month, Policy};
 use crate::seal::{Cek, Salt, fill_random, seal_terms, write_seed};
@@ -24,7 +24,8 @@ use crate::secret::Secret;
 /// Got from [`Device::consent`](crate::owner::Device::consent).
 #[derive(Debug)]
 pub struct ConsentBuilder<'a> {
-    signer: Signer<'a>,
+    device: &'a DeviceId,
+    signing: Signing<'a>,
     /// None if the device signs itself.
     mandate: Option<&'a Mandate>,
     devices: &'a Devices,
@@ -49,6 +50,65 @@ pub(crate) struct Signer<'a> {
     pub(crate) key: &'a SigningKey,
 }
 
+/// Where the key is that signs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Signing<'a> {
+    Here(&'a SigningKey),
+    Elsewhere(SigningPublic),
+}
+
+impl Signing<'_> {
+    fn public(self) -> SigningPublic {
+        match self {
+            Self::Here(key) => key.public(),
+            Self::Elsewhere(public) => public,
+        }
+    }
+}
+
+/// A consent that only lacks its signature.
+#[derive(Debug)]
+pub struct ConsentDraft {
+    access: Access,
+    sealed_terms: Vec<u8>,
+    slots: Vec<Vec<u8>>,
+    mandate: Option<Mandate>,
+    signing: SigningPublic,
+}
+
+impl ConsentDraft {
+    /// What has to be signed, label and all, with Ed25519.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn message(&self) -> Result<Vec<u8>> {
+        Signed::message(&self.access.statement)
+    }
+
+    /// The consent with its signature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forged`] if it is not the signature of the message by the key that was announced; [`Error::TooLarge`].
+    pub fn finish(self, signature: Signature) -> Result<(StoredConsent, Access)> {
+        let consent = Signed::with_signature(self.access.statement.clone(), signature);
+        consent.verify(&self.signing)?;
+        self.put_together(consent)
+    }
+
+    fn sign(self, key: &SigningKey) -> Result<(StoredConsent, Access)> {
+        let consent = Signed::sign(self.access.statement.clone(), key)?;
+        self.put_together(consent)
+    }
+
+    fn put_together(self, consent: Consent) -> Result<(StoredConsent, Access)> {
+        let hash = consent.hash()?;
+        let stored = StoredConsent::from_parts(consent, self.sealed_terms, self.slots)?.under(self.mandate)?;
+        Ok((stored, Access { hash, ..self.access }))
+    }
+}
+
 /// A read policy as it was given.
 #[derive(Debug)]
 struct Draft<'a> {
@@ -59,9 +119,24 @@ struct Draft<'a> {
 
 impl<'a> ConsentBuilder<'a> {
     pub(crate) fn new(signer: Signer<'a>, devices: &'a Devices, compartment: CompartmentId) -> Self {
+        Self::start((signer.device, Signing::Here(signer.key)), devices, compartment, None)
+    }
+
+    pub(super) fn mandated(signing: Signing<'a>, devices: &'a Devices, mandate: &'a Mandate) -> Self {
+        let MandateStatement { compartment, device, .. } = mandate.unverified();
+        Self::start((device, signing), devices, compartment.clone(), Some(mandate))
+    }
+
+    fn start(
+        (device, signing): (&'a DeviceId, Signing<'a>),
+        devices: &'a Devices,
+        compartment: CompartmentId,
+        mandate: Option<&'a Mandate>,
+    ) -> Self {
         Self {
-            signer,
-            mandate: None,
+            device,
+            signing,
+            mandate,
             devices,
             compartment,
             after: None,
@@ -74,11 +149,6 @@ impl<'a> ConsentBuilder<'a> {
             not_before: None,
             not_after: None,
         }
-    }
-
-    pub(super) fn mandated(signer: Signer<'a>, devices: &'a Devices, mandate: &'a Mandate) -> Self {
-        let compartment = mandate.unverified().compartment.clone();
-        Self { mandate: Some(mandate), ..Self::new(signer, devices, compartment) }
     }
 
     /// Makes this the version after the one that was opened, with a new compartment key.
@@ -235,6 +305,18 @@ impl<'a> ConsentBuilder<'a> {
     /// [`Error::TooLarge`] over [`MAX_SLOTS`] or another limit; [`Error::Malformed`] if a named key is none;
     /// [`Error::Randomness`].
     pub fn seal(self, now: Time) -> Result<(StoredConsent, Access)> {
+        let Signing::Here(key) = self.signing else {
+            return Err(Error::ApiMisuse("the signing key is with the custodian: take a draft there"));
+        };
+        self.draft(now)?.sign(key)
+    }
+
+    /// Makes the slots, for a custodian whose key service signs: what it has to sign, and what comes of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::seal`].
+    pub fn draft(self, now: Time) -> Result<ConsentDraft> {
         let ceiling = self.ceiling()?;
         let not_before = self.not_before.unwrap_or(now);
         let not_after = self.ends(ceiling.as_ref());
@@ -272,7 +354,7 @@ impl<'a> ConsentBuilder<'a> {
         let statement = ConsentStatement {
             owner,
             devices: self.mandate.map_or(self.devices.version(), |mandate| mandate.unverified().devices),
-            device: self.signer.device.clone(),
+            device: self.device.clone(),
             compartment: self.compartment,
             version,
             previous,
@@ -287,10 +369,11 @@ impl<'a> ConsentBuilder<'a> {
             issued_at: now,
             mandate: self.mandate.map(Signed::hash).transpose()?,
         };
-        let consent = Signed::sign(statement.clone(), self.signer.key)?;
-        let hash = consent.hash()?;
-        let stored = StoredConsent::from_parts(consent, sealed_terms, slots)?.under(self.mandate.cloned())?;
-        Ok((stored, Access { statement, hash, cek, terms, read, write, past }))
+        let mandate = self.mandate.cloned();
+        let signing = self.signing.public();
+        // Its hash is given when it is signed.
+        let access = Access { statement, hash: Hash([0; 32]), cek, terms, read, write, past };
+        Ok(ConsentDraft { access, sealed_terms, slots, mandate, signing })
     }
 
     fn slots(&self, context: &Context, read: &[(AuthorityId, Policy)], cek: &Cek) -> Result<Vec<Vec<u8>>> {
@@ -354,8 +437,8 @@ impl<'a> ConsentBuilder<'a> {
     /// How far a custodian may go; none if the device signs itself.
     fn ceiling(&self) -> Result<Option<Ceiling>> {
         let Some(mandate) = self.mandate else {
-            let listed = self.devices.get(self.signer.device);
-            if listed.is_none_or(|device| device.signing != self.signer.key.public()) {
+            let listed = self.devices.get(self.device);
+            if listed.is_none_or(|device| device.signing != self.signing.public()) {
                 return Err(Error::ApiMisuse("the device that signs is not in the device list"));
             }
             return Ok(None);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::access::Access;
-use super::builder::{ConsentBuilder, Signer};
+use super::builder::{ConsentBuilder, Signer, Signing};
 use super::devices::Devices;
 use super::statement::ConsentStatement;
 use super::terms::{PastWriting, Policies, Terms};
@@ -203,8 +203,18 @@ impl Signed<MandateStatement> {
         if statement.custodian != custodian.public() {
             return Err(Error::ApiMisuse("the mandate is for another custodian"));
         }
-        let signer = Signer { device: &statement.device, key: custodian.signing() };
-        Ok(ConsentBuilder::mandated(signer, devices, self))
+        Ok(ConsentBuilder::mandated(Signing::Here(custodian.signing()), devices, self))
+    }
+
+    /// As [`Mandate::consent`](Signed::consent), for a custodian whose key service signs: take a
+    /// [draft](ConsentBuilder::draft).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn consent_elsewhere<'a>(&'a self, devices: &'a Devices) -> Result<ConsentBuilder<'a>> {
+        let signing = self.accept(devices)?.custodian.signing;
+        Ok(ConsentBuilder::mandated(Signing::Elsewhere(signing), devices, self))
     }
 
     /// What the mandate says, if a device of the owner's list signed it.

@@ -1,6 +1,7 @@
 //! Opening a checked consent.
 
 use super::access::Access;
+use super::custodian::Custodian;
 use super::slot::{Context, Slot, SlotContent};
 use super::terms::{Policies, Terms};
 use super::verify::{LiveConsent, WHAT};
@@ -29,6 +30,25 @@ impl LiveConsent {
     /// As [`LiveConsent::open`].
     pub fn open_as(&self, identity: &Identity) -> Result<Access> {
         self.open_sealed(identity.sealing())
+    }
+
+    /// Opens the consent as its custodian, whose key may lie in a key service: that service is asked about slots in turn
+    /// until one opens, 64 times at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`LiveConsent::open`]; a service that cannot be asked looks like one that opens nothing.
+    pub async fn open_with(&self, custodian: &dyn Custodian) -> Result<Access> {
+        let context = Context::of(&self.statement)?;
+        for (index, slot) in self.slots.iter().enumerate() {
+            let SlotContent::Sealed(sealed) = &slot.content else { continue };
+            let Ok(opened) = custodian.open(&context.info(index)?, sealed).await else { continue };
+            let Ok(cek) = Slot::cek(&opened) else { continue };
+            if cek.verify(&self.statement.salt, &self.statement.commitment).is_ok() {
+                return self.access(&context, cek);
+            }
+        }
+        Err(Error::CannotOpen)
     }
 
     pub(crate) fn open_sealed(&self, key: &SealingKey) -> Result<Access> {

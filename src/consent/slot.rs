@@ -70,8 +70,7 @@ impl Slot {
     }
 
     pub(crate) fn for_holder(context: &Context, index: usize, to: &SealingPublic, cek: &Cek) -> Result<Self> {
-        let info = [label::HPKE_SLOT, &context.of_slot(index)?].concat();
-        Self::new(SlotContent::Sealed(to.seal(&info, &[], cek.expose())?))
+        Self::new(SlotContent::Sealed(to.seal(&context.info(index)?, &[], cek.expose())?))
     }
 
     fn new(content: SlotContent) -> Result<Self> {
@@ -107,8 +106,11 @@ impl Slot {
         let SlotContent::Sealed(sealed) = &self.content else {
             return Err(Error::CannotOpen);
         };
-        let info = [label::HPKE_SLOT, &context.of_slot(index)?].concat();
-        let opened = key.open(&info, &[], sealed)?;
+        Self::cek(&key.open(&context.info(index)?, &[], sealed)?)
+    }
+
+    /// The compartment key that a sealed slot held.
+    pub(super) fn cek(opened: &Secret<Vec<u8>>) -> Result<Cek> {
         let bytes: &[u8; 32] = opened.expose().as_slice().try_into().map_err(|_| Error::CannotOpen)?;
         Ok(Cek::from_secret(Secret::build(|cek| cek.copy_from_slice(bytes))))
     }
@@ -159,6 +161,11 @@ impl Context {
     /// The header of the terms: no index.
     pub(crate) fn of_terms(&self) -> &[u8] {
         &self.0
+    }
+
+    /// HPKE's info for a sealed slot.
+    pub(super) fn info(&self, index: usize) -> Result<Vec<u8>> {
+        Ok([label::HPKE_SLOT, &self.of_slot(index)?].concat())
     }
 
     fn of_slot(&self, index: usize) -> Result<Vec<u8>> {

@@ -106,6 +106,16 @@ impl<T: Statement> Signed<T> {
         Ok(Self { statement, signature })
     }
 
+    /// What is signed: `label ‖ canonical CBOR of the statement`.
+    pub(crate) fn message(statement: &T) -> Result<Vec<u8>> {
+        Ok([T::LABEL, &wire::to_cbor(statement, T::WHAT)?].concat())
+    }
+
+    /// A statement with a signature that was made elsewhere.
+    pub(crate) fn with_signature(statement: T, signature: Signature) -> Self {
+        Self { statement, signature }
+    }
+
     pub(crate) fn verify(&self, key: &SigningPublic) -> Result<&T> {
         let bytes = wire::to_cbor(&self.statement, T::WHAT)?;
         if key.verify(T::LABEL, &bytes, &self.signature) { Ok(&self.statement) } else { Err(Error::Forged(T::WHAT)) }

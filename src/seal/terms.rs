@@ -51,4 +51,15 @@ pub(crate) fn ceiling_salt(cek: &Cek, salt: &Salt) -> Result<Salt> {
     Ok(Salt(bytes))
 }
 
+/// The seeds of a custodian's signing and sealing keys: `HKDF[salt = 32 zero bytes, CUSTODIAN_SIGNING ‖ id](master key)`,
+/// and the same with `CUSTODIAN_SEALING`.
+pub(crate) fn custodian_seeds(master: &Secret<[u8; 32]>, id: &str) -> Result<[Secret<[u8; 32]>; 2]> {
+    let prk = Prk::extract(&[0; 32], master.expose());
+    let seed = |label: &[u8]| -> Result<Secret<[u8; 32]>> {
+        let seed = prk.subkey(&[label, id.as_bytes()])?;
+        Ok(Secret::build(|bytes| bytes.copy_from_slice(seed.as_slice())))
+    };
+    Ok([seed(label::CUSTODIAN_SIGNING)?, seed(label::CUSTODIAN_SEALING)?])
+}
+
 const ZERO_IV: [u8; aead::IV] = [0; aead::IV];

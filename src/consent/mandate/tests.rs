@@ -290,3 +290,35 @@ fn the_hash_of_a_ceiling_is_no_dictionary() {
     let guess = mandate::Ceiling { salt: crate::seal::Salt::generate().unwrap(), ..ceiling.clone() };
     assert_ne!(guess.hash().unwrap(), ceiling.hash().unwrap());
 }
+
+/// The whole way with a key service: it opens the slot and signs, and never hands a key out.
+#[test]
+fn a_key_service_seals_on_without_giving_its_key_away() {
+    let mut world = World::new();
+    let master = crate::Secret::build(|bytes: &mut [u8; 32]| bytes.fill(9));
+    let keeper = MasterKeyCustodian::new("keeper".parse().unwrap(), &master).unwrap();
+    let service: &dyn Custodian = &keeper;
+    let builder = world.phone.consent(world.owner.devices(), compartment()).custodian(service.public()).unwrap();
+    let builder = builder.read(&world.trust, &world.hospital, "role:doctor").unwrap();
+    let (stored, access) = builder.seal(NOW).unwrap();
+    let given = world.phone.mandate((world.owner.devices(), &access), service.public(), UNTIL, NOW).unwrap();
+    world.mandate = given;
+
+    let live = world.verify(&stored, later(1)).unwrap();
+    let opened = pollster::block_on(live.open_with(service)).unwrap();
+    let draft = || {
+        let builder = world.mandate.consent_elsewhere(world.owner.devices()).unwrap().after(&opened).unwrap();
+        builder.same_terms(&world.trust).unwrap()
+    };
+    assert!(matches!(draft().seal(later(1)), Err(Error::ApiMisuse(_))));
+    let unsigned = draft().draft(later(1)).unwrap();
+    let signature = pollster::block_on(service.sign(&unsigned.message().unwrap())).unwrap();
+    let (next, _) = unsigned.finish(signature).unwrap();
+    assert!(world.verify(&next, later(1)).unwrap().open(&world.ada).is_ok());
+
+    // A signature of something else is refused before it is stored.
+    let unsigned = draft().draft(later(1)).unwrap();
+    assert_eq!(unsigned.finish(signature).err(), Some(Error::Forged("consent")));
+    let stranger = MasterKeyCustodian::new("stranger".parse().unwrap(), &master).unwrap();
+    assert_eq!(pollster::block_on(live.open_with(&stranger)).err(), Some(Error::CannotOpen));
+}
