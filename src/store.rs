@@ -3,12 +3,21 @@
 //! [`Store`] is what this crate asks of a database; everything above it works over any of them. A store sees keys and
 //! bytes, no plaintext.
 
+pub mod conformance;
 mod error;
+mod faults;
+mod memory;
+#[cfg(feature = "redb")]
+mod redb;
 
 use std::future::Future;
 use std::pin::Pin;
 
 pub use error::{StoreError, StoreFailure};
+pub use faults::{Fault, FaultyStore};
+pub use memory::MemoryStore;
+#[cfg(feature = "redb")]
+pub use redb::RedbStore;
 
 /// A future that a [`Store`] gives: boxed, so that stores can be exchanged at run time, and bound to no runtime.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -87,7 +96,8 @@ pub trait Store: Send + Sync {
     /// Makes changes, each atomic by itself and durable when this returns; one outcome for each, in their order. Changes
     /// of one key are made in their order.
     ///
-    /// After an error, each of them may have been made or not.
+    /// A batch with a key or value that is none is refused whole. After another error, each change may have been made or
+    /// not.
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>>;
 }
 
@@ -115,4 +125,34 @@ impl Op {
             Self::Put { key, .. } | Self::Swap { key, .. } | Self::Delete { key, .. } => key,
         }
     }
+}
+
+/// Whether a key is one.
+///
+/// # Errors
+///
+/// [`StoreFailure::Refused`].
+pub fn check_key(key: &str) -> Result<(), StoreError> {
+    if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
+        Ok(())
+    } else {
+        Err(StoreError::new(StoreFailure::Refused, "not a key"))
+    }
+}
+
+/// Whether each key of a batch is one, and each value within its limit. Adapters ask this before they do anything.
+///
+/// # Errors
+///
+/// [`StoreFailure::Refused`].
+pub fn check_ops(ops: &[Op]) -> Result<(), StoreError> {
+    for op in ops {
+        check_key(op.key())?;
+        if let Op::Put { value, .. } | Op::Swap { value, .. } = op
+            && value.len() > MAX_VALUE
+        {
+            return Err(StoreError::new(StoreFailure::Refused, "a value over the limit"));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,230 @@
+//! A store on disk, in one file, by the `redb` crate.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use futures_channel::oneshot;
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
+
+use super::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailure, Tag, check_key, check_ops};
+
+/// A [`Store`] in one file of this machine.
+///
+/// One thread writes. It takes all batches that wait for it into one durable transaction, so that many callers share the
+/// cost of reaching the disk. Reads run on the caller's thread.
+pub struct RedbStore {
+    database: Arc<Database>,
+    // INVARIANT: there until the store is dropped.
+    queue: Option<Sender<Batch>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+struct Batch {
+    ops: Vec<Op>,
+    answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+}
+
+/// A key's value: the number of the write (8 bytes, big-endian), then the bytes.
+const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries");
+/// Under the empty key: how many writes there were.
+const WRITTEN: TableDefinition<'_, &str, u64> = TableDefinition::new("written");
+/// Most changes in one transaction, beyond the first batch of it.
+const MOST_OPS: usize = 4096;
+const TAG: usize = 8;
+
+impl RedbStore {
+    /// Opens the file, or makes it. One process at a time can hold it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure::Unavailable`] if it cannot be opened, [`StoreFailure::Corrupt`] if it is not such a file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let database = Database::create(path).map_err(|error| match error {
+            redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => corrupt(&error),
+            redb::DatabaseError::Storage(redb::StorageError::Io(ref io))
+                if io.kind() == std::io::ErrorKind::InvalidData =>
+            {
+                corrupt(&error)
+            }
+            error => unavailable(error),
+        })?;
+        let setup = database.begin_write().map_err(unavailable)?;
+        setup.open_table(ENTRIES).map_err(|error| corrupt(&error))?;
+        setup.open_table(WRITTEN).map_err(|error| corrupt(&error))?;
+        setup.commit().map_err(unavailable)?;
+
+        let database = Arc::new(database);
+        let (queue, batches) = channel();
+        let writer = {
+            let database = database.clone();
+            std::thread::Builder::new().name("chartseal-redb".into()).spawn(move || write(&database, &batches))
+        };
+        Ok(Self { database, queue: Some(queue), writer: Some(writer.map_err(unavailable)?) })
+    }
+
+    fn read(&self, keys: &[String]) -> Result<Vec<Option<Entry>>, StoreError> {
+        keys.iter().try_for_each(|key| check_key(key))?;
+        let reading = self.database.begin_read().map_err(unavailable)?;
+        let table = reading.open_table(ENTRIES).map_err(unavailable)?;
+        let entry = |key: &String| -> Result<Option<Entry>, StoreError> {
+            let Some(bytes) = table.get(key.as_str()).map_err(unavailable)? else { return Ok(None) };
+            let (tag, value) = bytes.value().split_at_checked(TAG).ok_or_else(damaged)?;
+            Ok(Some(Entry { tag: Tag::new(tag), value: value.to_vec() }))
+        };
+        keys.iter().map(entry).collect()
+    }
+
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let reading = self.database.begin_read().map_err(unavailable)?;
+        let table = reading.open_table(ENTRIES).map_err(unavailable)?;
+        let mut keys = Vec::new();
+        for entry in table.range(prefix.max(after)..).map_err(unavailable)? {
+            if keys.len() == limit {
+                break;
+            }
+            let (key, _) = entry.map_err(unavailable)?;
+            let key = key.value();
+            if !key.starts_with(prefix) {
+                break;
+            }
+            if key > after {
+                keys.push(key.to_owned());
+            }
+        }
+        Ok(keys)
+    }
+
+    fn send(&self, ops: Vec<Op>) -> Result<oneshot::Receiver<Result<Vec<Outcome>, StoreError>>, StoreError> {
+        check_ops(&ops)?;
+        let (answer, answered) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        queue.send(Batch { ops, answer }).map_err(|_| gone())?;
+        Ok(answered)
+    }
+}
+
+/// Until the last sender is gone: takes what waits, writes it in one transaction, answers.
+fn write(database: &Database, batches: &Receiver<Batch>) {
+    while let Ok(first) = batches.recv() {
+        let mut count = first.ops.len();
+        let mut group = vec![first];
+        while count < MOST_OPS
+            && let Ok(next) = batches.try_recv()
+        {
+            count += next.ops.len();
+            group.push(next);
+        }
+        let (ops, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|batch| (batch.ops, batch.answer)).unzip();
+        match transact(database, ops) {
+            // Whoever no longer waits for an answer needs none.
+            Ok(outcomes) => answers.into_iter().zip(outcomes).for_each(|(answer, outcomes)| {
+                let _gone = answer.send(Ok(outcomes));
+            }),
+            Err(error) => answers.into_iter().for_each(|answer| {
+                let _gone = answer.send(Err(error.clone()));
+            }),
+        }
+    }
+}
+
+fn transact(database: &Database, batches: Vec<Vec<Op>>) -> Result<Vec<Vec<Outcome>>, StoreError> {
+    let writing = database.begin_write().map_err(unavailable)?;
+    let outcomes = {
+        let mut entries = writing.open_table(ENTRIES).map_err(unavailable)?;
+        let mut counter = writing.open_table(WRITTEN).map_err(unavailable)?;
+        let mut written = counter.get("").map_err(unavailable)?.map_or(0, |count| count.value());
+        let mut outcomes = Vec::with_capacity(batches.len());
+        for ops in batches {
+            let changes = ops.into_iter().map(|op| change(&mut entries, &mut written, op));
+            outcomes.push(changes.collect::<Result<Vec<_>, _>>()?);
+        }
+        counter.insert("", written).map_err(unavailable)?;
+        outcomes
+    };
+    writing.commit().map_err(unavailable)?;
+    Ok(outcomes)
+}
+
+fn change(entries: &mut Table<'_, &str, &[u8]>, written: &mut u64, op: Op) -> Result<Outcome, StoreError> {
+    let held: Option<Tag> = match entries.get(op.key()).map_err(unavailable)? {
+        None => None,
+        Some(bytes) => Some(Tag::new(bytes.value().get(..TAG).ok_or_else(damaged)?)),
+    };
+    match op {
+        Op::Put { key, value } if held.is_none() => insert(entries, written, &key, &value),
+        Op::Swap { key, tag, value } if held.as_ref() == Some(&tag) => insert(entries, written, &key, &value),
+        Op::Delete { key, tag } if held.as_ref() == Some(&tag) => {
+            entries.remove(key.as_str()).map_err(unavailable)?;
+            Ok(Outcome::Deleted)
+        }
+        _ => Ok(Outcome::Conflict),
+    }
+}
+
+fn insert(
+    entries: &mut Table<'_, &str, &[u8]>,
+    written: &mut u64,
+    key: &str,
+    value: &[u8],
+) -> Result<Outcome, StoreError> {
+    *written += 1;
+    let tag = written.to_be_bytes();
+    entries.insert(key, [&tag[..], value].concat().as_slice()).map_err(unavailable)?;
+    Ok(Outcome::Written(Tag::new(tag)))
+}
+
+impl Store for RedbStore {
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        Box::pin(async move { self.read(keys) })
+    }
+
+    fn keys<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        Box::pin(async move { self.list(prefix, after, limit) })
+    }
+
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        // Sent at once, so that what several callers send before they wait goes into one transaction.
+        let sent = self.send(ops);
+        Box::pin(async move { sent?.await.unwrap_or_else(|_| Err(gone())) })
+    }
+}
+
+impl Drop for RedbStore {
+    fn drop(&mut self) {
+        // The thread ends when nobody can send any more, after it wrote what was sent.
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            let _panicked = writer.join();
+        }
+    }
+}
+
+impl fmt::Debug for RedbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbStore").finish_non_exhaustive()
+    }
+}
+
+fn unavailable(error: impl fmt::Display) -> StoreError {
+    StoreError::new(StoreFailure::Unavailable, error.to_string())
+}
+
+fn corrupt(error: &dyn fmt::Display) -> StoreError {
+    StoreError::new(StoreFailure::Corrupt, error.to_string())
+}
+
+fn damaged() -> StoreError {
+    StoreError::new(StoreFailure::Corrupt, "a value without a tag")
+}
+
+fn gone() -> StoreError {
+    StoreError::new(StoreFailure::Unavailable, "the writing thread is gone")
+}
