@@ -100,6 +100,8 @@ mod pairing;
 pub mod pin;
 pub mod policy;
 pub mod record;
+pub mod repository;
+pub mod rotation;
 pub mod seal;
 mod secret;
 pub mod store;

@@ -33,6 +33,7 @@ mod place;
 mod reader;
 mod sealed;
 mod signer;
+mod stored_wrap;
 mod view;
 
 use std::collections::BTreeMap;
@@ -55,6 +56,7 @@ pub use place::Place;
 pub use reader::Reader;
 pub use sealed::SealedRecord;
 use sealed::{Draft, SIZE_OF_FIELD, Sealer};
+pub(crate) use stored_wrap::{StoredEnvelope, StoredWrap};
 pub use view::{Value, View, ViewPart};
 
 /// Most fields in a record.

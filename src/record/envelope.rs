@@ -137,9 +137,13 @@ impl Wrap {
     }
 
     pub(super) fn open(&self, access: &Access, content: &Content) -> Result<Dek> {
-        let header = header(content, access.compartment(), self.generation)?;
+        self.open_as(access, &header(content, access.compartment(), self.generation)?)
+    }
+
+    /// Opens the wrap in the place that the header names, which has the wrap's own generation.
+    pub(super) fn open_as(&self, access: &Access, header: &WrapHeader) -> Result<Dek> {
         match &self.key {
-            WrapKey::Symmetric(key) => unwrap_dek(access.cek(), &header, key),
+            WrapKey::Symmetric(key) => unwrap_dek(access.cek(), header, key),
             WrapKey::Written(sealed) => {
                 let dek = access.write_secret()?.open(label::HPKE_WRITE, header.as_bytes(), sealed)?;
                 let bytes: &[u8; 32] = dek.expose().as_slice().try_into().map_err(|_| Error::CannotOpen)?;

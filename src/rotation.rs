@@ -1,0 +1,77 @@
+//! Bulk jobs: a compartment's records are moved to a new compartment key, over a [`Store`], without reading a body.
+//!
+//! A [`Rotation`] walks the compartment's wraps in the order of their keys, a batch at a time. Everything it has to
+//! remember lies in the store, in one entry that changes by compare-and-swap:
+//!
+//! - a worker claims the next batch until a time; several workers share a job so, and what a dead one claimed is done again
+//!   when its time is over;
+//! - a wrap that lies under the new key already is passed over, so doing a batch again does no harm;
+//! - a wrap that was changed meanwhile is read again; one that does not open is put on a list, the quarantine, and the rest
+//!   goes on.
+//!
+//! While it runs, readers need both consents, and find each record under one of them. [`Rotation::verify`] says when
+//! the old compartment key is needed no more: what was written under it after its batch was done shows there, and a
+//! further [`Rotation::run`] of a new job moves it.
+//!
+//! # Security
+//!
+//! Whoever kept the old compartment key and a copy of the old wraps, or a record's own key, still opens what was
+//! sealed before: delete old copies, and re-seal ([`Reader::reseal`](crate::record::Reader::reseal)) what must
+//! be closed to them from now on.
+
+mod batch;
+mod job;
+mod verify;
+
+use crate::consent::Access;
+use crate::error::{Error, Result};
+use crate::id::{Generation, Time};
+use crate::record::StoredWrap;
+use crate::store::Store;
+
+pub use job::{Progress, Quarantined};
+pub use verify::Verification;
+
+/// Moves the records of one compartment from older compartment keys to the newest one.
+pub struct Rotation<'a> {
+    store: &'a dyn Store,
+    old: Vec<&'a Access>,
+    new: &'a Access,
+    clock: &'a (dyn Fn() -> Time + Sync),
+    prefix: String,
+}
+
+impl<'a> Rotation<'a> {
+    /// A rotation to `new` from every earlier generation that one of `old` opens. `clock` says what time it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if they are not of one compartment, or an old one is not of an earlier generation.
+    pub fn new(
+        store: &'a dyn Store,
+        old: &[&'a Access],
+        new: &'a Access,
+        clock: &'a (dyn Fn() -> Time + Sync),
+    ) -> Result<Self> {
+        for access in old {
+            if (access.owner(), access.compartment()) != (new.owner(), new.compartment()) {
+                return Err(Error::ApiMisuse("a rotation stays in one compartment"));
+            }
+            if access.generation() >= new.generation() {
+                return Err(Error::ApiMisuse("a rotation goes to a later generation"));
+            }
+        }
+        let prefix = StoredWrap::prefix(new.owner(), new.compartment());
+        Ok(Self { store, old: old.to_vec(), new, clock, prefix })
+    }
+
+    fn key_of(&self, generation: Generation) -> Result<&'a Access> {
+        self.old.iter().find(|access| access.generation() == generation).copied().ok_or(Error::CannotOpen)
+    }
+}
+
+impl std::fmt::Debug for Rotation<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rotation").field("old", &self.old).field("new", self.new).finish_non_exhaustive()
+    }
+}

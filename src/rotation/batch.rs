@@ -1,0 +1,75 @@
+//! One batch: read, rewrap, swap; again for what was changed meanwhile.
+
+use super::Rotation;
+use crate::error::{Error, Result};
+use crate::record::StoredWrap;
+use crate::store::{Entry, Op, Outcome};
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Wraps that lie under the new key now.
+    pub(super) records: u64,
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// Keys of wraps that could not be moved.
+    pub(super) failed: Vec<String>,
+}
+
+/// How often a wrap that others keep changing is read again.
+const MOST_TRIES: usize = 16;
+
+impl Rotation<'_> {
+    pub(super) async fn batch(&self, mut keys: Vec<String>) -> Result<Done> {
+        let mut done = Done::default();
+        for _ in 0..MOST_TRIES {
+            let entries = self.store.get(&keys).await?;
+            let (mut ops, mut sizes) = (Vec::new(), Vec::new());
+            for (key, entry) in std::mem::take(&mut keys).into_iter().zip(entries) {
+                // What was deleted meanwhile needs no key.
+                let Some(entry) = entry else { continue };
+                match self.moved(&key, &entry) {
+                    Ok(None) => done.count(entry.value.len()),
+                    Ok(Some(value)) => {
+                        sizes.push(value.len());
+                        ops.push(Op::Swap { key, tag: entry.tag, value });
+                    }
+                    Err(Error::CannotOpen | Error::Malformed(_) | Error::TooLarge(_)) => done.failed.push(key),
+                    Err(error) => return Err(error),
+                }
+            }
+            if ops.is_empty() {
+                return Ok(done);
+            }
+            let swapped: Vec<String> = ops.iter().map(|op| op.key().to_owned()).collect();
+            let outcomes = self.store.apply(ops).await?;
+            for ((key, size), outcome) in swapped.into_iter().zip(sizes).zip(outcomes) {
+                match outcome {
+                    Outcome::Written(_) => done.count(size),
+                    Outcome::Deleted | Outcome::Conflict => keys.push(key),
+                }
+            }
+            if keys.is_empty() {
+                return Ok(done);
+            }
+        }
+        done.failed.append(&mut keys);
+        Ok(done)
+    }
+
+    /// The wrap under the new key; none if it lies there already.
+    fn moved(&self, key: &str, entry: &Entry) -> Result<Option<Vec<u8>>> {
+        let wrap = StoredWrap::read(&self.prefix, key, &entry.value)?;
+        if wrap.generation() >= self.new.generation() {
+            return Ok(None);
+        }
+        wrap.rewrap(self.key_of(wrap.generation())?, self.new)?.to_bytes().map(Some)
+    }
+}
+
+impl Done {
+    fn count(&mut self, bytes: usize) {
+        self.records += 1;
+        self.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+}

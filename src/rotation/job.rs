@@ -1,0 +1,264 @@
+//! A job that several workers share, and that outlives each of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Rotation;
+use super::batch::Done;
+use crate::error::{Error, Result};
+use crate::id::Time;
+use crate::store::{Entry, Op, Outcome, Tag};
+use crate::wire;
+
+/// How far a job is, in the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    /// The last key that was claimed.
+    frontier: String,
+    /// Whether no key followed it.
+    claimed_all: bool,
+    claims: Vec<Claim>,
+    records: u64,
+    bytes: u64,
+    started: u64,
+}
+
+/// Keys after `after`, up to `last`, that a worker works on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Claim {
+    after: String,
+    last: String,
+    until: Time,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Records' parts that lie under the new key, as far as the job came upon them.
+    pub records: u64,
+    /// Bytes of their wraps.
+    pub bytes: u64,
+    /// Seconds since the job began.
+    pub seconds: u64,
+    /// Whether everything that was there has been gone through.
+    pub finished: bool,
+}
+
+impl Progress {
+    /// Records a second since the job began; none in its first second.
+    pub fn rate(&self) -> Option<u64> {
+        self.records.checked_div(self.seconds)
+    }
+
+    /// How many more seconds it takes to reach `total` records at this rate.
+    pub fn remaining(&self, total: u64) -> Option<u64> {
+        total.saturating_sub(self.records).checked_div(self.rate()?)
+    }
+}
+
+/// A wrap that could not be moved: it does not open under a key at hand, is damaged, or was changed again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The wrap's key in the store.
+    pub key: String,
+}
+
+impl Rotation<'_> {
+    /// Works on the job of this name until everything that is there has been gone through, or others hold the rest. Any
+    /// number of workers may run the same job, at once or one after the other died; a job that is finished has nothing
+    /// left to do, and what was written since is for a job of another name.
+    ///
+    /// `progress` is called after each batch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]; run it again then. [`Error::Malformed`] if the name is not 1 to 64 bytes of letters, digits and
+    /// `-`, or if the job's entry is damaged.
+    pub async fn run(&self, name: &str, mut progress: impl FnMut(&Progress) + Send) -> Result<Progress> {
+        let job = self.job_key(name)?;
+        loop {
+            let Some(claim) = self.claim(&job).await? else {
+                return self.report(&job).await;
+            };
+            let keys = self.claimed(&claim).await?;
+            let done = self.batch(keys).await?;
+            self.quarantine(name, &done).await?;
+            let state = self.settle(&job, &claim, &done).await?;
+            progress(&self.progress(&state));
+        }
+    }
+
+    /// The wraps that the job of this name could not move.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rotation::run`].
+    pub async fn quarantined(&self, name: &str) -> Result<Vec<Quarantined>> {
+        let prefix = self.quarantine_prefix(name)?;
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.store.keys(&prefix, &after, BATCH).await?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after.clone_from(last);
+            all.extend(
+                page.iter().filter_map(|key| key.strip_prefix(&prefix)).map(|key| Quarantined { key: key.into() }),
+            );
+        }
+    }
+
+    /// Tries once more to move the wraps in the quarantine of this job, and lets go of those that could be moved or are
+    /// gone. Gives the number of those that stay.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rotation::run`].
+    pub async fn retry(&self, name: &str) -> Result<u64> {
+        let prefix = self.quarantine_prefix(name)?;
+        let mut stay = 0;
+        for Quarantined { key } in self.quarantined(name).await? {
+            if self.batch(vec![key.clone()]).await?.failed.is_empty() {
+                let entry = format!("{prefix}{key}");
+                if let Some(Entry { tag, .. }) = self.entry(&entry).await? {
+                    self.store.apply(vec![Op::Delete { key: entry, tag }]).await?;
+                }
+            } else {
+                stay += 1;
+            }
+        }
+        Ok(stay)
+    }
+
+    /// Takes the next batch that nobody works on; none if there is none.
+    async fn claim(&self, job: &str) -> Result<Option<Claim>> {
+        loop {
+            let (tag, mut state) = self.state(job).await?;
+            let now = (self.clock)();
+            let until = Time(now.0.saturating_add(LEASE));
+            let dead = state.claims.iter_mut().find(|claim| claim.until < now);
+            let claim = if let Some(dead) = dead {
+                dead.until = until;
+                dead.clone()
+            } else if state.claimed_all {
+                return Ok(None);
+            } else {
+                if state.started == 0 {
+                    state.started = now.0.max(1);
+                }
+                let keys = self.store.keys(&self.prefix, &state.frontier, BATCH).await?;
+                state.claimed_all = keys.len() < BATCH;
+                let Some(last) = keys.last() else {
+                    if self.write(job, tag, &state).await? { return Ok(None) } else { continue }
+                };
+                let claim = Claim { after: state.frontier.clone(), last: last.clone(), until };
+                state.frontier.clone_from(last);
+                if state.claims.len() >= MOST_CLAIMS {
+                    return Ok(None);
+                }
+                state.claims.push(claim.clone());
+                claim
+            };
+            if self.write(job, tag, &state).await? {
+                return Ok(Some(claim));
+            }
+        }
+    }
+
+    /// The keys of a claim as they are now.
+    async fn claimed(&self, claim: &Claim) -> Result<Vec<String>> {
+        let mut keys = Vec::new();
+        let mut after = claim.after.clone();
+        loop {
+            let page = self.store.keys(&self.prefix, &after, BATCH).await?;
+            let full = page.len() == BATCH;
+            keys.extend(page.into_iter().take_while(|key| *key <= claim.last));
+            match keys.last() {
+                Some(last) if full && *last > after && *last < claim.last => after.clone_from(last),
+                _ => return Ok(keys),
+            }
+        }
+    }
+
+    /// Notes that a claim is done, unless somebody else did so.
+    async fn settle(&self, job: &str, claim: &Claim, done: &Done) -> Result<State> {
+        loop {
+            let (tag, mut state) = self.state(job).await?;
+            let mine = |other: &Claim| (&other.after, &other.last) == (&claim.after, &claim.last);
+            let Some(at) = state.claims.iter().position(mine) else {
+                return Ok(state);
+            };
+            state.claims.remove(at);
+            state.records = state.records.saturating_add(done.records);
+            state.bytes = state.bytes.saturating_add(done.bytes);
+            if self.write(job, tag, &state).await? {
+                return Ok(state);
+            }
+        }
+    }
+
+    async fn quarantine(&self, name: &str, done: &Done) -> Result<()> {
+        let prefix = self.quarantine_prefix(name)?;
+        let put = |key: &String| Op::Put { key: format!("{prefix}{key}"), value: Vec::new() };
+        if !done.failed.is_empty() {
+            self.store.apply(done.failed.iter().map(put).collect()).await?;
+        }
+        Ok(())
+    }
+
+    async fn report(&self, job: &str) -> Result<Progress> {
+        Ok(self.progress(&self.state(job).await?.1))
+    }
+
+    fn progress(&self, state: &State) -> Progress {
+        Progress {
+            records: state.records,
+            bytes: state.bytes,
+            seconds: (self.clock)().0.saturating_sub(state.started),
+            finished: state.claimed_all && state.claims.is_empty(),
+        }
+    }
+
+    async fn state(&self, job: &str) -> Result<(Option<Tag>, State)> {
+        match self.entry(job).await? {
+            None => Ok((None, State::default())),
+            Some(Entry { tag, value }) => Ok((Some(tag), wire::from_cbor(&value, MAX_STATE, "job")?)),
+        }
+    }
+
+    /// Whether nobody was faster.
+    async fn write(&self, job: &str, tag: Option<Tag>, state: &State) -> Result<bool> {
+        let (key, value) = (job.to_owned(), wire::to_cbor(state, "job")?);
+        let op = match tag {
+            None => Op::Put { key, value },
+            Some(tag) => Op::Swap { key, tag, value },
+        };
+        Ok(matches!(self.store.apply(vec![op]).await?.as_slice(), [Outcome::Written(_)]))
+    }
+
+    pub(super) async fn entry(&self, key: &str) -> Result<Option<Entry>> {
+        Ok(self.store.get(&[key.to_owned()]).await?.pop().flatten())
+    }
+
+    fn job_key(&self, name: &str) -> Result<String> {
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !(1..=64).contains(&name.len()) || !plain {
+            return Err(Error::Malformed("name of a job"));
+        }
+        let (owner, compartment) = (self.new.owner(), self.new.compartment());
+        Ok(format!("job~{owner}~{compartment}~{:020}~{name}", self.new.generation().0))
+    }
+
+    fn quarantine_prefix(&self, name: &str) -> Result<String> {
+        Ok(format!("quarantine~{}~", self.job_key(name)?))
+    }
+}
+
+/// Wraps in a batch.
+pub(super) const BATCH: usize = 1000;
+/// For how many seconds a worker holds a batch, unless it is done before.
+const LEASE: u64 = 60;
+/// Most batches that are worked on at once.
+const MOST_CLAIMS: usize = 256;
+const MAX_STATE: usize = 1 << 20;
