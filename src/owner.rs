@@ -24,8 +24,12 @@
 //! ```
 
 mod device;
+mod receipt;
+mod sharing;
 
 pub use device::Device;
+pub use receipt::{Adversary, Protection, Receipt, Step};
+pub use sharing::{Change, Sharing};
 
 use crate::consent::{
     Access, DeviceList, DeviceListStatement, Devices, LiveConsent, MAX_DEVICES, MAX_REMOVED, PublicDevice,

@@ -1,7 +1,6 @@
 //! Records of a compartment move to a new key: through crashes, beside other workers and against racing writers.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
-#[allow(dead_code, reason = "shared with other tests")]
 #[path = "common/world.rs"]
 mod world;
 

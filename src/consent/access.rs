@@ -67,7 +67,7 @@ impl Access {
     }
 
     /// Until when the consent is valid.
-    pub(crate) fn not_after(&self) -> Option<Time> {
+    pub fn not_after(&self) -> Option<Time> {
         self.statement.not_after
     }
 

@@ -1,0 +1,119 @@
+//! What a change of a consent protects from now on, and what it does not.
+
+use std::fmt;
+
+use crate::consent::{Access, Uncovered};
+use crate::id::{CompartmentId, Generation, Version};
+
+/// What a change of a consent protects, against whom, and what is left to do.
+///
+/// Its `Display` says it to the patient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// The compartment.
+    pub compartment: CompartmentId,
+    /// Version and key generation before.
+    pub from: (Version, Generation),
+    /// Version and key generation from now on.
+    pub to: (Version, Generation),
+    /// Exclusions that an authority does not carry out, since it does not know the person by this name.
+    pub uncovered: Vec<Uncovered>,
+}
+
+/// Somebody who was shut out, and what he kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Adversary {
+    /// His attribute key, and nothing that it opened.
+    AttributeKey,
+    /// The compartment key that he opened.
+    CompartmentKey,
+    /// The key of a record's part that he opened.
+    RecordKey,
+    /// Any of these, and an earlier copy of the store.
+    EarlierCopy,
+    /// Any of these, and a server that keeps all it ever held and gives it to him.
+    ColludingServer,
+}
+
+/// How far the host has carried a change out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// The consent is stored.
+    Sealed,
+    /// All records were rewrapped, and the old wraps are gone.
+    Rewrapped,
+    /// All records were sealed again under keys of their own, and the old bodies are gone.
+    Resealed,
+}
+
+/// What is closed to an adversary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protection {
+    /// Nothing.
+    Nothing,
+    /// Records that are first sealed from now on.
+    LaterRecords,
+    /// All of them, as the store holds them now.
+    Everything,
+}
+
+impl Receipt {
+    pub(super) fn new(before: &Access, after: &Access, uncovered: Vec<Uncovered>) -> Self {
+        Self {
+            compartment: after.compartment().clone(),
+            from: (before.version(), before.generation()),
+            to: (after.version(), after.generation()),
+            uncovered,
+        }
+    }
+
+    /// Whether there is a new compartment key: records have to be rewrapped.
+    pub fn needs_rewrap(&self) -> bool {
+        self.from.1 != self.to.1
+    }
+
+    /// What is closed, after this step, to somebody who could read before and cannot any more.
+    ///
+    /// Without a new compartment key, nothing is closed to whoever once opened the compartment.
+    pub fn protects(&self, adversary: Adversary, step: Step) -> Protection {
+        if !self.needs_rewrap() {
+            return Protection::Nothing;
+        }
+        match (adversary, step) {
+            (Adversary::AttributeKey | Adversary::CompartmentKey, Step::Rewrapped | Step::Resealed)
+            | (Adversary::RecordKey, Step::Resealed) => Protection::Everything,
+            _ => Protection::LaterRecords,
+        }
+    }
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (compartment, Version(version)) = (&self.compartment, self.to.0);
+        writeln!(f, "Your consent for {compartment} is now version {version}.")?;
+        if self.needs_rewrap() {
+            writeln!(f, "Protected: whoever was shut out cannot read anything that is written from now on.")?;
+            writeln!(
+                f,
+                "Protected once your records have been moved to the new key: what is stored already, from those who kept no \
+                 copy of it and no key of single records."
+            )?;
+            writeln!(
+                f,
+                "Still not protected: what somebody has already read or copied, and old backups, together with the keys from \
+                 before. A record can be closed to those who kept its own key by sealing it again."
+            )?;
+        } else {
+            writeln!(f, "Nobody who could read before was shut out: the key is the same.")?;
+            writeln!(f, "It is not protected from anybody who has opened it before.")?;
+        }
+        for Uncovered { authority, person } in &self.uncovered {
+            writeln!(f, "Not shut out: {person}, whom {authority} does not know by this name.")?;
+        }
+        Ok(())
+    }
+}

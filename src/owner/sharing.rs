@@ -1,0 +1,216 @@
+//! The patient's verbs: grant, restrict, revoke, rotate.
+
+use super::device::Device;
+use super::receipt::Receipt;
+use crate::authority::{Trust, VerifiedCredential};
+use crate::consent::{Access, ConsentBuilder, Devices, Named, Preview, StoredConsent};
+use crate::error::Result;
+use crate::id::{AuthorityId, PersonId, Time};
+
+/// One compartment, as its owner changes who may read it. Got from [`Device::sharing`].
+///
+/// Each verb prepares the next version of the consent; look at [`Change::preview`], then [`Change::seal`] it.
+///
+/// # Example
+///
+/// ```
+/// use chartseal::authority::{Authority, Trust};
+/// use chartseal::{Error, id::Time, identity::Identity, owner::Owner, pin::PinStore};
+///
+/// let now = Time(1_775_000_000);
+/// let mut hospital = Authority::setup("st-olave".parse()?, now)?;
+/// let bob = Identity::generate("dr-bob".parse()?)?;
+/// hospital.enrol(&bob.enrol()?)?;
+/// let issued = hospital.issue(bob.id(), &"role:doctor".parse()?, now, Time(now.0 + 1_000_000), now)?;
+/// let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+/// trust.add(hospital.anchor())?;
+/// trust.update(&hospital.publish(now)?, &mut pins)?;
+/// let key = bob.accept(&issued, &trust, now)?;
+///
+/// let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
+/// let first = phone.consent(alice.devices(), "cardiology".parse()?).read(&trust, hospital.id(), "role:doctor")?;
+/// let (_, access) = first.seal(now)?;
+///
+/// let change = phone.sharing(alice.devices(), &trust, &access).revoke("dr-bob".parse()?)?;
+/// assert_eq!(change.preview(&[trust.credential(&issued.credential, now)?], now)?.loses.len(), 1);
+/// let (stored, next, receipt) = change.seal(now)?;
+/// let live = stored.verify(alice.devices(), next.compartment(), &mut pins, now)?;
+/// assert_eq!(live.open(&key).err(), Some(Error::CannotOpen));
+/// assert!(receipt.to_string().contains("not protected"));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Sharing<'a> {
+    device: &'a Device,
+    devices: &'a Devices,
+    trust: &'a Trust,
+    access: &'a Access,
+}
+
+/// The next version of a consent, not signed yet.
+#[derive(Debug)]
+pub struct Change<'a> {
+    before: &'a Access,
+    builder: ConsentBuilder<'a>,
+}
+
+impl Device {
+    /// Starts a change of the compartment that was opened.
+    pub fn sharing<'a>(&'a self, devices: &'a Devices, trust: &'a Trust, access: &'a Access) -> Sharing<'a> {
+        Sharing { device: self, devices, trust, access }
+    }
+}
+
+impl<'a> Sharing<'a> {
+    /// Lets one more person read, by name. The compartment key stays: nobody loses by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::name`].
+    pub fn grant(self, person: impl Into<Named>) -> Result<Change<'a>> {
+        let builder = self.next()?.reseal()?.same_terms(self.trust)?.name(person)?;
+        Ok(self.change(builder))
+    }
+
+    /// Lets those read, by the attributes of an authority, who satisfy the present policy or this one. The compartment key
+    /// stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::read`].
+    pub fn grant_policy(self, authority: &AuthorityId, policy: &str) -> Result<Change<'a>> {
+        let present = self.access.terms().read.iter().find(|reading| reading.authority == *authority);
+        let wider = match present {
+            Some(reading) => format!("({}) or ({policy})", reading.policy),
+            None => policy.to_owned(),
+        };
+        let builder = self.with_policy(self.next()?.reseal()?, authority, Some(&wider))?;
+        Ok(self.change(builder))
+    }
+
+    /// Puts another policy in the place of an authority's, under a new compartment key.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::read`].
+    pub fn restrict(self, authority: &AuthorityId, policy: &str) -> Result<Change<'a>> {
+        let builder = self.with_policy(self.next()?, authority, Some(policy))?;
+        Ok(self.change(builder))
+    }
+
+    /// Lets nobody read any more by the attributes of an authority, under a new compartment key. Those whom the consent
+    /// names stay.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn revoke_authority(self, authority: &AuthorityId) -> Result<Change<'a>> {
+        let builder = self.with_policy(self.next()?, authority, None)?;
+        Ok(self.change(builder))
+    }
+
+    /// Shuts a person out, under a new compartment key: by name, and, whatever attributes she has or gets, under every
+    /// authority that knows her name. [`Receipt::uncovered`] lists those that do not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Policy`](crate::Error::Policy) if there are too many exclusions.
+    pub fn revoke(self, person: PersonId) -> Result<Change<'a>> {
+        let builder = self.without(self.next()?, &person)?.exclude(person);
+        Ok(self.change(builder))
+    }
+
+    /// The same people under a new compartment key.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::same_terms`].
+    pub fn rotate(self) -> Result<Change<'a>> {
+        let builder = self.next()?.same_terms(self.trust)?;
+        Ok(self.change(builder))
+    }
+
+    /// The same people and the same compartment key, for a new month: user keys that were not renewed open it no more,
+    /// unless they opened the version before.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::same_terms`].
+    pub fn reseal(self) -> Result<Change<'a>> {
+        let builder = self.next()?.reseal()?.same_terms(self.trust)?;
+        Ok(self.change(builder))
+    }
+
+    fn next(self) -> Result<ConsentBuilder<'a>> {
+        self.device.consent(self.devices, self.access.compartment().clone()).after(self.access)
+    }
+
+    fn change(self, builder: ConsentBuilder<'a>) -> Change<'a> {
+        Change { before: self.access, builder }
+    }
+
+    /// The terms as they are, without a person by name.
+    fn without(self, mut builder: ConsentBuilder<'a>, person: &PersonId) -> Result<ConsentBuilder<'a>> {
+        for reading in &self.access.terms().read {
+            builder = builder.read(self.trust, &reading.authority, &reading.policy)?;
+        }
+        self.rest(builder, Some(person))
+    }
+
+    /// The terms as they are, but for one authority's policy.
+    fn with_policy(
+        self,
+        mut builder: ConsentBuilder<'a>,
+        authority: &AuthorityId,
+        policy: Option<&str>,
+    ) -> Result<ConsentBuilder<'a>> {
+        if let Some(policy) = policy {
+            builder = builder.read(self.trust, authority, policy)?;
+        }
+        for reading in self.access.terms().read.iter().filter(|reading| reading.authority != *authority) {
+            builder = builder.read(self.trust, &reading.authority, &reading.policy)?;
+        }
+        self.rest(builder, None)
+    }
+
+    /// Everything but the read policies.
+    fn rest(self, mut builder: ConsentBuilder<'a>, without: Option<&PersonId>) -> Result<ConsentBuilder<'a>> {
+        let terms = self.access.terms();
+        for writing in &terms.write {
+            builder = builder.write(self.trust, &writing.authority, &writing.policy)?;
+        }
+        for named in terms.people.iter().filter(|named| Some(&named.person) != without) {
+            builder = builder.name(named.clone())?;
+        }
+        if let Some(custodian) = terms.custodian.as_ref().filter(|named| Some(&named.person) != without) {
+            builder = builder.custodian(custodian.clone())?;
+        }
+        for person in &terms.excluded {
+            builder = builder.exclude(person.clone());
+        }
+        Ok(builder.valid(None, self.access.not_after()))
+    }
+}
+
+impl Change<'_> {
+    /// Who opens it, who gains and who loses: see [`ConsentBuilder::preview`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::seal`].
+    pub fn preview(&self, people: &[VerifiedCredential], now: Time) -> Result<Preview> {
+        self.builder.preview(people, now)
+    }
+
+    /// Signs it, and says what is protected from now on and what is not.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::seal`].
+    pub fn seal(self, now: Time) -> Result<(StoredConsent, Access, Receipt)> {
+        let uncovered = self.builder.preview(&[], now)?.uncovered;
+        let (stored, access) = self.builder.seal(now)?;
+        let receipt = Receipt::new(self.before, &access, uncovered);
+        Ok((stored, access, receipt))
+    }
+}

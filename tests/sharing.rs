@@ -1,0 +1,248 @@
+//! The patient's verbs, judged by what keys open and not by what calls refuse; and the receipts, whose every word is tried.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+
+#[path = "common/world.rs"]
+mod world;
+
+use chartseal::Error;
+use chartseal::consent::{Access, StoredConsent};
+use chartseal::id::{Generation, Version};
+use chartseal::kem::UserKey;
+use chartseal::owner::{Adversary, Change, Protection, Receipt, Sharing, Step};
+use chartseal::pin::PinStore;
+use chartseal::record::{Author, SealedRecord};
+use world::{NOW, World, after, record};
+
+struct Clinic {
+    world: World,
+    ada: UserKey,
+    ned: UserKey,
+    access: Access,
+    stored: StoredConsent,
+}
+
+impl Clinic {
+    fn new() -> Self {
+        let world = World::new();
+        let key = |person: &world::Person| person.identity.accept(&person.issued, &world.trust, NOW).unwrap();
+        let (ada, ned) = (key(&world.ada), key(&world.nurse));
+        let consent = world.phone.consent(world.devices(), "a".parse().unwrap());
+        let consent = consent.read(&world.trust, world.hospital.id(), "role:doctor or role:nurse").unwrap();
+        let consent = consent.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+        let (stored, access) = consent.seal(NOW).unwrap();
+        Self { world, ada, ned, access, stored }
+    }
+
+    fn sharing<'a>(&'a self, access: &'a Access) -> Sharing<'a> {
+        self.world.phone.sharing(self.world.devices(), &self.world.trust, access)
+    }
+
+    fn open(&self, stored: &StoredConsent, key: &UserKey) -> Result<Access, Error> {
+        let compartment = "a".parse().unwrap();
+        let live = stored.verify(self.world.devices(), &compartment, &mut PinStore::default(), NOW)?;
+        live.open(key)
+    }
+
+    /// Whether doctor and nurse open it.
+    fn opened(&self, stored: &StoredConsent) -> (bool, bool) {
+        let opens = |key| match self.open(stored, key) {
+            Ok(_) => true,
+            Err(Error::CannotOpen) => false,
+            Err(other) => panic!("{other}"),
+        };
+        (opens(&self.ada), opens(&self.ned))
+    }
+
+    fn write(&self, access: &Access, id: &str) -> SealedRecord {
+        let record = record(id).part(access).unwrap().field("/a", "secret").unwrap();
+        record.seal(&self.world.ada.author(), NOW).unwrap()
+    }
+
+    /// What a reader gets out of a record with these keys, if anything.
+    fn reads(&self, record: &SealedRecord, accesses: &[&Access]) -> bool {
+        self.world.reader().open(record, accesses).is_ok()
+    }
+
+    fn seal(&self, change: Change<'_>) -> (StoredConsent, Access, Receipt) {
+        change.seal(NOW).unwrap()
+    }
+}
+
+#[test]
+fn each_verb_opens_and_closes_what_it_says_and_follows_the_version_before() {
+    let clinic = Clinic::new();
+    let id = clinic.world.hospital.id().clone();
+    assert_eq!(clinic.opened(&clinic.stored), (true, true));
+    let verbs: [(&str, Change<'_>, (bool, bool), u64); 7] = [
+        ("restrict", clinic.sharing(&clinic.access).restrict(&id, "role:doctor").unwrap(), (true, false), 2),
+        ("revoke", clinic.sharing(&clinic.access).revoke("dr-ada".parse().unwrap()).unwrap(), (false, true), 2),
+        ("revoke_authority", clinic.sharing(&clinic.access).revoke_authority(&id).unwrap(), (false, false), 2),
+        ("rotate", clinic.sharing(&clinic.access).rotate().unwrap(), (true, true), 2),
+        ("reseal", clinic.sharing(&clinic.access).reseal().unwrap(), (true, true), 1),
+        ("grant_policy", clinic.sharing(&clinic.access).grant_policy(&id, "role:clerk").unwrap(), (true, true), 1),
+        ("grant", clinic.sharing(&clinic.access).grant(&clinic.world.lab.identity.public()).unwrap(), (true, true), 1),
+    ];
+    for (what, change, opened, generation) in verbs {
+        let (stored, access, receipt) = clinic.seal(change);
+        assert_eq!(clinic.opened(&stored), opened, "{what}");
+        assert_eq!((access.version(), access.generation()), (Version(2), Generation(generation)), "{what}");
+        assert_eq!(stored.consent().unverified().previous, Some(clinic.access.hash()), "{what}");
+        assert_eq!(access.terms().write, clinic.access.terms().write, "{what}");
+        assert_eq!((receipt.from, receipt.to.0), ((Version(1), Generation(1)), Version(2)));
+        assert_eq!(receipt.needs_rewrap(), generation == 2, "{what}");
+    }
+}
+
+#[test]
+fn a_person_by_name_comes_and_goes() {
+    let clinic = Clinic::new();
+    let lab = &clinic.world.lab.identity;
+    let as_lab = |stored: &StoredConsent| {
+        let compartment = "a".parse().unwrap();
+        let live = stored.verify(clinic.world.devices(), &compartment, &mut PinStore::default(), NOW).unwrap();
+        live.open_as(lab).is_ok()
+    };
+    assert!(!as_lab(&clinic.stored));
+    let (stored, access, receipt) = clinic.seal(clinic.sharing(&clinic.access).grant(&lab.public()).unwrap());
+    assert!(as_lab(&stored) && !receipt.needs_rewrap());
+    // Through other changes she stays.
+    let (stored, access, _) = clinic.seal(clinic.sharing(&access).rotate().unwrap());
+    assert!(as_lab(&stored));
+    let (stored, access, _) = clinic.seal(clinic.sharing(&access).revoke("lab-7".parse().unwrap()).unwrap());
+    assert!(!as_lab(&stored));
+    assert_eq!(clinic.opened(&stored), (true, true));
+    // And out she stays.
+    let (stored, access, _) = clinic.seal(clinic.sharing(&access).rotate().unwrap());
+    assert!(!as_lab(&stored));
+    assert_eq!(access.terms().excluded, ["lab-7".parse().unwrap()]);
+}
+
+#[test]
+fn a_revoked_person_stays_out_with_a_key_that_is_issued_again() {
+    let mut clinic = Clinic::new();
+    let (stored, access, receipt) =
+        clinic.seal(clinic.sharing(&clinic.access).revoke("dr-ada".parse().unwrap()).unwrap());
+    assert!(receipt.uncovered.is_empty());
+    let attributes = "role:doctor, role:nurse".parse().unwrap();
+    let (start, end) = (NOW, after(world::YEAR));
+    let id = clinic.world.ada.identity.id().clone();
+    let issued = clinic.world.hospital.issue(&id, &attributes, start, end, NOW).unwrap();
+    let again = clinic.world.ada.identity.accept(&issued, &clinic.world.trust, NOW).unwrap();
+    assert!(clinic.open(&clinic.stored, &again).is_ok());
+    assert_eq!(clinic.open(&stored, &again).err(), Some(Error::CannotOpen));
+    let (later, ..) = clinic.seal(clinic.sharing(&access).restrict(clinic.world.hospital.id(), "role:doctor").unwrap());
+    assert_eq!(clinic.open(&later, &again).err(), Some(Error::CannotOpen));
+}
+
+#[test]
+fn the_preview_names_who_gains_and_who_loses() {
+    let clinic = Clinic::new();
+    let people = [&clinic.world.ada, &clinic.world.nurse, &clinic.world.lab]
+        .map(|person| clinic.world.trust.credential(&person.issued.credential, NOW).unwrap());
+    let change = clinic.sharing(&clinic.access).restrict(clinic.world.hospital.id(), "role:doctor or role:laboratory");
+    let preview = change.unwrap().preview(&people, NOW).unwrap();
+    let names = |set: &std::collections::BTreeSet<chartseal::consent::Reader>| -> Vec<String> {
+        set.iter().map(|reader| reader.person.to_string()).collect()
+    };
+    assert_eq!(names(&preview.opens), ["dr-ada", "lab-7"]);
+    assert_eq!((names(&preview.gains), names(&preview.loses)), (vec!["lab-7".into()], vec!["nurse-ned".into()]));
+}
+
+#[test]
+fn the_receipt_lists_whom_an_authority_does_not_know() {
+    let clinic = Clinic::new();
+    let (_, _, receipt) = clinic.seal(clinic.sharing(&clinic.access).revoke("dr-who".parse().unwrap()).unwrap());
+    assert_eq!(receipt.uncovered.len(), 1);
+    assert!(receipt.to_string().contains("Not shut out: dr-who, whom st-olave does not know by this name."));
+}
+
+/// What the nurse, who is shut out, kept; and what she can read with it afterwards. Each line of the receipt is tried on
+/// the records that the store held before, and on one that is written afterwards.
+#[test]
+fn a_receipt_is_true_of_every_adversary_at_every_step() {
+    let clinic = Clinic::new();
+    let before = clinic.write(&clinic.access, "before");
+    let old = clinic.open(&clinic.stored, &clinic.ned).unwrap();
+    let id = clinic.world.hospital.id();
+    let (stored, new, receipt) = clinic.seal(clinic.sharing(&clinic.access).restrict(id, "role:doctor").unwrap());
+    assert_eq!(clinic.opened(&stored), (true, false));
+
+    let mut rewrapped = before.clone();
+    rewrapped.rewrap(&clinic.access, &new).unwrap();
+    let phone = Author::device(&clinic.world.phone, clinic.world.devices()).unwrap();
+    let (_, newest, _) = clinic.seal(clinic.sharing(&new).rotate().unwrap());
+    let resealed = clinic.world.reader().reseal(&rewrapped, (&new, &newest), &phone, NOW).unwrap();
+    let after = clinic.write(&newest, "after");
+
+    // Someone who kept a record's key has, in effect, its old wrap: the DEK is the same until the record is sealed again.
+    let with_old_wrap = |held: &SealedRecord| {
+        let (mut mixed, kept) = (to_value(held), to_value(&before));
+        mixed["parts"][0]["wrap"] = kept["parts"][0]["wrap"].clone();
+        SealedRecord::from_json(&mixed.to_string()).unwrap()
+    };
+    for (step, held) in [(Step::Sealed, &before), (Step::Rewrapped, &rewrapped), (Step::Resealed, &resealed)] {
+        for adversary in [
+            Adversary::AttributeKey,
+            Adversary::CompartmentKey,
+            Adversary::RecordKey,
+            Adversary::EarlierCopy,
+            Adversary::ColludingServer,
+        ] {
+            let (reads_before, reads_after) = match adversary {
+                // The old consent still opens with the attribute key, wherever it is kept.
+                Adversary::AttributeKey => {
+                    let access = clinic.open(&clinic.stored, &clinic.ned).unwrap();
+                    (clinic.reads(held, &[&access]), clinic.reads(&after, &[&access]))
+                }
+                Adversary::CompartmentKey => (clinic.reads(held, &[&old]), clinic.reads(&after, &[&old])),
+                Adversary::RecordKey => {
+                    let mixed = with_old_wrap(held);
+                    (clinic.reads(&mixed, &[&old]), clinic.reads(&after, &[&old]))
+                }
+                _ => (clinic.reads(&before, &[&old]), clinic.reads(&after, &[&old])),
+            };
+            assert!(!reads_after, "{adversary:?} at {step:?}");
+            let expected = match receipt.protects(adversary, step) {
+                Protection::Everything => false,
+                Protection::LaterRecords => true,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(reads_before, expected, "{adversary:?} at {step:?}");
+        }
+    }
+    // The doctor lost nothing on the way.
+    for record in [&rewrapped, &resealed, &after] {
+        assert!(clinic.reads(record, &[&new, &newest]));
+    }
+}
+
+#[test]
+fn a_reseal_protects_nothing_from_whoever_opened_before_and_says_so() {
+    let clinic = Clinic::new();
+    let old = clinic.open(&clinic.stored, &clinic.ned).unwrap();
+    let (_, access, receipt) = clinic.seal(clinic.sharing(&clinic.access).reseal().unwrap());
+    assert_eq!(receipt.protects(Adversary::CompartmentKey, Step::Resealed), Protection::Nothing);
+    assert!(clinic.reads(&clinic.write(&access, "later"), &[&old]));
+    assert!(receipt.to_string().contains("the key is the same"));
+}
+
+#[test]
+fn an_edit_after_a_revocation_is_closed_to_the_old_record_key() {
+    let clinic = Clinic::new();
+    let before = clinic.write(&clinic.access, "r");
+    let (_, new, _) = clinic.seal(clinic.sharing(&clinic.access).revoke("nurse-ned".parse().unwrap()).unwrap());
+    let mut moved = before.clone();
+    moved.rewrap(&clinic.access, &new).unwrap();
+    let reader = clinic.world.reader();
+    let edit = reader.amend(&moved, &[&new]).unwrap().field("/a", "newer").unwrap();
+    let edited = edit.seal(&clinic.world.ada.author(), NOW).unwrap();
+    let (mut mixed, kept) = (to_value(&edited), to_value(&before));
+    mixed["parts"][0]["wrap"] = kept["parts"][0]["wrap"].clone();
+    let mixed = SealedRecord::from_json(&mixed.to_string()).unwrap();
+    assert!(!clinic.reads(&mixed, &[&clinic.access]));
+    assert!(clinic.reads(&edited, &[&new]));
+}
+
+fn to_value(record: &SealedRecord) -> serde_json::Value {
+    serde_json::from_str(&record.to_json().unwrap()).unwrap()
+}
