@@ -1,0 +1,165 @@
+//! What a rotation costs: moving wraps in memory and on disk, and revoking a person beside the way without compartment keys.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a bench, not a library")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use chartseal::authority::{Authority, Trust};
+use chartseal::consent::Access;
+use chartseal::id::Time;
+use chartseal::kem;
+use chartseal::owner::{Device, Owner};
+use chartseal::pin::PinStore;
+use chartseal::record::{Author, Record, SealedRecord};
+use chartseal::repository::Repository;
+use chartseal::rotation::Rotation;
+use chartseal::store::{MemoryStore, RedbStore, Store};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use pollster::block_on;
+
+const NOW: Time = Time(1_775_000_000);
+const POLICY: &str = "a:1 and a:2 and a:3 and a:4 and a:5 and a:6 and a:7 and a:8 and a:9 and a:10";
+
+struct World {
+    trust: Trust,
+    hospital: Authority,
+    alice: Owner,
+    phone: Device,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut hospital = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
+        let mut trust = Trust::new();
+        trust.add(hospital.anchor()).unwrap();
+        trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+        let (alice, phone) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+        Self { trust, hospital, alice, phone }
+    }
+
+    fn first(&self) -> Access {
+        let consent = self.phone.consent(self.alice.devices(), "a".parse().unwrap());
+        consent.read(&self.trust, self.hospital.id(), POLICY).unwrap().seal(NOW).unwrap().1
+    }
+
+    fn next(&self, access: &Access) -> Access {
+        let sharing = self.phone.sharing(self.alice.devices(), &self.trust, access);
+        sharing.rotate().unwrap().seal(NOW).unwrap().1
+    }
+
+    fn sealed(&self, access: &Access, id: &str, size: usize) -> SealedRecord {
+        let record = Record::new(id.parse().unwrap(), "note".parse().unwrap()).part(access).unwrap();
+        let author = Author::device(&self.phone, self.alice.devices()).unwrap();
+        record.field("/text", vec![7; size]).unwrap().seal(&author, NOW).unwrap()
+    }
+
+    fn fill(&self, store: &dyn Store, access: &Access, n: usize) {
+        for i in 0..n {
+            block_on(Repository::new(store).put(&self.sealed(access, &format!("r{i:07}"), 16))).unwrap();
+        }
+    }
+}
+
+fn clock() -> Time {
+    NOW
+}
+
+/// One record's key, from one compartment key to the next; the body stays where it is.
+fn rewrap(c: &mut Criterion) {
+    let world = World::new();
+    let old = world.first();
+    let new = world.next(&old);
+    let mut group = c.benchmark_group("rewrap");
+    for (name, size) in [("1 KiB", 1 << 10), ("1 MiB", 1 << 20)] {
+        let mut record = world.sealed(&old, "r", size);
+        let fresh = record.clone();
+        group.bench_function(name, |b| {
+            b.iter_custom(|n| {
+                let mut spent = Duration::ZERO;
+                for _ in 0..n {
+                    record.clone_from(&fresh);
+                    let start = Instant::now();
+                    black_box(&mut record).rewrap(&old, &new).unwrap();
+                    spent += start.elapsed();
+                }
+                spent
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A whole job: pages of keys, claims, compare-and-swap, cursor.
+fn job(c: &mut Criterion) {
+    let mut group = c.benchmark_group("job");
+    group.sample_size(10);
+    let folder = tempfile::tempdir().unwrap();
+    let memory = MemoryStore::new();
+    let disk = RedbStore::open(folder.path().join("store")).unwrap();
+    let stores: [(&str, &dyn Store, usize); 2] = [("memory", &memory, 10_000), ("redb", &disk, 10_000)];
+    for (name, store, n) in stores {
+        let world = World::new();
+        let mut access = world.first();
+        world.fill(store, &access, n);
+        group.throughput(Throughput::Elements(n as u64));
+        group.bench_function(format!("{name}/{n}"), |b| {
+            b.iter_custom(|times| {
+                let mut spent = Duration::ZERO;
+                for _ in 0..times {
+                    let new = world.next(&access);
+                    let start = Instant::now();
+                    let rotation = Rotation::new(store, &[&access], &new, &clock).unwrap();
+                    let progress = block_on(rotation.run("job", |_| ())).unwrap();
+                    spent += start.elapsed();
+                    assert_eq!(progress.records, n as u64);
+                    access = new;
+                }
+                spent
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Revoking one person from 10,000 records: one consent and the rewraps; beside one capsule for each record, of which a
+/// hundred are made.
+fn revoke(c: &mut Criterion) {
+    const RECORDS: usize = 10_000;
+    let world = World::new();
+    let mut group = c.benchmark_group("revoke");
+    group.sample_size(10);
+    let store = MemoryStore::new();
+    let mut access = world.first();
+    world.fill(&store, &access, RECORDS);
+    group.bench_function("one consent and 10000 rewraps", |b| {
+        b.iter_custom(|times| {
+            let mut spent = Duration::ZERO;
+            for _ in 0..times {
+                let start = Instant::now();
+                let new = world.next(&access);
+                let rotation = Rotation::new(&store, &[&access], &new, &clock).unwrap();
+                block_on(rotation.run("job", |_| ())).unwrap();
+                spent += start.elapsed();
+                access = new;
+            }
+            spent
+        });
+    });
+    let public = world.trust.parameters(world.hospital.id()).unwrap();
+    let tree = public.expand(&POLICY.parse().unwrap()).unwrap();
+    group.bench_function("100 capsules, a hundredth of 10000 records", |b| {
+        b.iter_batched(
+            || (),
+            |()| {
+                for _ in 0..RECORDS / 100 {
+                    black_box(kem::encapsulate(public, &tree, b"record").unwrap());
+                }
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, rewrap, job, revoke);
+criterion_main!(benches);
