@@ -71,6 +71,11 @@ impl Access {
         self.statement.not_after
     }
 
+    /// The end that the owner set: under a mandate, that of the consent that the mandate was given for.
+    pub(crate) fn owners_end(&self) -> Option<Time> {
+        self.terms.ceiling.as_ref().map_or(self.not_after(), |ceiling| ceiling.not_after)
+    }
+
     /// The generation of the compartment key.
     pub fn generation(&self) -> Generation {
         self.statement.generation

@@ -193,7 +193,7 @@ impl<'a> ConsentBuilder<'a> {
     pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
         let before = self.before()?;
         let Terms { read, write, people, custodian, excluded, .. } = &before.terms;
-        self.not_after = self.not_after.or(Some(before.statement.not_after));
+        self.not_after = self.not_after.or(Some(before.owners_end()));
         self.excluded.extend(excluded.iter().cloned());
         for reading in read {
             self =

@@ -188,7 +188,7 @@ impl<'a> Sharing<'a> {
         for person in &terms.excluded {
             builder = builder.exclude(person.clone());
         }
-        Ok(builder.valid(None, self.access.not_after()))
+        Ok(builder.valid(None, self.access.owners_end()))
     }
 }
 

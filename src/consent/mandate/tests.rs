@@ -291,6 +291,22 @@ fn the_hash_of_a_ceiling_is_no_dictionary() {
     assert_ne!(guess.hash().unwrap(), ceiling.hash().unwrap());
 }
 
+#[test]
+fn the_owners_next_consent_does_not_end_with_the_mandate() {
+    let world = World::new();
+    let (stored, under) = world.builder(&world.access).seal(later(1)).unwrap();
+    assert_eq!(under.not_after(), Some(UNTIL));
+    let (_, by_verb, _) =
+        world.phone.sharing(world.owner.devices(), &world.trust, &under).rotate().unwrap().seal(later(2)).unwrap();
+    let builder = world.phone.consent(world.owner.devices(), compartment()).after(&under).unwrap();
+    let (_, by_builder) = builder.same_terms(&world.trust).unwrap().seal(later(2)).unwrap();
+    for own in [by_verb, by_builder] {
+        assert_eq!((own.version(), own.not_after(), own.terms().ceiling.is_none()), (Version(3), None, true));
+        assert_eq!(own.terms().past.last().map(|past| past.not_after), Some(Some(UNTIL)));
+    }
+    assert!(world.verify(&stored, UNTIL).is_ok());
+}
+
 /// The whole way with a key service: it opens the slot and signs, and never hands a key out.
 #[test]
 fn a_key_service_seals_on_without_giving_its_key_away() {
