@@ -39,6 +39,7 @@ pub struct Rotation<'a> {
     new: &'a Access,
     clock: &'a (dyn Fn() -> Time + Sync),
     prefix: String,
+    lease: u64,
 }
 
 impl<'a> Rotation<'a> {
@@ -62,13 +63,24 @@ impl<'a> Rotation<'a> {
             }
         }
         let prefix = StoredWrap::prefix(new.owner(), new.compartment());
-        Ok(Self { store, old: old.to_vec(), new, clock, prefix })
+        Ok(Self { store, old: old.to_vec(), new, clock, prefix, lease: LEASE })
+    }
+
+    /// For how many seconds a worker holds a batch of a thousand before others may take it for dead; 60 by default. If it
+    /// is not dead, the batch is gone through twice, which does no harm.
+    #[must_use]
+    pub fn lease(mut self, seconds: u64) -> Self {
+        self.lease = seconds;
+        self
     }
 
     fn key_of(&self, generation: Generation) -> Result<&'a Access> {
         self.old.iter().find(|access| access.generation() == generation).copied().ok_or(Error::CannotOpen)
     }
 }
+
+/// For how many seconds a worker holds a batch, unless it is told otherwise.
+const LEASE: u64 = 60;
 
 impl std::fmt::Debug for Rotation<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

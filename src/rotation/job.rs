@@ -136,7 +136,7 @@ impl Rotation<'_> {
         loop {
             let (tag, mut state) = self.state(job).await?;
             let now = (self.clock)();
-            let until = Time(now.0.saturating_add(LEASE));
+            let until = Time(now.0.saturating_add(self.lease));
             let dead = state.claims.iter_mut().find(|claim| claim.until < now);
             let claim = if let Some(dead) = dead {
                 dead.until = until;
@@ -257,8 +257,6 @@ impl Rotation<'_> {
 
 /// Wraps in a batch.
 pub(super) const BATCH: usize = 1000;
-/// For how many seconds a worker holds a batch, unless it is done before.
-const LEASE: u64 = 60;
 /// Most batches that are worked on at once.
 const MOST_CLAIMS: usize = 256;
 const MAX_STATE: usize = 1 << 20;
