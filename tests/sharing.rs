@@ -87,7 +87,8 @@ fn each_verb_opens_and_closes_what_it_says_and_follows_the_version_before() {
         assert_eq!(clinic.opened(&stored), opened, "{what}");
         assert_eq!((access.version(), access.generation()), (Version(2), Generation(generation)), "{what}");
         assert_eq!(stored.consent().unverified().previous, Some(clinic.access.hash()), "{what}");
-        assert_eq!(access.terms().write, clinic.access.terms().write, "{what}");
+        let kept = access.terms().write == clinic.access.terms().write;
+        assert_eq!(kept, what != "revoke", "{what}");
         assert_eq!((receipt.from, receipt.to.0), ((Version(1), Generation(1)), Version(2)));
         assert_eq!(receipt.needs_rewrap(), generation == 2, "{what}");
     }
@@ -132,6 +133,25 @@ fn a_revoked_person_stays_out_with_a_key_that_is_issued_again() {
     assert_eq!(clinic.open(&stored, &again).err(), Some(Error::CannotOpen));
     let (later, ..) = clinic.seal(clinic.sharing(&access).restrict(clinic.world.hospital.id(), "role:doctor").unwrap());
     assert_eq!(clinic.open(&later, &again).err(), Some(Error::CannotOpen));
+}
+
+/// Who may not read can still seal to the write key; whether that counts is for readers to say.
+#[test]
+fn a_revoked_person_writes_nothing_either_and_what_she_wrote_before_stands() {
+    let clinic = Clinic::new();
+    let before = clinic.write(&clinic.access, "before");
+    let (stored, new, _) = clinic.seal(clinic.sharing(&clinic.access).revoke("dr-ada".parse().unwrap()).unwrap());
+    let live = clinic.world.live(&stored);
+    let written = record("r").part(&live).unwrap().field("/a", "1").unwrap();
+    let written = written.seal(&clinic.world.ada.author(), NOW).unwrap();
+    assert_eq!(clinic.world.reader().open(&written, &[&new]).err(), Some(Error::NotAllowed));
+
+    let mut moved = before.clone();
+    moved.rewrap(&clinic.access, &new).unwrap();
+    assert!(clinic.reads(&moved, &[&new]));
+    // Through the next change she stays out, and revoking her again adds nothing.
+    let (_, next, _) = clinic.seal(clinic.sharing(&new).revoke("dr-ada".parse().unwrap()).unwrap());
+    assert_eq!(next.terms().write, new.terms().write);
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use super::device::Device;
 use super::receipt::Receipt;
 use crate::authority::{Trust, VerifiedCredential};
-use crate::consent::{Access, ConsentBuilder, Devices, Named, Preview, StoredConsent};
+use crate::consent::{Access, ConsentBuilder, Devices, Named, Preview, StoredConsent, Uncovered};
 use crate::error::Result;
 use crate::id::{AuthorityId, PersonId, Time};
+use crate::policy::Policy;
 
 /// One compartment, as its owner changes who may read it. Got from [`Device::sharing`].
 ///
@@ -52,6 +53,8 @@ pub struct Sharing<'a> {
 pub struct Change<'a> {
     before: &'a Access,
     builder: ConsentBuilder<'a>,
+    /// Who is shut out and still writes, since an authority of the write policies does not know the name.
+    writing: Vec<Uncovered>,
 }
 
 impl Device {
@@ -66,7 +69,7 @@ impl<'a> Sharing<'a> {
     ///
     /// # Errors
     ///
-    /// As [`ConsentBuilder::name`].
+    /// As [`ConsentBuilder::name`]; whoever was revoked is refused when it is sealed.
     pub fn grant(self, person: impl Into<Named>) -> Result<Change<'a>> {
         let builder = self.next()?.reseal()?.same_terms(self.trust)?.name(person)?;
         Ok(self.change(builder))
@@ -110,14 +113,24 @@ impl<'a> Sharing<'a> {
     }
 
     /// Shuts a person out, under a new compartment key: by name, and, whatever attributes she has or gets, under every
-    /// authority that knows her name. [`Receipt::uncovered`] lists those that do not.
+    /// authority that knows her name, from reading and from writing. [`Receipt::uncovered`] lists the authorities that do
+    /// not. What she wrote before stands.
+    ///
+    /// She is named by this id; if the consent names her by another one as well, that slot stays. No verb takes an
+    /// exclusion back: seal a consent with other terms for that ([`ConsentBuilder::after`]).
     ///
     /// # Errors
     ///
     /// [`Error::Policy`](crate::Error::Policy) if there are too many exclusions.
     pub fn revoke(self, person: PersonId) -> Result<Change<'a>> {
+        let unknown = |authority: &AuthorityId| self.trust.resolve(authority)(person.as_str()).is_none();
+        let authorities = self.access.terms().write.iter().map(|writing| &writing.authority);
+        let writing = authorities
+            .filter(|authority| unknown(authority))
+            .map(|authority| Uncovered { authority: authority.clone(), person: person.clone() })
+            .collect();
         let builder = self.without(self.next()?, &person)?.exclude(person);
-        Ok(self.change(builder))
+        Ok(Change { writing, ..self.change(builder) })
     }
 
     /// The same people under a new compartment key.
@@ -146,7 +159,7 @@ impl<'a> Sharing<'a> {
     }
 
     fn change(self, builder: ConsentBuilder<'a>) -> Change<'a> {
-        Change { before: self.access, builder }
+        Change { before: self.access, builder, writing: Vec::new() }
     }
 
     /// The terms as they are, without a person by name.
@@ -177,7 +190,14 @@ impl<'a> Sharing<'a> {
     fn rest(self, mut builder: ConsentBuilder<'a>, without: Option<&PersonId>) -> Result<ConsentBuilder<'a>> {
         let terms = self.access.terms();
         for writing in &terms.write {
-            builder = builder.write(self.trust, &writing.authority, &writing.policy)?;
+            let number = without.and_then(|person| self.trust.resolve(&writing.authority)(person.as_str()));
+            let policy = match number {
+                Some(number) if !writing.policy.parse::<Policy>()?.excludes(number) => {
+                    format!("({}) and not user:{number}", writing.policy)
+                }
+                _ => writing.policy.clone(),
+            };
+            builder = builder.write(self.trust, &writing.authority, &policy)?;
         }
         for named in terms.people.iter().filter(|named| Some(&named.person) != without) {
             builder = builder.name(named.clone())?;
@@ -208,7 +228,9 @@ impl Change<'_> {
     ///
     /// As [`ConsentBuilder::seal`].
     pub fn seal(self, now: Time) -> Result<(StoredConsent, Access, Receipt)> {
-        let uncovered = self.builder.preview(&[], now)?.uncovered;
+        let mut uncovered = self.builder.preview(&[], now)?.uncovered;
+        let more = self.writing.into_iter().filter(|one| !uncovered.contains(one)).collect::<Vec<_>>();
+        uncovered.extend(more);
         let (stored, access) = self.builder.seal(now)?;
         let receipt = Receipt::new(self.before, &access, uncovered);
         Ok((stored, access, receipt))
