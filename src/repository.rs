@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 
 use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, OwnerId, RecordId, Revision, Version};
+use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision, Version};
 use crate::record::SealedRecord;
-use crate::store::{Entry, Op, Outcome, Store};
+use crate::store::{Entry, Op, Outcome, Store, Tag};
 
 /// Records and consents in a store.
 #[derive(Clone, Copy)]
@@ -51,10 +51,77 @@ impl<'a> Repository<'a> {
         let mut pieces = record.pieces()?;
         let key = SealedRecord::content_key(record.owner(), record.record());
         let (key, value) = pieces.remove_entry(&key).ok_or(Error::Malformed("record"))?;
+        if let Some(held) = self.entry(&key).await? {
+            return Ok(Put::of(held.value == value));
+        }
         if self.write_pieces(pieces).await? == Put::Conflict {
             return Ok(Put::Conflict);
         }
         self.commit(key, value).await
+    }
+
+    /// Writes the next revision of a record, `before` being the one that was amended. The revision before stays, see
+    /// [`Repository::revision`]. To do it again does no harm.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if `after` does not follow `before`.
+    pub async fn amend(&self, before: &SealedRecord, after: &SealedRecord) -> Result<Put> {
+        if !after.follows(before)? {
+            return Err(Error::ApiMisuse("an amendment follows the revision before"));
+        }
+        let key = SealedRecord::content_key(after.owner(), after.record());
+        let (mut old, mut new) = (before.pieces()?, after.pieces()?);
+        let (old_contents, contents) = (old.remove(&key).unwrap_or_default(), new.remove(&key).unwrap_or_default());
+        let Some(held) = self.entry(&key).await? else {
+            return Ok(Put::Conflict);
+        };
+        if held.value != old_contents {
+            return Ok(Put::of(held.value == contents));
+        }
+        // Parts that were not changed are there, and may have been moved or sealed again since.
+        new.retain(|key, _| !old.contains_key(key));
+        new.insert(past(before.owner(), before.record(), before.revision()), old_contents);
+        if self.write_pieces(new).await? == Put::Conflict {
+            return Ok(Put::Conflict);
+        }
+        self.exchange(key, held.tag, contents).await
+    }
+
+    /// Writes a record of which parts were sealed again, `before` being the one that they were sealed from, and deletes
+    /// what was replaced. Each part changes at once, one after the other. To do it again does no harm.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if the two are not of one content.
+    pub async fn reseal(&self, before: &SealedRecord, after: &SealedRecord) -> Result<Put> {
+        let (old, new) = (before.pieces()?, after.pieces()?);
+        let key = SealedRecord::content_key(after.owner(), after.record());
+        if old.get(&key) != new.get(&key) {
+            return Err(Error::ApiMisuse("sealed again, a record keeps its content"));
+        }
+        let kept = |pieces: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>| {
+            let differ = pieces.iter().filter(|(key, _)| !other.contains_key(*key));
+            differ.map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()
+        };
+        let (gone, added) = (kept(&old, &new), kept(&new, &old));
+        if self.write_pieces(added).await? == Put::Conflict {
+            return Ok(Put::Conflict);
+        }
+        let envelopes = new.into_iter().filter(|(key, value)| old.get(key).is_some_and(|old| old != value));
+        for (key, value) in envelopes.filter(|(key, _)| key.starts_with("envelope~")) {
+            let Some(held) = self.entry(&key).await? else {
+                return Ok(Put::Conflict);
+            };
+            if held.value != value && old.get(&key) != Some(&held.value) {
+                return Ok(Put::Conflict);
+            }
+            if held.value != value && self.exchange(key, held.tag, value).await? == Put::Conflict {
+                return Ok(Put::Conflict);
+            }
+        }
+        self.delete(gone.into_keys().collect()).await?;
+        Ok(Put::Done)
     }
 
     /// Reads a record, all its parts that are there; none if there is no such record.
@@ -63,19 +130,75 @@ impl<'a> Repository<'a> {
     ///
     /// [`Error::Malformed`] if what is stored is no record, or keeps changing while it is read; [`Error::Store`].
     pub async fn get(&self, owner: &OwnerId, record: &RecordId) -> Result<Option<SealedRecord>> {
-        let key = SealedRecord::content_key(owner, record);
-        let Some(Entry { value, .. }) = self.entry(&key).await? else {
-            return Ok(None);
-        };
-        let mut pieces = BTreeMap::from([(key, value)]);
-        // Contents name envelopes, and these the rest.
-        for _ in 0..2 {
-            let missing = SealedRecord::missing(owner, record, &pieces)?;
-            let found = self.store.get(&missing).await?;
-            let there = missing.into_iter().zip(found).filter_map(|(key, entry)| Some((key, entry?.value)));
-            pieces.extend(there);
+        self.read(owner, record, &SealedRecord::content_key(owner, record)).await
+    }
+
+    /// Reads a record as it was at an earlier revision, or is, if that is its latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::get`].
+    pub async fn revision(
+        &self,
+        owner: &OwnerId,
+        record: &RecordId,
+        revision: Revision,
+    ) -> Result<Option<SealedRecord>> {
+        // In this order, so that one that is amended meanwhile is found in its new place.
+        if let Some(latest) = self.get(owner, record).await?.filter(|latest| latest.revision() == revision) {
+            return Ok(Some(latest));
         }
-        SealedRecord::from_pieces(owner, record, pieces).map(Some)
+        self.read(owner, record, &past(owner, record, revision)).await
+    }
+
+    /// The record, at its latest revision or an earlier one, that holds the part of this compartment that was written in
+    /// this content: that part alone.
+    pub(crate) async fn with_part(
+        &self,
+        owner: &OwnerId,
+        compartment: &CompartmentId,
+        (record, content): &(RecordId, Hash),
+    ) -> Result<Option<SealedRecord>> {
+        let latest = self.get(owner, record).await?;
+        if let Some(found) = latest.and_then(|latest| latest.only(compartment, content)) {
+            return Ok(Some(found));
+        }
+        let prefix = format!("past~{owner}~{record}~");
+        let mut after = String::new();
+        loop {
+            let page = self.store.keys(&prefix, &after, 100).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            after.clone_from(last);
+            for key in &page {
+                let earlier = self.read(owner, record, key).await?;
+                if let Some(found) = earlier.and_then(|earlier| earlier.only(compartment, content)) {
+                    return Ok(Some(found));
+                }
+            }
+        }
+    }
+
+    async fn read(&self, owner: &OwnerId, record: &RecordId, key: &str) -> Result<Option<SealedRecord>> {
+        let mut last = None;
+        for _ in 0..MOST_READS {
+            let Some(Entry { value, .. }) = self.entry(key).await? else {
+                return Ok(None);
+            };
+            let mut pieces = BTreeMap::from([(SealedRecord::content_key(owner, record), value)]);
+            // Contents name envelopes, and these the rest.
+            for _ in 0..2 {
+                let missing = SealedRecord::missing(owner, record, &pieces)?;
+                let found = self.store.get(&missing).await?;
+                let there = missing.into_iter().zip(found).filter_map(|(key, entry)| Some((key, entry?.value)));
+                pieces.extend(there);
+            }
+            // What is missing may have been replaced meanwhile; what is missing twice is not there.
+            if SealedRecord::missing(owner, record, &pieces)?.is_empty() || last.as_ref() == Some(&pieces) {
+                return SealedRecord::from_pieces(owner, record, pieces).map(Some);
+            }
+            last = Some(pieces);
+        }
+        Err(Error::Malformed("record"))
     }
 
     /// Writes a consent, if the store has none of its version.
@@ -116,19 +239,48 @@ impl<'a> Repository<'a> {
             // A rotation may have moved the wrap on; its key is that of the body.
             held.is_some_and(|held| held.value == *value || key.starts_with("wrap~"))
         });
-        Ok(if same { Put::Done } else { Put::Conflict })
+        Ok(Put::of(same))
     }
 
     async fn commit(&self, key: String, value: Vec<u8>) -> Result<Put> {
         let op = Op::Put { key: key.clone(), value: value.clone() };
         let done = matches!(self.store.apply(vec![op]).await?.as_slice(), [Outcome::Written(_)]);
-        let same = done || self.entry(&key).await?.is_some_and(|held| held.value == value);
-        Ok(if same { Put::Done } else { Put::Conflict })
+        Ok(Put::of(done || self.entry(&key).await?.is_some_and(|held| held.value == value)))
+    }
+
+    async fn exchange(&self, key: String, tag: Tag, value: Vec<u8>) -> Result<Put> {
+        let op = Op::Swap { key: key.clone(), tag, value: value.clone() };
+        let done = matches!(self.store.apply(vec![op]).await?.as_slice(), [Outcome::Written(_)]);
+        Ok(Put::of(done || self.entry(&key).await?.is_some_and(|held| held.value == value)))
+    }
+
+    async fn delete(&self, keys: Vec<String>) -> Result<()> {
+        let mut keys = keys;
+        while !keys.is_empty() {
+            let found = self.store.get(&keys).await?;
+            let there = keys.into_iter().zip(found).filter_map(|(key, entry)| Some((key, entry?.tag)));
+            let ops: Vec<Op> = there.map(|(key, tag)| Op::Delete { key, tag }).collect();
+            keys = ops.iter().map(|op| op.key().to_owned()).collect();
+            let outcomes = self.store.apply(ops).await?;
+            let left = keys.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Conflict);
+            keys = left.map(|(key, _)| key).collect();
+        }
+        Ok(())
     }
 
     async fn entry(&self, key: &str) -> Result<Option<Entry>> {
         Ok(self.store.get(&[key.to_owned()]).await?.pop().flatten())
     }
+}
+
+impl Put {
+    fn of(done: bool) -> Self {
+        if done { Self::Done } else { Self::Conflict }
+    }
+}
+
+fn past(owner: &OwnerId, record: &RecordId, revision: Revision) -> String {
+    format!("past~{owner}~{record}~{:020}", revision.0)
 }
 
 fn consents(owner: &OwnerId, compartment: &CompartmentId) -> String {
@@ -140,3 +292,6 @@ impl std::fmt::Debug for Repository<'_> {
         f.debug_struct("Repository").finish_non_exhaustive()
     }
 }
+
+/// How often a record that is being replaced is read again.
+const MOST_READS: usize = 8;

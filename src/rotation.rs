@@ -16,21 +16,25 @@
 //! # Security
 //!
 //! Whoever kept the old compartment key and a copy of the old wraps, or a record's own key, still opens what was
-//! sealed before: delete old copies, and re-seal ([`Reader::reseal`](crate::record::Reader::reseal)) what must
-//! be closed to them from now on.
+//! sealed before: delete old copies, and re-encrypt ([`Rotation::reencrypt`]) what must be closed to them from now on.
 
 mod batch;
 mod job;
+mod reencrypt;
 mod verify;
+mod walk;
 
-use crate::consent::Access;
+use crate::authority::Trust;
+use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
 use crate::id::{Generation, Time};
-use crate::record::StoredWrap;
+use crate::record::{Author, StoredWrap};
 use crate::store::Store;
+use reencrypt::Sealer;
 
 pub use job::{Progress, Quarantined};
 pub use verify::Verification;
+pub use walk::Pass;
 
 /// Moves the records of one compartment from older compartment keys to the newest one.
 pub struct Rotation<'a> {
@@ -40,6 +44,7 @@ pub struct Rotation<'a> {
     clock: &'a (dyn Fn() -> Time + Sync),
     prefix: String,
     lease: u64,
+    sealer: Option<Sealer<'a>>,
 }
 
 impl<'a> Rotation<'a> {
@@ -63,7 +68,7 @@ impl<'a> Rotation<'a> {
             }
         }
         let prefix = StoredWrap::prefix(new.owner(), new.compartment());
-        Ok(Self { store, old: old.to_vec(), new, clock, prefix, lease: LEASE })
+        Ok(Self { store, old: old.to_vec(), new, clock, prefix, lease: LEASE, sealer: None })
     }
 
     /// For how many seconds a worker holds a batch of a thousand before others may take it for dead; 60 by default. If it
@@ -71,6 +76,14 @@ impl<'a> Rotation<'a> {
     #[must_use]
     pub fn lease(mut self, seconds: u64) -> Self {
         self.lease = seconds;
+        self
+    }
+
+    /// Seals every part again, too, under a new key of its own: for when records' own keys are known to somebody. Bodies
+    /// are read then. Authors' signatures stay; `author`, one of the owner's devices, signs as who sealed it again.
+    #[must_use]
+    pub fn reencrypt(mut self, trust: &'a Trust, devices: &'a Devices, author: &'a Author<'a>) -> Self {
+        self.sealer = Some(Sealer { trust, devices, author });
         self
     }
 

@@ -4,6 +4,7 @@
 #[path = "common/world.rs"]
 mod world;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use chartseal::Error;
 use chartseal::consent::Access;
 use chartseal::id::CompartmentId;
@@ -257,8 +258,11 @@ fn pieces_are_asked_for_and_put_together() {
     let store = sealed.pieces().unwrap();
     assert_eq!(store.len(), 7);
     assert!(store.keys().all(|key| key.ends_with("~letter/1") || key.contains("~letter/1~")));
-    let envelope = |compartment: &str, revision: u8| format!("envelope~{owner}~{compartment}~letter/1~{revision:020}");
-    assert!(store.contains_key(&envelope("a", 1)) && store.contains_key(&envelope("b", 0)));
+    let envelope = |compartment: &str, written: &SealedRecord| {
+        let hash = Base64UrlUnpadded::encode_string(written.hash().unwrap().as_bytes());
+        format!("envelope~{owner}~{compartment}~letter/1~{hash}")
+    };
+    assert!(store.contains_key(&envelope("a", &sealed)) && store.contains_key(&envelope("b", &first)));
 
     // All of it, in three rounds.
     let mut pieces = std::collections::BTreeMap::new();

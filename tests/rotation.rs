@@ -1,10 +1,11 @@
 //! Records of a compartment move to a new key: through crashes, beside other workers and against racing writers.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
+#[path = "common/stored.rs"]
+mod stored;
 #[path = "common/world.rs"]
 mod world;
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,29 +17,8 @@ use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Rotation, Verification};
 use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
 use pollster::block_on;
-use world::{NOW, World, record};
-
-fn sealed(world: &World, access: &Access, id: &str) -> SealedRecord {
-    let record = record(id).part(access).unwrap().field("/diagnosis", format!("of {id}")).unwrap();
-    record.seal(&world.ada.author(), NOW).unwrap()
-}
-
-fn fill(world: &World, store: &dyn Store, access: &Access, n: usize) {
-    for i in 0..n {
-        let put = block_on(Repository::new(store).put(&sealed(world, access, &format!("r{i:05}"))));
-        assert_eq!(put.unwrap(), Put::Done);
-    }
-}
-
-fn read(store: &dyn Store, access: &Access, id: &str) -> SealedRecord {
-    block_on(Repository::new(store).get(access.owner(), &id.parse().unwrap())).unwrap().unwrap()
-}
-
-fn contents(store: &dyn Store) -> BTreeMap<String, Vec<u8>> {
-    let keys = block_on(store.keys("", "", usize::MAX)).unwrap();
-    let entries = block_on(store.get(&keys)).unwrap();
-    keys.into_iter().zip(entries).map(|(key, entry)| (key, entry.unwrap().value)).collect()
-}
+use stored::{contents, fill, now, read, sealed};
+use world::{NOW, World};
 
 /// Every record opens under the new key alone, is the author's, and says what it said; nothing opens under the old one.
 fn all_moved(world: &World, store: &dyn Store, (old, new): (&Access, &Access), n: usize) {
@@ -50,10 +30,6 @@ fn all_moved(world: &World, store: &dyn Store, (old, new): (&Access, &Access), n
         assert_eq!(world.reader().open(&record, &[old]).err(), Some(Error::CannotOpen));
         assert_eq!(record.generation(new.compartment()), Some(new.generation()));
     }
-}
-
-fn now() -> Time {
-    NOW
 }
 
 #[test]

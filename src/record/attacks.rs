@@ -175,6 +175,21 @@ fn only_the_author_or_a_device_of_the_owner_seals() {
     assert!(matches!(&view.parts()[0].writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
 }
 
+/// A device may seal again, and has every key and the author's signature for it; the words stay the author's.
+#[test]
+fn a_resealers_changed_byte_is_found() {
+    let world = world();
+    let phone = Author::device(&world.phone, world.alice.devices()).unwrap();
+    let record = world.sealed("r", "I21.4");
+    for (value, expected) in [("I21.4", None), ("I21.5", Some(Error::Forged("content")))] {
+        let (mut fields, block, signed) = world.unsealed(&record);
+        fields.values_mut().for_each(|held| *held = value.as_bytes().to_vec().into());
+        let part = world.part(&record.content, (fields, block, signed), (&phone, Some(phone.by.clone())));
+        let resealed = SealedRecord { parts: vec![part], ..record.clone() };
+        assert_eq!(world.open(&resealed).err(), expected);
+    }
+}
+
 #[test]
 fn a_signature_does_not_move_to_another_content() {
     let world = world();

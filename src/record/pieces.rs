@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::content::Content;
+use super::content::{Content, ContentPart, hash_of};
 use super::envelope::{Body, Envelope, Part, Wrap};
 use super::format::{MAX_CBOR, WHAT, map_only, maps, other_suite};
 use super::sealed::SealedRecord;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision};
+use crate::id::{CompartmentId, Hash, OwnerId, RecordId};
 use crate::wire;
 use base64ct::{Base64UrlUnpadded, Encoding};
 
@@ -23,18 +23,32 @@ struct Contents {
     older: Vec<Content>,
 }
 
+impl Contents {
+    /// The parts, each with the hash of the content that wrote it. Those whose content is not here are left out: they
+    /// open for nobody.
+    fn parts(&self) -> Result<Vec<(Hash, &ContentPart)>> {
+        let mut parts = Vec::with_capacity(self.content.parts.len());
+        for written in self.older.iter().chain([&self.content]) {
+            let hash = hash_of(&written.message()?);
+            parts.extend(self.content.parts.iter().filter(|part| written.wrote(part)).map(|part| (hash, part)));
+        }
+        parts.sort_by(|(_, a), (_, b)| a.compartment.cmp(&b.compartment));
+        Ok(parts)
+    }
+}
+
 /// # Pieces
 ///
 /// ```text
 /// content~owner~record                           latest content and the older ones; replaced by an amendment
-/// envelope~owner~compartment~record~revision     replaced by a re-seal
+/// envelope~owner~compartment~record~hash         replaced by a re-seal
 /// wrap~owner~compartment~record~root             replaced by a rewrap
 /// body~owner~compartment~record~root             never replaced
 /// ```
 ///
-/// `revision` is that of the part, in 20 digits; `root` is that of the body, in base64url; `~` is in no id. Each is
-/// canonical CBOR. So an amendment, a re-seal and a rewrap each write new keys first and then take effect by the exchange
-/// of one.
+/// `hash` is that of the content that the part was written in, `root` that of the body, both in base64url; `~` is in no
+/// id. Each is canonical CBOR. So an amendment, a re-seal and a rewrap each write new keys first and then take effect by
+/// the exchange of one; and two amendments of one record never write the same key.
 impl SealedRecord {
     /// The pieces, by key.
     ///
@@ -47,9 +61,8 @@ impl SealedRecord {
         pieces.insert(Self::content_key(self.owner(), self.record()), wire::to_cbor(&contents, WHAT)?);
         for part in &self.parts {
             let statement = &part.envelope.statement;
-            let entry = self.content.part(&statement.compartment).ok_or(Error::Malformed(WHAT))?;
             let keys = Keys { content: &self.content, compartment: &statement.compartment };
-            pieces.insert(keys.envelope(entry.revision), wire::to_cbor(&part.envelope, WHAT)?);
+            pieces.insert(keys.envelope(&statement.content), wire::to_cbor(&part.envelope, WHAT)?);
             pieces.insert(keys.wrap(&statement.root), wire::to_cbor(&part.wrap, WHAT)?);
             pieces.insert(keys.body(&statement.root), wire::to_cbor(&part.body, WHAT)?);
         }
@@ -72,14 +85,14 @@ impl SealedRecord {
         let Some(contents) = pieces.get(&first) else {
             return Ok(vec![first]);
         };
-        let Contents { content, .. } = decode_contents(contents)?;
-        if (&content.owner, &content.record) != (owner, record) {
+        let contents = decode_contents(contents)?;
+        if (&contents.content.owner, &contents.content.record) != (owner, record) {
             return Err(Error::Malformed(WHAT));
         }
         let mut missing = Vec::new();
-        for entry in &content.parts {
-            let keys = Keys { content: &content, compartment: &entry.compartment };
-            let key = keys.envelope(entry.revision);
+        for (hash, entry) in contents.parts()? {
+            let keys = Keys { content: &contents.content, compartment: &entry.compartment };
+            let key = keys.envelope(&hash);
             match pieces.get(&key) {
                 None => missing.push(key),
                 Some(envelope) => {
@@ -105,14 +118,14 @@ impl SealedRecord {
             return Err(Error::TooLarge(WHAT));
         }
         let contents = pieces.remove(&Self::content_key(owner, record)).ok_or(Error::Malformed(WHAT))?;
-        let Contents { content, older } = decode_contents(&contents)?;
-        if (&content.owner, &content.record) != (owner, record) {
+        let contents = decode_contents(&contents)?;
+        if (&contents.content.owner, &contents.content.record) != (owner, record) {
             return Err(Error::Malformed(WHAT));
         }
         let mut parts = Vec::new();
-        for entry in &content.parts {
-            let keys = Keys { content: &content, compartment: &entry.compartment };
-            let Some(envelope) = pieces.remove(&keys.envelope(entry.revision)) else {
+        for (hash, entry) in contents.parts()? {
+            let keys = Keys { content: &contents.content, compartment: &entry.compartment };
+            let Some(envelope) = pieces.remove(&keys.envelope(&hash)) else {
                 continue;
             };
             let envelope: Envelope = decode(&envelope)?;
@@ -125,6 +138,7 @@ impl SealedRecord {
         if !pieces.is_empty() {
             return Err(Error::Malformed(WHAT));
         }
+        let Contents { content, older } = contents;
         Self { content, older, parts }.checked()
     }
 }
@@ -139,8 +153,8 @@ impl Keys<'_> {
         format!("{kind}~{}~{}~{}~{last}", self.content.owner, self.compartment, self.content.record)
     }
 
-    fn envelope(&self, revision: Revision) -> String {
-        self.key("envelope", &format!("{:020}", revision.0))
+    fn envelope(&self, content: &Hash) -> String {
+        self.key("envelope", &Base64UrlUnpadded::encode_string(content.as_bytes()))
     }
 
     fn wrap(&self, root: &Hash) -> String {

@@ -71,6 +71,21 @@ impl SealedRecord {
         Ok(hash_of(&self.content.message()?))
     }
 
+    /// Whether it is the next revision of that record.
+    pub(crate) fn follows(&self, before: &Self) -> Result<bool> {
+        let same = (self.owner(), self.record()) == (before.owner(), before.record());
+        Ok(same && self.content.previous == Some(before.hash()?))
+    }
+
+    /// With one part alone, if it has it, written in that content.
+    pub(crate) fn only(mut self, compartment: &CompartmentId, content: &Hash) -> Option<Self> {
+        self.parts.retain(|part| {
+            let statement = &part.envelope.statement;
+            (&statement.compartment, &statement.content) == (compartment, content)
+        });
+        (!self.parts.is_empty()).then_some(self)
+    }
+
     /// The compartments of the parts that are here.
     pub fn compartments(&self) -> impl ExactSizeIterator<Item = &CompartmentId> {
         self.parts.iter().map(|part| &part.envelope.statement.compartment)

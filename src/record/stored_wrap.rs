@@ -3,7 +3,7 @@
 use super::envelope::{Envelope, Wrap, WrapKey};
 use crate::consent::Access;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, OwnerId, RecordId};
+use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId};
 use crate::seal::{WrapHeader, wrap_dek};
 use crate::wire;
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -24,10 +24,7 @@ impl StoredWrap {
     pub(crate) fn read(prefix: &str, key: &str, bytes: &[u8]) -> Result<Self> {
         let (record, root) =
             key.strip_prefix(prefix).and_then(|rest| rest.split_once('~')).ok_or(Error::Malformed(WHAT))?;
-        let mut hash = [0; 32];
-        if Base64UrlUnpadded::decode(root, &mut hash).map(<[u8]>::len) != Ok(32) {
-            return Err(Error::Malformed(WHAT));
-        }
+        hash_in(root).ok_or(Error::Malformed(WHAT))?;
         Ok(Self { record: RecordId::new(record)?, wrap: wire::from_cbor(bytes, MAX_WRAP, WHAT)? })
     }
 
@@ -67,6 +64,12 @@ impl StoredEnvelope {
         format!("envelope~{owner}~{compartment}~")
     }
 
+    /// Whose part's it is, by its key: the record, and the content that it was written in.
+    pub(crate) fn place(prefix: &str, key: &str) -> Option<(RecordId, Hash)> {
+        let (record, hash) = key.strip_prefix(prefix)?.split_once('~')?;
+        Some((RecordId::new(record).ok()?, hash_in(hash)?))
+    }
+
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         wire::from_cbor(bytes, MAX_ENVELOPE, "envelope").map(Self)
     }
@@ -77,6 +80,12 @@ impl StoredEnvelope {
         let root = Base64UrlUnpadded::encode_string(self.0.statement.root.as_bytes());
         Ok(format!("{wraps}{}~{root}", record.ok_or(Error::Malformed("envelope"))?))
     }
+}
+
+fn hash_in(text: &str) -> Option<Hash> {
+    let mut hash = [0; 32];
+    let whole = Base64UrlUnpadded::decode(text, &mut hash).map(<[u8]>::len) == Ok(32);
+    whole.then_some(Hash(hash))
 }
 
 const MAX_WRAP: usize = 1024;

@@ -8,16 +8,16 @@ use crate::store::{Entry, Op, Outcome};
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    /// Wraps that lie under the new key now.
+    /// Parts that are done.
     pub(super) records: u64,
-    /// Their bytes.
+    /// Bytes of what was written for them.
     pub(super) bytes: u64,
-    /// Keys of wraps that could not be moved.
+    /// Keys of entries that could not be moved.
     pub(super) failed: Vec<String>,
 }
 
 /// How often a wrap that others keep changing is read again.
-const MOST_TRIES: usize = 16;
+pub(super) const MOST_TRIES: usize = 16;
 
 impl Rotation<'_> {
     pub(super) async fn batch(&self, mut keys: Vec<String>) -> Result<Done> {
@@ -68,7 +68,7 @@ impl Rotation<'_> {
 }
 
 impl Done {
-    fn count(&mut self, bytes: usize) {
+    pub(super) fn count(&mut self, bytes: usize) {
         self.records += 1;
         self.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
     }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Rotation;
 use super::batch::Done;
-use crate::error::{Error, Result};
+use super::walk::{Pass, Walk};
+use crate::error::Result;
 use crate::id::Time;
 use crate::store::{Entry, Op, Outcome, Tag};
 use crate::wire;
@@ -36,11 +37,13 @@ struct Claim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Records' parts that lie under the new key, as far as the job came upon them.
+    /// What is being done; a re-encryption ends with a pass of rewraps.
+    pub pass: Pass,
+    /// Records' parts that are done, as far as the pass came upon them.
     pub records: u64,
-    /// Bytes of their wraps.
+    /// Bytes of their wraps; or of their fields, if they are sealed again.
     pub bytes: u64,
-    /// Seconds since the job began.
+    /// Seconds since the pass began.
     pub seconds: u64,
     /// Whether everything that was there has been gone through.
     pub finished: bool,
@@ -58,10 +61,11 @@ impl Progress {
     }
 }
 
-/// A wrap that could not be moved: it does not open under a key at hand, is damaged, or was changed again and again.
+/// A wrap that could not be moved, or an envelope whose part could not be sealed again: it does not open under a key at
+/// hand, is damaged, or was changed again and again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
-    /// The wrap's key in the store.
+    /// Its key in the store.
     pub key: String,
 }
 
@@ -74,65 +78,80 @@ impl Rotation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]; run it again then. [`Error::Malformed`] if the name is not 1 to 64 bytes of letters, digits and
+    /// [`Error::Store`](crate::Error::Store); run it again then. [`Error::Malformed`](crate::Error::Malformed) if the name is not 1 to 64 bytes of letters, digits and
     /// `-`, or if the job's entry is damaged.
     pub async fn run(&self, name: &str, mut progress: impl FnMut(&Progress) + Send) -> Result<Progress> {
-        let job = self.job_key(name)?;
-        loop {
-            let Some(claim) = self.claim(&job).await? else {
-                return self.report(&job).await;
-            };
-            let keys = self.claimed(&claim).await?;
-            let done = self.batch(keys).await?;
-            self.quarantine(name, &done).await?;
-            let state = self.settle(&job, &claim, &done).await?;
-            progress(&self.progress(&state));
+        let mut report = Progress { pass: Pass::Rewrap, records: 0, bytes: 0, seconds: 0, finished: true };
+        for pass in self.passes() {
+            let walk = self.walk(*pass, name)?;
+            while let Some(claim) = self.claim(&walk).await? {
+                let keys = self.claimed(&walk, &claim).await?;
+                let done = self.done(*pass, keys).await?;
+                self.quarantine(&walk, &done).await?;
+                let state = self.settle(&walk.job, &claim, &done).await?;
+                progress(&self.progress(*pass, &state));
+            }
+            report = self.progress(*pass, &self.state(&walk.job).await?.1);
+            if !report.finished {
+                break;
+            }
         }
+        Ok(report)
     }
 
-    /// The wraps that the job of this name could not move.
+    /// The entries that the job of this name could not move.
     ///
     /// # Errors
     ///
     /// As [`Rotation::run`].
     pub async fn quarantined(&self, name: &str) -> Result<Vec<Quarantined>> {
-        let prefix = self.quarantine_prefix(name)?;
         let mut all = Vec::new();
-        let mut after = String::new();
-        loop {
-            let page = self.store.keys(&prefix, &after, BATCH).await?;
-            let Some(last) = page.last() else { return Ok(all) };
-            after.clone_from(last);
+        for pass in Pass::ALL {
+            let prefix = self.walk(pass, name)?.quarantine();
+            let keys = self.all_keys(&prefix).await?;
             all.extend(
-                page.iter().filter_map(|key| key.strip_prefix(&prefix)).map(|key| Quarantined { key: key.into() }),
+                keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(|key| Quarantined { key: key.into() }),
             );
         }
+        Ok(all)
     }
 
-    /// Tries once more to move the wraps in the quarantine of this job, and lets go of those that could be moved or are
-    /// gone. Gives the number of those that stay.
+    /// Tries once more to move what is in the quarantine of this job, and lets go of what could be moved or is gone. Gives
+    /// the number of those that stay.
     ///
     /// # Errors
     ///
     /// As [`Rotation::run`].
     pub async fn retry(&self, name: &str) -> Result<u64> {
-        let prefix = self.quarantine_prefix(name)?;
         let mut stay = 0;
-        for Quarantined { key } in self.quarantined(name).await? {
-            if self.batch(vec![key.clone()]).await?.failed.is_empty() {
-                let entry = format!("{prefix}{key}");
-                if let Some(Entry { tag, .. }) = self.entry(&entry).await? {
-                    self.store.apply(vec![Op::Delete { key: entry, tag }]).await?;
+        for pass in Pass::ALL {
+            let prefix = self.walk(pass, name)?.quarantine();
+            for entry in self.all_keys(&prefix).await? {
+                let key = entry.strip_prefix(&prefix).unwrap_or_default().to_owned();
+                if self.done(pass, vec![key]).await?.failed.is_empty() {
+                    if let Some(Entry { tag, .. }) = self.entry(&entry).await? {
+                        self.store.apply(vec![Op::Delete { key: entry, tag }]).await?;
+                    }
+                } else {
+                    stay += 1;
                 }
-            } else {
-                stay += 1;
             }
         }
         Ok(stay)
     }
 
+    pub(super) async fn all_keys(&self, prefix: &str) -> Result<Vec<String>> {
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.store.keys(prefix, &after, BATCH).await?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after.clone_from(last);
+            all.extend(page);
+        }
+    }
+
     /// Takes the next batch that nobody works on; none if there is none.
-    async fn claim(&self, job: &str) -> Result<Option<Claim>> {
+    async fn claim(&self, Walk { prefix, job, .. }: &Walk) -> Result<Option<Claim>> {
         loop {
             let (tag, mut state) = self.state(job).await?;
             let now = (self.clock)();
@@ -147,7 +166,7 @@ impl Rotation<'_> {
                 if state.started == 0 {
                     state.started = now.0.max(1);
                 }
-                let keys = self.store.keys(&self.prefix, &state.frontier, BATCH).await?;
+                let keys = self.store.keys(prefix, &state.frontier, BATCH).await?;
                 state.claimed_all = keys.len() < BATCH;
                 let Some(last) = keys.last() else {
                     if self.write(job, tag, &state).await? { return Ok(None) } else { continue }
@@ -167,11 +186,11 @@ impl Rotation<'_> {
     }
 
     /// The keys of a claim as they are now.
-    async fn claimed(&self, claim: &Claim) -> Result<Vec<String>> {
+    async fn claimed(&self, Walk { prefix, .. }: &Walk, claim: &Claim) -> Result<Vec<String>> {
         let mut keys = Vec::new();
         let mut after = claim.after.clone();
         loop {
-            let page = self.store.keys(&self.prefix, &after, BATCH).await?;
+            let page = self.store.keys(prefix, &after, BATCH).await?;
             let full = page.len() == BATCH;
             keys.extend(page.into_iter().take_while(|key| *key <= claim.last));
             match keys.last() {
@@ -198,8 +217,8 @@ impl Rotation<'_> {
         }
     }
 
-    async fn quarantine(&self, name: &str, done: &Done) -> Result<()> {
-        let prefix = self.quarantine_prefix(name)?;
+    async fn quarantine(&self, walk: &Walk, done: &Done) -> Result<()> {
+        let prefix = walk.quarantine();
         let put = |key: &String| Op::Put { key: format!("{prefix}{key}"), value: Vec::new() };
         if !done.failed.is_empty() {
             self.store.apply(done.failed.iter().map(put).collect()).await?;
@@ -207,12 +226,9 @@ impl Rotation<'_> {
         Ok(())
     }
 
-    async fn report(&self, job: &str) -> Result<Progress> {
-        Ok(self.progress(&self.state(job).await?.1))
-    }
-
-    fn progress(&self, state: &State) -> Progress {
+    fn progress(&self, pass: Pass, state: &State) -> Progress {
         Progress {
+            pass,
             records: state.records,
             bytes: state.bytes,
             seconds: (self.clock)().0.saturating_sub(state.started),
@@ -239,19 +255,6 @@ impl Rotation<'_> {
 
     pub(super) async fn entry(&self, key: &str) -> Result<Option<Entry>> {
         Ok(self.store.get(&[key.to_owned()]).await?.pop().flatten())
-    }
-
-    fn job_key(&self, name: &str) -> Result<String> {
-        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !(1..=64).contains(&name.len()) || !plain {
-            return Err(Error::Malformed("name of a job"));
-        }
-        let (owner, compartment) = (self.new.owner(), self.new.compartment());
-        Ok(format!("job~{owner}~{compartment}~{:020}~{name}", self.new.generation().0))
-    }
-
-    fn quarantine_prefix(&self, name: &str) -> Result<String> {
-        Ok(format!("quarantine~{}~", self.job_key(name)?))
     }
 }
 

@@ -1,0 +1,79 @@
+//! Sealing parts again: read, seal under a new key, swap; again for what was changed meanwhile.
+
+use super::Rotation;
+use super::batch::{Done, MOST_TRIES};
+use crate::authority::Trust;
+use crate::consent::{Access, Devices};
+use crate::error::{Error, Result};
+use crate::record::{Author, Reader, SealedRecord, StoredEnvelope};
+use crate::repository::{Put, Repository};
+
+/// Who seals parts again, and whom it believes.
+pub(super) struct Sealer<'a> {
+    pub(super) trust: &'a Trust,
+    pub(super) devices: &'a Devices,
+    pub(super) author: &'a Author<'a>,
+}
+
+/// What became of one part.
+enum Part {
+    /// It has a new key; so many bytes were sealed.
+    Sealed(usize),
+    /// It is gone, or its writing was never finished.
+    Nothing,
+    Failed,
+}
+
+impl Rotation<'_> {
+    pub(super) async fn reencrypt_batch(&self, keys: Vec<String>) -> Result<Done> {
+        let mut done = Done::default();
+        for key in keys {
+            match self.reencrypt_one(&key).await? {
+                Part::Sealed(bytes) => done.count(bytes),
+                Part::Nothing => {}
+                Part::Failed => done.failed.push(key),
+            }
+        }
+        Ok(done)
+    }
+
+    async fn reencrypt_one(&self, key: &str) -> Result<Part> {
+        let prefix = StoredEnvelope::prefix(self.new.owner(), self.new.compartment());
+        let Some(place) = StoredEnvelope::place(&prefix, key) else {
+            return Ok(Part::Failed);
+        };
+        let repository = Repository::new(self.store);
+        for _ in 0..MOST_TRIES {
+            let record = match repository.with_part(self.new.owner(), self.new.compartment(), &place).await {
+                Ok(Some(record)) => record,
+                Ok(None) => return Ok(Part::Nothing),
+                Err(error) if lasting(&error) => return Ok(Part::Failed),
+                Err(error) => return Err(error),
+            };
+            let sealed = match self.sealed_again(&record) {
+                Ok(sealed) => sealed,
+                Err(error) if lasting(&error) => return Ok(Part::Failed),
+                Err(error) => return Err(error),
+            };
+            if repository.reseal(&record, &sealed).await? == Put::Done {
+                return Ok(Part::Sealed(sealed.fields().map(|(_, field)| field.data().len()).sum()));
+            }
+        }
+        Ok(Part::Failed)
+    }
+
+    fn sealed_again(&self, record: &SealedRecord) -> Result<SealedRecord> {
+        let Some(Sealer { trust, devices, author }) = self.sealer else {
+            return Err(Error::ApiMisuse("nobody was named who seals again"));
+        };
+        let generation = record.generation(self.new.compartment()).ok_or(Error::CannotOpen)?;
+        let from: &Access = if generation == self.new.generation() { self.new } else { self.key_of(generation)? };
+        let now = (self.clock)();
+        Reader::new(trust, now).devices((*devices).clone()).reseal(record, (from, self.new), author, now)
+    }
+}
+
+/// Whether it would be the same the next time: the part is to blame, not the store or the caller.
+fn lasting(error: &Error) -> bool {
+    !matches!(error, Error::Store(_) | Error::Randomness | Error::ApiMisuse(_))
+}

@@ -1,0 +1,75 @@
+//! What a job walks through.
+
+use super::Rotation;
+use super::batch::Done;
+use crate::error::{Error, Result};
+use crate::record::{StoredEnvelope, StoredWrap};
+
+/// What is done to each of a compartment's entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Each part's own key is moved to the new compartment key.
+    Rewrap,
+    /// Each part is sealed again under a new key of its own.
+    Reencrypt,
+}
+
+/// One pass of a job: which keys it goes through, and where it keeps its state.
+#[derive(Debug, Clone)]
+pub(super) struct Walk {
+    pub(super) prefix: String,
+    pub(super) job: String,
+}
+
+impl Pass {
+    pub(super) const ALL: [Self; 2] = [Self::Reencrypt, Self::Rewrap];
+
+    /// What the keys of its states begin with.
+    pub(super) fn jobs(self) -> &'static str {
+        match self {
+            Self::Rewrap => "job",
+            Self::Reencrypt => "reencrypt",
+        }
+    }
+}
+
+impl Walk {
+    pub(super) fn quarantine(&self) -> String {
+        format!("quarantine~{}~", self.job)
+    }
+}
+
+impl Rotation<'_> {
+    /// A pass of the job of that name.
+    pub(super) fn walk(&self, pass: Pass, name: &str) -> Result<Walk> {
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !(1..=64).contains(&name.len()) || !plain {
+            return Err(Error::Malformed("name of a job"));
+        }
+        let (owner, compartment) = (self.new.owner(), self.new.compartment());
+        let prefix = match pass {
+            Pass::Rewrap => StoredWrap::prefix(owner, compartment),
+            Pass::Reencrypt => StoredEnvelope::prefix(owner, compartment),
+        };
+        Ok(Walk { prefix, job: format!("{}{name}", self.jobs(pass)) })
+    }
+
+    /// What the keys of all jobs to this generation begin with.
+    pub(super) fn jobs(&self, pass: Pass) -> String {
+        let (owner, compartment) = (self.new.owner(), self.new.compartment());
+        format!("{}~{owner}~{compartment}~{:020}~", pass.jobs(), self.new.generation().0)
+    }
+
+    /// The passes of this rotation, in their order. What was never finished has wraps and no content: the second pass
+    /// moves these.
+    pub(super) fn passes(&self) -> &'static [Pass] {
+        if self.sealer.is_some() { &Pass::ALL } else { &[Pass::Rewrap] }
+    }
+
+    pub(super) async fn done(&self, pass: Pass, keys: Vec<String>) -> Result<Done> {
+        match pass {
+            Pass::Rewrap => self.batch(keys).await,
+            Pass::Reencrypt => self.reencrypt_batch(keys).await,
+        }
+    }
+}
