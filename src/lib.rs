@@ -88,6 +88,7 @@
 )]
 
 pub mod authority;
+pub mod backup;
 pub mod consent;
 mod error;
 #[cfg(feature = "fhir")]
@@ -95,6 +96,7 @@ pub mod fhir;
 pub mod id;
 pub mod identity;
 pub mod kem;
+pub mod ledger;
 pub mod manual;
 pub mod owner;
 mod pairing;

@@ -45,7 +45,7 @@ struct Pin {
 }
 
 /// Where a statement stands among all versions of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     /// The version of the list of signers that it was signed under; 0 where there is no such list.
     pub(crate) under: Version,

@@ -8,11 +8,13 @@
 //! What comes out of a store is only well-formed: verify consents, and open records with a
 //! [`Reader`](crate::record::Reader).
 
+mod consents;
+
 use std::collections::BTreeMap;
 
-use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision, Version};
+use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId, Revision};
+use crate::ledger::{KeyState, Ledger};
 use crate::record::SealedRecord;
 use crate::store::{Entry, Op, Outcome, Store, Tag};
 
@@ -20,6 +22,7 @@ use crate::store::{Entry, Op, Outcome, Store, Tag};
 #[derive(Clone, Copy)]
 pub struct Repository<'a> {
     store: &'a dyn Store,
+    ledger: Option<Ledger<'a>>,
 }
 
 /// Whether a verb did what it was asked for, or somebody was faster.
@@ -29,12 +32,21 @@ pub enum Put {
     Done,
     /// There is another one in its place: read it, and decide.
     Conflict,
+    /// A part lies under a compartment key that takes no new writes: seal it under the newest consent.
+    Outdated,
 }
 
 impl<'a> Repository<'a> {
     /// Over this store.
     pub fn new(store: &'a dyn Store) -> Self {
-        Self { store }
+        Self { store, ledger: None }
+    }
+
+    /// With a ledger that is not restored from backups: writes under older compartment keys are refused, and what a backup
+    /// brought back is not served before it has caught up ([`Repository::behind`]).
+    #[must_use]
+    pub fn guarded(self, ledger: Ledger<'a>) -> Self {
+        Self { ledger: Some(ledger), ..self }
     }
 
     /// Writes a record that the store does not have. Its content is written last: without it, nothing of the rest is
@@ -53,6 +65,9 @@ impl<'a> Repository<'a> {
         let (key, value) = pieces.remove_entry(&key).ok_or(Error::Malformed("record"))?;
         if let Some(held) = self.entry(&key).await? {
             return Ok(Put::of(held.value == value));
+        }
+        if self.outdated(record, None).await? {
+            return Ok(Put::Outdated);
         }
         if self.write_pieces(pieces).await? == Put::Conflict {
             return Ok(Put::Conflict);
@@ -79,6 +94,9 @@ impl<'a> Repository<'a> {
         if held.value != old_contents {
             return Ok(Put::of(held.value == contents));
         }
+        if self.outdated(after, Some(before)).await? {
+            return Ok(Put::Outdated);
+        }
         // Parts that were not changed are there, and may have been moved or sealed again since.
         new.retain(|key, _| !old.contains_key(key));
         new.insert(past(before.owner(), before.record(), before.revision()), old_contents);
@@ -99,6 +117,9 @@ impl<'a> Repository<'a> {
         let key = SealedRecord::content_key(after.owner(), after.record());
         if old.get(&key) != new.get(&key) {
             return Err(Error::ApiMisuse("sealed again, a record keeps its content"));
+        }
+        if self.outdated(after, Some(before)).await? {
+            return Ok(Put::Outdated);
         }
         let kept = |pieces: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>| {
             let differ = pieces.iter().filter(|(key, _)| !other.contains_key(*key));
@@ -128,9 +149,10 @@ impl<'a> Repository<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if what is stored is no record, or keeps changing while it is read; [`Error::Store`].
+    /// [`Error::Malformed`] if what is stored is no record, or keeps changing while it is read; [`Error::Rollback`] if a
+    /// part lies under a compartment key that the ledger knows as destroyed: it came out of a backup; [`Error::Store`].
     pub async fn get(&self, owner: &OwnerId, record: &RecordId) -> Result<Option<SealedRecord>> {
-        self.read(owner, record, &SealedRecord::content_key(owner, record)).await
+        self.served(self.read(owner, record, &SealedRecord::content_key(owner, record)).await?).await
     }
 
     /// Reads a record as it was at an earlier revision, or is, if that is its latest.
@@ -148,7 +170,34 @@ impl<'a> Repository<'a> {
         if let Some(latest) = self.get(owner, record).await?.filter(|latest| latest.revision() == revision) {
             return Ok(Some(latest));
         }
-        self.read(owner, record, &past(owner, record, revision)).await
+        self.served(self.read(owner, record, &past(owner, record, revision)).await?).await
+    }
+
+    async fn served(&self, record: Option<SealedRecord>) -> Result<Option<SealedRecord>> {
+        if let (Some(ledger), Some(record)) = (&self.ledger, &record) {
+            for compartment in record.compartments() {
+                let generation = record.generation(compartment).unwrap_or(Generation(0));
+                if ledger.state(record.owner(), compartment, generation).await? == KeyState::Destroyed {
+                    return Err(Error::Rollback("record"));
+                }
+            }
+        }
+        Ok(record)
+    }
+
+    /// Whether a part that `before` did not have lies under a key that takes no new writes.
+    async fn outdated(&self, record: &SealedRecord, before: Option<&SealedRecord>) -> Result<bool> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(false);
+        };
+        for compartment in record.compartments() {
+            let same = before.is_some_and(|before| before.has_part_of(record, compartment));
+            let generation = record.generation(compartment).unwrap_or(Generation(0));
+            if !same && ledger.state(record.owner(), compartment, generation).await? != KeyState::Active {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The record, at its latest revision or an earlier one, that holds the part of this compartment that was written in
@@ -159,7 +208,7 @@ impl<'a> Repository<'a> {
         compartment: &CompartmentId,
         (record, content): &(RecordId, Hash),
     ) -> Result<Option<SealedRecord>> {
-        let latest = self.get(owner, record).await?;
+        let latest = self.read(owner, record, &SealedRecord::content_key(owner, record)).await?;
         if let Some(found) = latest.and_then(|latest| latest.only(compartment, content)) {
             return Ok(Some(found));
         }
@@ -178,7 +227,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    async fn read(&self, owner: &OwnerId, record: &RecordId, key: &str) -> Result<Option<SealedRecord>> {
+    pub(crate) async fn read(&self, owner: &OwnerId, record: &RecordId, key: &str) -> Result<Option<SealedRecord>> {
         let mut last = None;
         for _ in 0..MOST_READS {
             let Some(Entry { value, .. }) = self.entry(key).await? else {
@@ -199,34 +248,6 @@ impl<'a> Repository<'a> {
             last = Some(pieces);
         }
         Err(Error::Malformed("record"))
-    }
-
-    /// Writes a consent, if the store has none of its version.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`].
-    pub async fn put_consent(&self, consent: &StoredConsent) -> Result<Put> {
-        let statement = consent.consent().unverified();
-        let key = format!("{}{:020}", consents(&statement.owner, &statement.compartment), statement.version.0);
-        self.commit(key, consent.to_cbor()?).await
-    }
-
-    /// The consents of a compartment with a version above `after`, a hundred at most, the earliest first.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Malformed`] if what is stored is no consent; [`Error::Store`].
-    pub async fn consents(
-        &self,
-        owner: &OwnerId,
-        compartment: &CompartmentId,
-        after: Version,
-    ) -> Result<Vec<StoredConsent>> {
-        let prefix = consents(owner, compartment);
-        let keys = self.store.keys(&prefix, &format!("{prefix}{:020}", after.0), 100).await?;
-        let entries = self.store.get(&keys).await?;
-        entries.into_iter().flatten().map(|entry| StoredConsent::from_cbor(&entry.value)).collect()
     }
 
     /// Never writes over a piece that is there: somebody else may be about to commit it.
@@ -281,10 +302,6 @@ impl Put {
 
 fn past(owner: &OwnerId, record: &RecordId, revision: Revision) -> String {
     format!("past~{owner}~{record}~{:020}", revision.0)
-}
-
-fn consents(owner: &OwnerId, compartment: &CompartmentId) -> String {
-    format!("consent~{owner}~{compartment}~")
 }
 
 impl std::fmt::Debug for Repository<'_> {

@@ -13,6 +13,9 @@
 //! the old compartment key is needed no more: what was written under it after its batch was done shows there, and a
 //! further [`Rotation::run`] of a new job moves it.
 //!
+//! Then [`Rotation::retire`] deletes the consents that give the old keys. A [`Sweep`] does the same for all compartments
+//! of a patient, of an authority, or of the store.
+//!
 //! # Security
 //!
 //! Whoever kept the old compartment key and a copy of the old wraps, or a record's own key, still opens what was
@@ -21,6 +24,8 @@
 mod batch;
 mod job;
 mod reencrypt;
+mod retire;
+mod sweep;
 mod verify;
 mod walk;
 
@@ -33,6 +38,8 @@ use crate::store::Store;
 use reencrypt::Sealer;
 
 pub use job::{Progress, Quarantined};
+pub use retire::Retirement;
+pub use sweep::{Keys, Scope, Sweep, Swept};
 pub use verify::Verification;
 pub use walk::Pass;
 
@@ -49,6 +56,8 @@ pub struct Rotation<'a> {
 
 impl<'a> Rotation<'a> {
     /// A rotation to `new` from every earlier generation that one of `old` opens. `clock` says what time it is.
+    ///
+    /// Publish the consent of `new` first: records under a key that nobody can open again are lost.
     ///
     /// # Errors
     ///

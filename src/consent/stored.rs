@@ -1,12 +1,16 @@
 //! A consent as it is stored and sent.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::mandate::Mandate;
-use super::slot::{MAX_SLOT, MAX_SLOTS};
+use super::slot::{MAX_SLOT, MAX_SLOTS, Slot, SlotContent};
 use super::statement::Consent;
 use super::terms::MAX_TERMS;
 use crate::error::{Error, Result};
+use crate::id::AuthorityId;
+use crate::pin::Place;
 use crate::seal::{SUITE, TERMS_OVERHEAD};
 use crate::wire::{self, bytes};
 
@@ -72,6 +76,28 @@ impl StoredConsent {
     /// The signed statement.
     pub fn consent(&self) -> &Consent {
         &self.consent
+    }
+
+    /// Where it stands among all consents to its compartment, if its signatures hold.
+    pub(crate) fn place(&self) -> Place {
+        let statement = self.consent.unverified();
+        let base = self.mandate.as_ref().map_or(statement.version, |mandate| mandate.unverified().base);
+        Place { under: statement.devices, base, version: statement.version }
+    }
+
+    /// The authorities whose keys its slots are sealed for, as it says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`StoredConsent::verify`] where a slot is none.
+    pub fn authorities(&self) -> Result<BTreeSet<AuthorityId>> {
+        let mut authorities = BTreeSet::new();
+        for slot in self.slots() {
+            if let SlotContent::Policy(slot) = Slot::from_bytes(slot)?.content {
+                authorities.insert(slot.authority);
+            }
+        }
+        Ok(authorities)
     }
 
     /// The sealed terms.

@@ -77,6 +77,12 @@ impl SealedRecord {
         Ok(same && self.content.previous == Some(before.hash()?))
     }
 
+    /// Whether it has the same body for a compartment as another record.
+    pub(crate) fn has_part_of(&self, other: &Self, compartment: &CompartmentId) -> bool {
+        let root = |record: &Self| record.part(compartment).map(|part| part.envelope.statement.root);
+        root(self).is_some() && root(self) == root(other)
+    }
+
     /// With one part alone, if it has it, written in that content.
     pub(crate) fn only(mut self, compartment: &CompartmentId, content: &Hash) -> Option<Self> {
         self.parts.retain(|part| {

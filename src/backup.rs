@@ -1,0 +1,255 @@
+//! Backups of a store's records and consents, taken while it is in use.
+//!
+//! [`Backup::write`] reads record by record, each as a whole, and puts the pieces into one stream; [`Backup::restore`] puts
+//! them into an empty store. Jobs are left out: they begin anew.
+//!
+//! # Security
+//!
+//! A backup holds what the store holds: nothing that opens without a key, and everything that a key of that time opens.
+//! Who was revoked since is in it as he was. So a restored store is served through a
+//! [`Repository`](crate::repository::Repository) with the [`Ledger`](crate::ledger::Ledger), which is no part of backups,
+//! and which refuses until the store has caught up. A stream has a checksum against damage, and nothing against whoever
+//! changes it: records and consents are verified by those who read them.
+//!
+//! # Format
+//!
+//! `"csb" ‖ 1 ‖ entry … ‖ end`, where an entry is `1 ‖ length of key (4, big-endian) ‖ length of value (4) ‖ key ‖ value` and
+//! the end is `0 ‖ number of entries (8) ‖ SHA-256 of everything before it (32)`. Nothing follows.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::id::{OwnerId, RecordId};
+use crate::record::MAX_CBOR;
+use crate::repository::Repository;
+use crate::store::{Op, Store, check_key};
+
+/// Writes and restores backups.
+#[derive(Debug, Clone, Copy)]
+pub struct Backup;
+
+/// Why a backup could not be written or restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The stream could not be written or read.
+    #[error("the backup's stream failed")]
+    Stream(#[from] std::io::Error),
+    /// The store failed, or something in it or in the backup is damaged.
+    #[error(transparent)]
+    Data(#[from] Error),
+}
+
+impl Backup {
+    /// Writes the store's records, with their earlier revisions, and its consents. Records that are written meanwhile may
+    /// be in it or not, each as a whole. Gives the number of entries.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`]; the stream is useless then. A damaged record stops it, with [`Error::Malformed`]: a backup that
+    /// leaves something out is none.
+    pub async fn write(self, store: &dyn Store, stream: &mut dyn Write) -> Result<u64, BackupError> {
+        let mut out = Out { stream, digest: Sha256::new(), entries: 0 };
+        out.bytes(MAGIC)?;
+        // First, too: a rotation may delete consents while the records that still need them are read.
+        let mut seen = BTreeSet::new();
+        self.consents(store, &mut seen, &mut out).await?;
+        for kind in ["content~", "past~"] {
+            let mut after = String::new();
+            loop {
+                let page = store.keys(kind, &after, PAGE).await?;
+                let Some(last) = page.last() else { break };
+                after.clone_from(last);
+                for key in &page {
+                    self.record(store, key, &mut out).await?;
+                }
+            }
+        }
+        // Again: by now records may lie under keys of consents that were not there before.
+        self.consents(store, &mut seen, &mut out).await?;
+        out.end()
+    }
+
+    async fn consents(
+        self,
+        store: &dyn Store,
+        seen: &mut BTreeSet<String>,
+        out: &mut Out<'_>,
+    ) -> Result<(), BackupError> {
+        let mut after = String::new();
+        loop {
+            let page = store.keys("consent~", &after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after.clone_from(last);
+            let entries = store.get(&page).await?;
+            for (key, entry) in page.into_iter().zip(entries) {
+                if let Some(entry) = entry
+                    && !seen.contains(&key)
+                {
+                    out.entry(&key, &entry.value)?;
+                    seen.insert(key);
+                }
+            }
+        }
+    }
+
+    async fn record(self, store: &dyn Store, key: &str, out: &mut Out<'_>) -> Result<(), BackupError> {
+        let mut names = key.split('~').skip(1);
+        let (Some(owner), Some(record)) = (names.next(), names.next()) else {
+            return Err(Error::Malformed("record").into());
+        };
+        let (owner, record) = (OwnerId::new(owner)?, RecordId::new(record)?);
+        let Some(whole) = Repository::new(store).read(&owner, &record, key).await? else {
+            return Ok(());
+        };
+        let contents = crate::record::SealedRecord::content_key(&owner, &record);
+        for (name, value) in whole.pieces()? {
+            let name = if name == contents { key } else { &name };
+            out.entry(name, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a backup into an empty store, and gives the number of entries.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`]: throw the store away then. [`Error::ApiMisuse`] if the store is not empty, [`Error::UnknownVersion`]
+    /// for another version, [`Error::Malformed`] if the stream is damaged, or ends early or late.
+    pub async fn restore(self, store: &dyn Store, stream: &mut dyn Read) -> Result<u64, BackupError> {
+        if !store.keys("", "", 1).await?.is_empty() {
+            return Err(Error::ApiMisuse("a backup is restored into an empty store").into());
+        }
+        let mut input = In { stream, digest: Sha256::new() };
+        let [c, s, b, version] = input.array()?;
+        if [c, s, b] != *b"csb" {
+            return Err(MALFORMED.into());
+        }
+        if version != 1 {
+            return Err(Error::UnknownVersion(WHAT).into());
+        }
+        let (mut entries, mut ops, mut size) = (0_u64, Vec::new(), 0);
+        loop {
+            match input.array()? {
+                [1] => {
+                    let (key, value) = input.entry()?;
+                    size += key.len() + value.len();
+                    ops.push(Op::Put { key, value });
+                    entries += 1;
+                    if ops.len() >= PAGE || size >= MAX_CBOR {
+                        store.apply(std::mem::take(&mut ops)).await?;
+                        size = 0;
+                    }
+                }
+                [0] => break,
+                _ => return Err(MALFORMED.into()),
+            }
+        }
+        let counted = u64::from_be_bytes(input.array()?);
+        let digest: [u8; 32] = input.digest.clone().finalize().into();
+        if counted != entries || input.array::<32>()? != digest || input.stream.read(&mut [0])? != 0 {
+            return Err(MALFORMED.into());
+        }
+        if !ops.is_empty() {
+            store.apply(ops).await?;
+        }
+        Ok(entries)
+    }
+}
+
+struct Out<'a> {
+    stream: &'a mut dyn Write,
+    digest: Sha256,
+    entries: u64,
+}
+
+impl Out<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), BackupError> {
+        self.digest.update(bytes);
+        Ok(self.stream.write_all(bytes)?)
+    }
+
+    fn entry(&mut self, key: &str, value: &[u8]) -> Result<(), BackupError> {
+        let length = |n: usize| u32::try_from(n).map_err(|_| Error::TooLarge(WHAT));
+        self.bytes(&[1])?;
+        self.bytes(&length(key.len())?.to_be_bytes())?;
+        self.bytes(&length(value.len())?.to_be_bytes())?;
+        self.bytes(key.as_bytes())?;
+        self.bytes(value)?;
+        self.entries += 1;
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<u64, BackupError> {
+        self.bytes(&[0])?;
+        self.bytes(&self.entries.to_be_bytes())?;
+        let digest: [u8; 32] = self.digest.finalize().into();
+        self.stream.write_all(&digest)?;
+        self.stream.flush()?;
+        Ok(self.entries)
+    }
+}
+
+struct In<'a> {
+    stream: &'a mut dyn Read,
+    digest: Sha256,
+}
+
+impl In<'_> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], BackupError> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn entry(&mut self) -> Result<(String, Vec<u8>), BackupError> {
+        let length = |bytes| usize::try_from(u32::from_be_bytes(bytes)).map_err(|_| MALFORMED);
+        let (key, value) = (length(self.array()?)?, length(self.array()?)?);
+        if key > MAX_KEY || value > MAX_CBOR {
+            return Err(Error::TooLarge(WHAT).into());
+        }
+        let key = String::from_utf8(self.vec(key)?).map_err(|_| MALFORMED)?;
+        check_key(&key)?;
+        if !KINDS.iter().any(|kind| key.starts_with(kind)) {
+            return Err(MALFORMED.into());
+        }
+        Ok((key, self.vec(value)?))
+    }
+
+    /// Grows as the bytes come: a length is not believed before.
+    fn vec(&mut self, length: usize) -> Result<Vec<u8>, BackupError> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(length).map_err(|_| MALFORMED)?;
+        self.stream.take(limit).read_to_end(&mut bytes)?;
+        if bytes.len() != length {
+            return Err(MALFORMED.into());
+        }
+        self.digest.update(&bytes);
+        Ok(bytes)
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), BackupError> {
+        self.stream.read_exact(bytes).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => BackupError::Data(MALFORMED),
+            _ => BackupError::Stream(error),
+        })?;
+        self.digest.update(bytes);
+        Ok(())
+    }
+}
+
+impl From<crate::store::StoreError> for BackupError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Data(error.into())
+    }
+}
+
+const MAGIC: &[u8] = b"csb\x01";
+const KINDS: [&str; 6] = ["content~", "past~", "envelope~", "wrap~", "body~", "consent~"];
+const PAGE: usize = 1000;
+const MAX_KEY: usize = 4096;
+const WHAT: &str = "backup";
+const MALFORMED: Error = Error::Malformed(WHAT);

@@ -1,0 +1,205 @@
+//! What must not go back when a backup is restored: the newest consents, and which compartment keys are gone.
+//!
+//! A [`Ledger`] lies in a [`Store`] of its own that is never restored from a backup: a small one, an entry for each
+//! compartment. A [`Repository`](crate::repository::Repository) that has one takes no writes under older keys, and after a
+//! restore it serves nothing of a compartment that the restored data is behind in, until it has caught up.
+//!
+//! A compartment key is *active* from the consent that brings it on, *decrypt-only* from the next one on (what lies under
+//! it is read and moved, nothing new is written), and *destroyed* when [`Rotation::retire`](crate::rotation::Rotation::retire)
+//! found that it is needed no more.
+
+use serde::{Deserialize, Serialize};
+
+use crate::consent::{LiveConsent, StoredConsent};
+use crate::error::{Error, Result};
+use crate::id::{CompartmentId, Generation, OwnerId};
+use crate::store::{Entry, Op, Outcome, Store};
+use crate::wire::{self, bytes};
+
+/// The newest consents, and which compartment keys are gone.
+#[derive(Clone, Copy)]
+pub struct Ledger<'a> {
+    store: &'a dyn Store,
+}
+
+/// What a compartment key is still for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Records are written under it. It is that of the newest consent, or of one that the ledger does not know yet.
+    Active,
+    /// What lies under it is read and moved, and nothing new is written.
+    DecryptOnly,
+    /// Nothing lies under it, and the consents that gave it are deleted.
+    Destroyed,
+}
+
+/// What the ledger knows of a compartment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    #[serde(with = "consent_bytes")]
+    consent: Vec<u8>,
+    /// The keys of earlier generations than this are gone.
+    destroyed: Generation,
+}
+
+impl<'a> Ledger<'a> {
+    /// In this store, which is not the one that records lie in, nor restored with it.
+    pub fn new(store: &'a dyn Store) -> Self {
+        Self { store }
+    }
+
+    /// Takes note of a consent that was verified. The generation of its key is the one for new writes from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if the two are not one consent; [`Error::Rollback`] if a later one is known, [`Error::Fork`]
+    /// if another one of the same version is; [`Error::Store`].
+    pub async fn advance(&self, live: &LiveConsent, stored: &StoredConsent) -> Result<()> {
+        if stored.consent().hash()? != live.hash() {
+            return Err(Error::ApiMisuse("the consent that was verified is another one"));
+        }
+        let bytes = stored.to_cbor()?;
+        self.change(live.owner(), live.compartment(), |known| {
+            let Some(known) = known else {
+                return Ok(Some(Known { consent: bytes.clone(), destroyed: Generation(0) }));
+            };
+            let newest = StoredConsent::from_cbor(&known.consent)?;
+            let (place, newest_place) = (stored.place(), newest.place());
+            if place == newest_place {
+                let same = stored.consent().hash()? == newest.consent().hash()?;
+                return if same { Ok(None) } else { Err(Error::Fork("consent")) };
+            }
+            if place < newest_place {
+                return Err(Error::Rollback("consent"));
+            }
+            Ok(Some(Known { consent: bytes.clone(), destroyed: known.destroyed }))
+        })
+        .await
+    }
+
+    /// The newest consent to a compartment, if any is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] if the entry is damaged; [`Error::Store`].
+    pub async fn newest(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Option<StoredConsent>> {
+        let known = self.known(&key(owner, compartment)).await?;
+        known.map(|(_, known)| StoredConsent::from_cbor(&known.consent)).transpose()
+    }
+
+    /// What a compartment key is still for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::newest`].
+    pub async fn state(
+        &self,
+        owner: &OwnerId,
+        compartment: &CompartmentId,
+        generation: Generation,
+    ) -> Result<KeyState> {
+        let Some((_, known)) = self.known(&key(owner, compartment)).await? else {
+            return Ok(KeyState::Active);
+        };
+        let newest = StoredConsent::from_cbor(&known.consent)?.consent().unverified().generation;
+        Ok(if generation < known.destroyed {
+            KeyState::Destroyed
+        } else if generation < newest {
+            KeyState::DecryptOnly
+        } else {
+            KeyState::Active
+        })
+    }
+
+    /// The keys of generations before this one are gone.
+    pub(crate) async fn destroy(&self, owner: &OwnerId, compartment: &CompartmentId, before: Generation) -> Result<()> {
+        self.change(owner, compartment, |known| {
+            let known = known.ok_or(Error::ApiMisuse("the ledger does not know this compartment"))?;
+            let newest = StoredConsent::from_cbor(&known.consent)?.consent().unverified().generation;
+            if before > newest {
+                return Err(Error::ApiMisuse("the ledger does not know the consent of the new key"));
+            }
+            let later = before > known.destroyed;
+            Ok(later.then(|| Known { destroyed: before, ..known.clone() }))
+        })
+        .await
+    }
+
+    /// The compartments that are known, from the one after `after` on, a hundred at most.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] if a key is none of the ledger's; [`Error::Store`].
+    pub async fn compartments(
+        &self,
+        after: Option<(&OwnerId, &CompartmentId)>,
+    ) -> Result<Vec<(OwnerId, CompartmentId)>> {
+        let after = after.map(|(owner, compartment)| key(owner, compartment)).unwrap_or_default();
+        let keys = self.store.keys(PREFIX, &after, 100).await?;
+        let parse = |key: &String| {
+            let (owner, compartment) = key.strip_prefix(PREFIX)?.split_once('~')?;
+            Some((OwnerId::new(owner).ok()?, CompartmentId::new(compartment).ok()?))
+        };
+        keys.iter().map(|key| parse(key).ok_or(Error::Malformed(WHAT))).collect()
+    }
+
+    async fn change(
+        &self,
+        owner: &OwnerId,
+        compartment: &CompartmentId,
+        change: impl Fn(Option<&Known>) -> Result<Option<Known>>,
+    ) -> Result<()> {
+        let key = key(owner, compartment);
+        loop {
+            let held = self.known(&key).await?;
+            let Some(new) = change(held.as_ref().map(|(_, known)| known))? else {
+                return Ok(());
+            };
+            let (key, value) = (key.clone(), wire::to_cbor(&new, WHAT)?);
+            let op = match held {
+                Some((Entry { tag, .. }, _)) => Op::Swap { key, tag, value },
+                None => Op::Put { key, value },
+            };
+            if matches!(self.store.apply(vec![op]).await?.as_slice(), [Outcome::Written(_)]) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn known(&self, key: &str) -> Result<Option<(Entry, Known)>> {
+        let Some(entry) = self.store.get(&[key.to_owned()]).await?.pop().flatten() else {
+            return Ok(None);
+        };
+        let known = wire::from_cbor(&entry.value, MAX_ENTRY, WHAT)?;
+        Ok(Some((entry, known)))
+    }
+}
+
+fn key(owner: &OwnerId, compartment: &CompartmentId) -> String {
+    format!("{PREFIX}{owner}~{compartment}")
+}
+
+/// The consent's own encoding, which is checked when it is read.
+mod consent_bytes {
+    use super::{MAX_ENTRY, bytes};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        bytes::serialize(value, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        bytes::deserialize(deserializer, MAX_ENTRY)
+    }
+}
+
+impl std::fmt::Debug for Ledger<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ledger").finish_non_exhaustive()
+    }
+}
+
+const PREFIX: &str = "ledger~";
+const MAX_ENTRY: usize = 300 * 1024;
+const WHAT: &str = "ledger";

@@ -1,0 +1,140 @@
+//! Jobs over many compartments: of a patient, of an authority, or all.
+
+use super::{Pass, Progress, Rotation};
+use crate::consent::{Access, StoredConsent};
+use crate::error::{Error, Result};
+use crate::id::{AuthorityId, CompartmentId, OwnerId, Time, Version};
+use crate::repository::Repository;
+use crate::store::Store;
+
+/// Which compartments a sweep goes through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of one patient.
+    Patient(OwnerId),
+    /// Those whose newest consent names this authority.
+    Authority(AuthorityId),
+    /// All that have a consent in the store.
+    Everything,
+}
+
+/// The keys of one compartment, for a rotation.
+#[derive(Debug)]
+pub struct Keys {
+    /// Accesses to earlier generations, of which records may lie in the store.
+    pub old: Vec<Access>,
+    /// The access to move to: that of the newest consent in the store.
+    pub new: Access,
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Swept {
+    /// Compartments whose job is finished.
+    pub finished: u64,
+    /// Parts that these jobs counted.
+    pub records: u64,
+    /// Entries in their quarantines.
+    pub quarantined: u64,
+    /// Compartments where other workers hold the rest of the job: run the sweep again.
+    pub held: Vec<(OwnerId, CompartmentId)>,
+    /// Compartments that nobody gave keys for.
+    pub closed: Vec<(OwnerId, CompartmentId)>,
+}
+
+impl Swept {
+    /// Whether every compartment in the scope was gone through, and nothing stayed behind.
+    pub fn is_complete(&self) -> bool {
+        self.quarantined == 0 && self.held.is_empty() && self.closed.is_empty()
+    }
+}
+
+/// A job that goes from compartment to compartment.
+///
+/// Each compartment is a [`Rotation`] of its own, so that workers share a sweep, and a sweep that died goes on, by the same
+/// name.
+pub struct Sweep<'a> {
+    store: &'a dyn Store,
+    clock: &'a (dyn Fn() -> Time + Sync),
+    scope: Scope,
+}
+
+impl<'a> Sweep<'a> {
+    /// Over the compartments in this scope.
+    pub fn new(store: &'a dyn Store, clock: &'a (dyn Fn() -> Time + Sync), scope: Scope) -> Self {
+        Self { store, clock, scope }
+    }
+
+    /// Moves every compartment in the scope to the key of its newest consent in the store; publish the consents with new keys
+    /// first. `keys` opens the consents of a compartment, the earliest first; it may leave a compartment out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], and what `keys` fails with; run it again then. [`Error::ApiMisuse`] if `keys` gives another access
+    /// than that of the newest consent: records under a key that nobody published would be lost.
+    pub async fn run(
+        &self,
+        name: &str,
+        mut keys: impl FnMut(&[StoredConsent]) -> Result<Option<Keys>> + Send,
+        mut progress: impl FnMut(&CompartmentId, &Progress) + Send,
+    ) -> Result<Swept> {
+        let repository = Repository::new(self.store);
+        let owner = if let Scope::Patient(owner) = &self.scope { Some(owner) } else { None };
+        let (mut swept, mut last) = (Swept::default(), None::<(OwnerId, CompartmentId)>);
+        loop {
+            let page = repository.compartments(owner, last.as_ref()).await?;
+            let Some(end) = page.last() else { return Ok(swept) };
+            last = Some(end.clone());
+            for place in page {
+                let consents = self.consents(&place).await?;
+                if !self.is_in_scope(&consents)? {
+                    continue;
+                }
+                let Some(Keys { old, new }) = keys(&consents)? else {
+                    swept.closed.push(place);
+                    continue;
+                };
+                let newest = consents.last().map(|newest| newest.consent().hash()).transpose()?;
+                if newest != Some(new.hash()) {
+                    return Err(Error::ApiMisuse("a sweep moves to the newest consent in the store"));
+                }
+                let old: Vec<&Access> = old.iter().filter(|access| access.generation() < new.generation()).collect();
+                let rotation = Rotation::new(self.store, &old, &new, self.clock)?;
+                let done = rotation.run(name, |at| progress(&place.1, at)).await?;
+                swept.records += done.records;
+                swept.quarantined += u64::try_from(rotation.quarantined(name).await?.len()).unwrap_or(u64::MAX);
+                if done.finished && done.pass == Pass::Rewrap {
+                    swept.finished += 1;
+                } else {
+                    swept.held.push(place);
+                }
+            }
+        }
+    }
+
+    async fn consents(&self, (owner, compartment): &(OwnerId, CompartmentId)) -> Result<Vec<StoredConsent>> {
+        let repository = Repository::new(self.store);
+        let (mut all, mut after) = (Vec::new(), Version(0));
+        loop {
+            let page = repository.consents(owner, compartment, after).await?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after = last.consent().unverified().version;
+            all.extend(page);
+        }
+    }
+
+    fn is_in_scope(&self, consents: &[StoredConsent]) -> Result<bool> {
+        match (&self.scope, consents.last()) {
+            (Scope::Authority(authority), Some(newest)) => Ok(newest.authorities()?.contains(authority)),
+            (Scope::Authority(_), None) => Ok(false),
+            _ => Ok(true),
+        }
+    }
+}
+
+impl std::fmt::Debug for Sweep<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sweep").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
