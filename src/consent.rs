@@ -64,6 +64,7 @@ mod head;
 mod mandate;
 mod open;
 mod preview;
+mod referral;
 mod slot;
 mod statement;
 mod stored;
@@ -80,6 +81,10 @@ pub use devices::{DeviceList, DeviceListStatement, Devices, MAX_DEVICES, MAX_REM
 pub use head::{Freshness, HEAD_LIMIT, Head, HeadStatement};
 pub use mandate::{Ceiling, Mandate, MandateStatement};
 pub use preview::{Preview, Reader, Uncovered};
+pub use referral::{
+    AcceptedReferral, Decline, DeclineStatement, Declined, EndedReferral, MAX_SECTIONS, Referral, ReferralEnd,
+    ReferralEndStatement, ReferralStatement, Referred,
+};
 pub use slot::{MAX_SLOT, MAX_SLOTS};
 pub use statement::{Consent, ConsentStatement};
 pub use stored::{MAX_CONSENT, StoredConsent};

@@ -112,6 +112,12 @@ pub(crate) mod label {
     pub(crate) const SIGN_HEAD: &[u8] = b"chartseal-1 sign head: ";
     /// Signed: a mandate, by an owner's device.
     pub(crate) const SIGN_MANDATE: &[u8] = b"chartseal-1 sign mandate: ";
+    /// Signed: a referral, by who refers.
+    pub(crate) const SIGN_REFERRAL: &[u8] = b"chartseal-1 sign referral: ";
+    /// Signed: the end of a referral, by who referred.
+    pub(crate) const SIGN_REFERRAL_END: &[u8] = b"chartseal-1 sign end of referral: ";
+    /// Signed: a person's wish not to have access, by the person.
+    pub(crate) const SIGN_DECLINE: &[u8] = b"chartseal-1 sign decline: ";
     /// HKDF info: the seed of a custodian's signing key, under a master key.
     pub(crate) const CUSTODIAN_SIGNING: &[u8] = b"chartseal-1 custodian signing";
     /// HKDF info: the seed of a custodian's sealing key, under a master key.
@@ -175,6 +181,9 @@ pub(crate) mod label {
         SIGN_CONSENT,
         SIGN_HEAD,
         SIGN_MANDATE,
+        SIGN_REFERRAL,
+        SIGN_REFERRAL_END,
+        SIGN_DECLINE,
         CUSTODIAN_SIGNING,
         CUSTODIAN_SEALING,
         CEILING,

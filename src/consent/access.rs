@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::statement::ConsentStatement;
-use super::terms::Terms;
+use super::terms::{Named, Terms};
 use crate::error::Result;
 use crate::id::{AuthorityId, CompartmentId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::{SealingKey, SealingPublic};
@@ -89,6 +89,11 @@ impl Access {
     /// What the consent says.
     pub fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// Whose time is over: the next consent leaves them out.
+    pub fn over(&self, now: Time) -> impl Iterator<Item = &Named> {
+        self.terms.people.iter().filter(move |named| named.is_over(now))
     }
 
     /// Who may read by attributes, with the month that keys have to be valid in.

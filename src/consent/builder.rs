@@ -6,6 +6,7 @@ use super::access::Access;
 use super::devices::Devices;
 use super::mandate::{Ceiling, Mandate, MandateStatement};
 use super::preview::{Preview, Readers, Uncovered};
+use super::referral::EndedReferral;
 use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
 use super::statement::{Consent, ConsentStatement};
 use super::stored::StoredConsent;
@@ -243,8 +244,9 @@ impl<'a> ConsentBuilder<'a> {
         self
     }
 
-    /// Lets a person read, whatever attributes she has: a `&VerifiedCredential`, or a `&PublicIdentity` that was got over
-    /// a channel that is trusted.
+    /// Lets a person read, whatever attributes she has, and until her time is over if one is [set](Named::until); the
+    /// first consent after that leaves her out, under a new compartment key, whoever makes it. Give a
+    /// `&VerifiedCredential`, or a `&PublicIdentity` that was got over a channel that is trusted.
     ///
     /// # Errors
     ///
@@ -264,8 +266,30 @@ impl<'a> ConsentBuilder<'a> {
         if self.custodian.is_some() {
             return Err(Error::ApiMisuse("a consent has one custodian"));
         }
-        self.custodian = Some(self.new_name(custodian.into())?);
+        let custodian = custodian.into();
+        if custodian.until.is_some() {
+            return Err(Error::ApiMisuse("a custodian's time is that of his mandate"));
+        }
+        self.custodian = Some(self.new_name(custodian)?);
         Ok(self)
+    }
+
+    /// Leaves out whom a referral brought here that has ended, under a new compartment key.
+    #[must_use]
+    pub fn end_referral(self, ended: &EndedReferral) -> Self {
+        self.leave_out(|named| ended.ends(named))
+    }
+
+    /// How many people are named.
+    pub(crate) fn people(&self) -> usize {
+        self.people.len()
+    }
+
+    fn leave_out(mut self, who: impl Fn(&Named) -> bool) -> Self {
+        let before = self.people.len();
+        self.people.retain(|named| !who(named));
+        self.keep_key &= self.people.len() == before;
+        self
     }
 
     /// When the consent is valid: from `not_before`, by default when it is sealed, to `not_after`, both included; with
@@ -288,8 +312,9 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// As [`ConsentBuilder::seal`].
     pub fn preview(&self, people: &[VerifiedCredential], now: Time) -> Result<Preview> {
-        let (terms, uncovered) = self.terms(now)?;
+        let (mut terms, uncovered) = self.terms(now)?;
         let Policies { read, .. } = terms.policies()?;
+        terms.people.retain(|named| !named.is_over(now));
         let after = Readers { read: &read, terms: &terms };
         let before = self.after.map(|access| Readers { read: &access.read, terms: &access.terms });
         Ok(Preview::new(after, before, people, uncovered))
@@ -317,11 +342,24 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// As [`ConsentBuilder::seal`].
     pub fn draft(self, now: Time) -> Result<ConsentDraft> {
+        self.in_time(now).finish(now)
+    }
+
+    /// Without those of the consent before whose time is over meanwhile.
+    fn in_time(self, now: Time) -> Self {
+        let before = self.after.map_or(&[][..], |before| &before.terms.people);
+        self.leave_out(|named| named.is_over(now) && before.contains(named))
+    }
+
+    fn finish(self, now: Time) -> Result<ConsentDraft> {
         let ceiling = self.ceiling()?;
         let not_before = self.not_before.unwrap_or(now);
         let not_after = self.ends(ceiling.as_ref());
         if not_after.is_some_and(|end| end < not_before) {
             return Err(Error::ApiMisuse("the consent would never be valid"));
+        }
+        if self.people.iter().any(|named| named.is_over(now)) {
+            return Err(Error::ApiMisuse("the time of a person who is named is over"));
         }
         let (terms, _) = self.terms(now)?;
         if let (Some(mandate), Some(ceiling)) = (self.mandate, &ceiling)

@@ -27,9 +27,13 @@ impl LiveConsent {
     ///
     /// # Errors
     ///
-    /// As [`LiveConsent::open`].
+    /// As [`LiveConsent::open`]; [`Error::Expired`] if the person's time was over when the consent was verified. Whoever
+    /// ignores that opens it until the next consent leaves the person out.
     pub fn open_as(&self, identity: &Identity) -> Result<Access> {
-        self.open_sealed(identity.sealing())
+        let access = self.open_sealed(identity.sealing())?;
+        let own = identity.public().sealing;
+        let over = access.over(self.now).any(|named| named.sealing == own);
+        if over { Err(Error::Expired("access of this person")) } else { Ok(access) }
     }
 
     /// Opens the consent as its custodian, whose key may lie in a key service: that service is asked about slots in turn

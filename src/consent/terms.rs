@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::mandate::Ceiling;
+use super::referral::Referred;
 use crate::authority::VerifiedCredential;
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId, Time, Version};
@@ -86,17 +87,37 @@ pub struct Named {
     pub person: PersonId,
     /// The key.
     pub sealing: SealingPublic,
+    /// Until when; none for as long as the consent. The consent after that time leaves the person out, under a new key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// The referral that brought the person here, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referred: Option<Referred>,
+}
+
+impl Named {
+    /// Until that time, and not after.
+    #[must_use]
+    pub fn until(self, until: Time) -> Self {
+        Self { until: Some(until), ..self }
+    }
+
+    /// Whether the person's time is over.
+    pub fn is_over(&self, now: Time) -> bool {
+        self.until.is_some_and(|until| until < now)
+    }
 }
 
 impl From<&PublicIdentity> for Named {
     fn from(identity: &PublicIdentity) -> Self {
-        Self { person: identity.id.clone(), sealing: identity.sealing }
+        Self { person: identity.id.clone(), sealing: identity.sealing, until: None, referred: None }
     }
 }
 
 impl From<&VerifiedCredential> for Named {
     fn from(credential: &VerifiedCredential) -> Self {
-        Self { person: credential.person().clone(), sealing: *credential.sealing() }
+        let (person, sealing) = (credential.person().clone(), *credential.sealing());
+        Self { person, sealing, until: None, referred: None }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct LiveConsent {
     pub(super) devices: Devices,
     pub(super) terms: Vec<u8>,
     pub(super) slots: Vec<Slot>,
+    /// When it was verified.
+    pub(super) now: Time,
 }
 
 impl StoredConsent {
@@ -92,7 +94,7 @@ impl StoredConsent {
             }
         }
         let mandate = self.mandate().map(|mandate| mandate.unverified().clone());
-        Ok(LiveConsent { statement, hash, mandate, devices: devices.clone(), terms: self.terms().to_vec(), slots })
+        Ok(LiveConsent { statement, hash, mandate, devices: devices.clone(), terms: self.terms().to_vec(), slots, now })
     }
 }
 

@@ -3,8 +3,11 @@
 use super::device::Device;
 use super::receipt::Receipt;
 use crate::authority::{Trust, VerifiedCredential};
-use crate::consent::{Access, ConsentBuilder, Devices, Named, Preview, StoredConsent, Uncovered};
-use crate::error::Result;
+use crate::consent::{
+    AcceptedReferral, Access, ConsentBuilder, Declined, Devices, EndedReferral, Named, Preview, StoredConsent,
+    Uncovered,
+};
+use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId, Time};
 use crate::policy::Policy;
 
@@ -121,7 +124,7 @@ impl<'a> Sharing<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Policy`](crate::Error::Policy) if there are too many exclusions.
+    /// [`Error::Policy`] if there are too many exclusions.
     pub fn revoke(self, person: PersonId) -> Result<Change<'a>> {
         let unknown = |authority: &AuthorityId| self.trust.resolve(authority)(person.as_str()).is_none();
         let authorities = self.access.terms().write.iter().map(|writing| &writing.authority);
@@ -131,6 +134,41 @@ impl<'a> Sharing<'a> {
             .collect();
         let builder = self.without(self.next()?, &person)?.exclude(person);
         Ok(Change { writing, ..self.change(builder) })
+    }
+
+    /// Lets a specialist read whom somebody referred to, if the referral is for this section: by name, until its time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if the referral is for another patient or section, and as
+    /// [`Sharing::grant`].
+    pub fn refer(self, referral: &AcceptedReferral) -> Result<Change<'a>> {
+        let named = referral.named(self.access.owner(), self.access.compartment())?;
+        self.grant(named)
+    }
+
+    /// Leaves out whom a referral brought here, under a new compartment key, at the word of who referred.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] if nobody is here by that referral.
+    pub fn end_referral(self, ended: &EndedReferral) -> Result<Change<'a>> {
+        let named = self.access.terms().people.len();
+        let builder = self.next()?.same_terms(self.trust)?.end_referral(ended);
+        if builder.people() == named {
+            return Err(Error::Unknown("referral"));
+        }
+        Ok(self.change(builder))
+    }
+
+    /// Shuts a person out who does not want access, as [`Sharing::revoke`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if it is about another section, and as [`Sharing::revoke`].
+    pub fn decline(self, declined: &Declined) -> Result<Change<'a>> {
+        let person = declined.person(self.access.owner(), self.access.compartment())?.clone();
+        self.revoke(person)
     }
 
     /// The same people under a new compartment key.

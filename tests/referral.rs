@@ -1,0 +1,252 @@
+//! Referrals: named sections, for a time, ended by date or by who referred, and not passed on. And the physician's no.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+
+#[path = "common/world.rs"]
+mod world;
+
+use chartseal::Error;
+use chartseal::authority::VerifiedCredential;
+use chartseal::consent::{Access, Decline, Named, Referral, ReferralEnd, StoredConsent};
+use chartseal::id::{Generation, Time};
+use chartseal::identity::Identity;
+use chartseal::owner::{Change, Sharing};
+use chartseal::pin::PinStore;
+use world::{NOW, Person, World, after};
+
+const WEEK: u64 = 604_800;
+
+struct Clinic {
+    world: World,
+    stored: StoredConsent,
+    access: Access,
+    specialist: Identity,
+}
+
+impl Clinic {
+    fn new() -> Self {
+        let world = World::new();
+        let (stored, access) = world.consent("cardiology", "role:doctor");
+        Self { world, stored, access, specialist: Identity::generate("dr-bo".parse().unwrap()).unwrap() }
+    }
+
+    fn credential(&self, person: &Person) -> VerifiedCredential {
+        self.world.trust.credential(&person.issued.credential, NOW).unwrap()
+    }
+
+    /// The doctor refers to the specialist for a week.
+    fn referral(&self) -> Referral {
+        let (ada, sections) = (&self.world.ada, ["cardiology", "laboratory"].map(|section| section.parse().unwrap()));
+        let from = (&ada.identity, &self.credential(ada));
+        Referral::refer(from, self.access.owner(), sections, self.specialist.public(), (after(WEEK), NOW)).unwrap()
+    }
+
+    fn referred(&self) -> (StoredConsent, Access) {
+        let accepted = self.referral().accept(&self.credential(&self.world.ada), NOW).unwrap();
+        self.seal(self.sharing(&self.access).refer(&accepted).unwrap(), NOW)
+    }
+
+    fn sharing<'a>(&'a self, access: &'a Access) -> Sharing<'a> {
+        self.world.phone.sharing(self.world.devices(), &self.world.trust, access)
+    }
+
+    fn seal(&self, change: Change<'_>, now: Time) -> (StoredConsent, Access) {
+        let (stored, access, _) = change.seal(now).unwrap();
+        (stored, access)
+    }
+
+    fn open(&self, stored: &StoredConsent, now: Time) -> Result<Access, Error> {
+        let section = stored.consent().unverified().compartment.clone();
+        stored.verify(self.world.devices(), &section, &mut PinStore::default(), now)?.open_as(&self.specialist)
+    }
+}
+
+#[test]
+fn a_referral_opens_the_named_section_until_its_end() {
+    let clinic = Clinic::new();
+    assert_eq!(clinic.open(&clinic.stored, NOW).err(), Some(Error::CannotOpen));
+    let (stored, access) = clinic.referred();
+    // The key stays: no record is touched.
+    assert_eq!(access.generation(), Generation(1));
+    assert!(clinic.open(&stored, after(WEEK)).is_ok());
+    assert!(matches!(clinic.open(&stored, after(WEEK + 1)), Err(Error::Expired(_))));
+    // The other sections of the patient do not open, nor can the referral be used for one that it does not name.
+    let (other, elsewhere) = clinic.world.consent("psychiatry", "role:doctor");
+    assert_eq!(clinic.open(&other, NOW).err(), Some(Error::CannotOpen));
+    let accepted = clinic.referral().accept(&clinic.credential(&clinic.world.ada), NOW).unwrap();
+    assert!(matches!(clinic.sharing(&elsewhere).refer(&accepted), Err(Error::ApiMisuse(_))));
+}
+
+/// By the key and not by the date: whoever ignores the date is shut out by the first consent after it, whatever that is
+/// for.
+#[test]
+fn the_first_consent_after_the_end_shuts_the_specialist_out() {
+    let clinic = Clinic::new();
+    let (_, access) = clinic.referred();
+    assert_eq!(access.over(after(WEEK + 1)).map(|named| named.person.as_str()).collect::<Vec<_>>(), ["dr-bo"]);
+    let ned = Named::from(&clinic.credential(&clinic.world.nurse));
+    let verbs: [fn(Sharing<'_>, Named) -> Change<'_>; 3] = [
+        |sharing, _| sharing.reseal().unwrap(),
+        |sharing, _| sharing.rotate().unwrap(),
+        |sharing, ned| sharing.grant(ned).unwrap(),
+    ];
+    for verb in verbs {
+        let (in_time, kept) = clinic.seal(verb(clinic.sharing(&access), ned.clone()), after(WEEK));
+        assert!(clinic.open(&in_time, after(WEEK)).is_ok());
+        assert!(kept.terms().people.iter().any(|named| named.person.as_str() == "dr-bo"));
+
+        let late = verb(clinic.sharing(&access), ned.clone());
+        let (closed, new) = clinic.seal(late, after(WEEK + 1));
+        assert_eq!(new.generation(), Generation(2));
+        assert!(new.terms().people.iter().all(|named| named.person.as_str() != "dr-bo"));
+        // At a time when his own date would not stop him.
+        let section = "cardiology".parse().unwrap();
+        let live = closed.verify(clinic.world.devices(), &section, &mut PinStore::default(), after(WEEK + 1)).unwrap();
+        assert_eq!(live.open_as(&clinic.specialist).err(), Some(Error::CannotOpen));
+    }
+}
+
+#[test]
+fn the_preview_shows_who_loses_by_the_date() {
+    let clinic = Clinic::new();
+    let nurse = clinic.credential(&clinic.world.nurse);
+    let (_, access) = clinic.seal(clinic.sharing(&clinic.access).grant(Named::from(&nurse).until(NOW)).unwrap(), NOW);
+    let people = [nurse];
+    let names = |now: Time| {
+        let preview = clinic.sharing(&access).reseal().unwrap().preview(&people, now).unwrap();
+        (preview.opens.len(), preview.loses.len())
+    };
+    assert_eq!((names(NOW), names(after(1))), ((1, 0), (0, 1)));
+}
+
+#[test]
+fn who_is_named_for_a_time_that_is_over_is_refused() {
+    let clinic = Clinic::new();
+    let late = Named::from(&clinic.specialist.public()).until(NOW);
+    let change = clinic.sharing(&clinic.access).grant(late).unwrap();
+    assert!(matches!(change.seal(after(1)), Err(Error::ApiMisuse(_))));
+    let referral = clinic.referral();
+    let from = clinic.credential(&clinic.world.ada);
+    assert_eq!(referral.accept(&from, after(WEEK + 1)).err(), Some(Error::Expired("referral")));
+}
+
+#[test]
+fn who_referred_ends_it_and_nobody_else_does() {
+    let clinic = Clinic::new();
+    let world = &clinic.world;
+    let (_, access) = clinic.referred();
+    let referral = clinic.referral();
+    let from = clinic.credential(&world.ada);
+    // The same person refers for the same section twice; each end ends its own.
+    let ada = (&world.ada.identity, &from);
+    let other = Referral::refer(
+        ada,
+        access.owner(),
+        ["cardiology".parse().unwrap()],
+        clinic.specialist.public(),
+        (after(1), NOW),
+    );
+    let other = ReferralEnd::end(ada, &other.unwrap(), NOW).unwrap().accept(&from).unwrap();
+    assert_eq!(clinic.sharing(&access).end_referral(&other).err(), Some(Error::Unknown("referral")));
+
+    // The nurse cannot: her statement of the same referral is hers, and the doctor's name on it is forged.
+    let ned = clinic.credential(&world.nurse);
+    let nurse = (&world.nurse.identity, &ned);
+    assert!(matches!(ReferralEnd::end(nurse, &referral, NOW), Err(Error::ApiMisuse(_))));
+    let end = ReferralEnd::end(ada, &referral, NOW).unwrap();
+    assert_eq!(end.accept(&ned).err(), Some(Error::Forged("end of a referral")));
+    let renamed = end.to_json().unwrap().replace("dr-ada", "nurse-ned");
+    assert!(ReferralEnd::from_json(&renamed).unwrap().accept(&ned).is_err());
+
+    let ended = end.accept(&from).unwrap();
+    let (closed, new) = clinic.seal(clinic.sharing(&access).end_referral(&ended).unwrap(), NOW);
+    assert_eq!(new.generation(), Generation(2));
+    assert_eq!(clinic.open(&closed, NOW).err(), Some(Error::CannotOpen));
+}
+
+#[test]
+fn a_referral_in_anothers_name_or_altered_is_refused() {
+    let clinic = Clinic::new();
+    let (ada, ned) = (clinic.credential(&clinic.world.ada), clinic.credential(&clinic.world.nurse));
+    let referral = clinic.referral();
+    assert_eq!(referral.accept(&ned, NOW).err(), Some(Error::Forged("referral")));
+    let json = referral.to_json().unwrap();
+    for (what, with) in [("laboratory", "psychiatry"), ("dr-bo", "dr-bob"), ("dr-ada", "nurse-ned")] {
+        let altered = Referral::from_json(&json.replace(what, with)).unwrap();
+        assert!(altered.accept(&ada, NOW).is_err() && altered.accept(&ned, NOW).is_err(), "{what}");
+    }
+    let from = (&clinic.world.nurse.identity, &ada);
+    let sections = ["cardiology".parse().unwrap()];
+    let stolen = Referral::refer(from, clinic.access.owner(), sections, clinic.specialist.public(), (after(1), NOW));
+    assert!(matches!(stolen, Err(Error::ApiMisuse(_))));
+}
+
+/// He has the compartment key. With it he makes a consent that lets a friend in, and signs it with what he has.
+#[test]
+fn the_specialist_cannot_pass_it_on() {
+    let clinic = Clinic::new();
+    let (stored, _) = clinic.referred();
+    let opened = clinic.open(&stored, NOW).unwrap();
+    let friend = Identity::generate("friend".parse().unwrap()).unwrap();
+    // A device of his own making, under a list that the owner's root did not sign.
+    let (mallory, phone) = chartseal::owner::Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+    let consent = phone.consent(mallory.devices(), "cardiology".parse().unwrap());
+    assert!(matches!(consent.after(&opened), Err(Error::ApiMisuse(_))));
+    let consent = phone.consent(mallory.devices(), "cardiology".parse().unwrap());
+    let (forged, _) = consent.name(&friend.public()).unwrap().seal(NOW).unwrap();
+    let renamed = forged.to_json().unwrap().replace(mallory.id().as_str(), opened.owner().as_str());
+    let section = "cardiology".parse().unwrap();
+    for forged in [forged, StoredConsent::from_json(&renamed).unwrap()] {
+        let verified = forged.verify(clinic.world.devices(), &section, &mut PinStore::default(), NOW);
+        assert_eq!(verified.err(), Some(Error::Forged("consent")));
+    }
+    // A slot for the friend inside the true consent: its hash was not signed.
+    let mut slots: Vec<_> = stored.slots().map(<[u8]>::to_vec).collect();
+    slots.push(slots[0].clone());
+    let spliced = StoredConsent::from_parts(stored.consent().clone(), stored.terms().to_vec(), slots).unwrap();
+    let verified = spliced.verify(clinic.world.devices(), &section, &mut PinStore::default(), NOW);
+    assert_eq!(verified.err(), Some(Error::Forged("consent")));
+}
+
+/// The custodian ends it while the patient is away, and cannot make it longer.
+#[test]
+fn a_mandate_is_enough_to_end_a_referral_and_not_to_prolong_it() {
+    let clinic = Clinic::new();
+    let world = &clinic.world;
+    let service = Identity::generate("service".parse().unwrap()).unwrap();
+    let consent = world.phone.consent(world.devices(), "cardiology".parse().unwrap());
+    let consent = consent.custodian(&service.public()).unwrap();
+    let accepted = clinic.referral().accept(&clinic.credential(&world.ada), NOW).unwrap();
+    let named = accepted.named(clinic.access.owner(), clinic.access.compartment()).unwrap();
+    let (stored, access) = consent.name(named.clone()).unwrap().seal(NOW).unwrap();
+    let mandate = world.phone.mandate((world.devices(), &access), &service.public(), after(2 * WEEK), NOW);
+    let mandate = mandate.unwrap();
+    let opened = world.live(&stored).open_as(&service).unwrap();
+    let late = after(WEEK + 1);
+    let next = || mandate.consent(&service, world.devices()).unwrap().after(&opened).unwrap();
+    let (closed, new) = next().reseal().unwrap().same_terms(&world.trust).unwrap().seal(late).unwrap();
+    assert_eq!(new.generation(), Generation(2));
+    assert_eq!(clinic.open(&closed, late).err(), Some(Error::CannotOpen));
+    let longer = next().custodian(&service.public()).unwrap().name(named.until(after(3 * WEEK))).unwrap();
+    assert_eq!(longer.seal(late).err(), Some(Error::NotAllowed));
+}
+
+#[test]
+fn a_physician_who_declines_is_shut_out_by_her_own_word_only() {
+    let clinic = Clinic::new();
+    let world = &clinic.world;
+    let key = world.ada.identity.accept(&world.ada.issued, &world.trust, NOW).unwrap();
+    let consent = world.phone.consent(world.devices(), "cardiology".parse().unwrap());
+    let (stored, access) =
+        consent.read(&world.trust, world.hospital.id(), "role:doctor or role:nurse").unwrap().seal(NOW).unwrap();
+    assert!(world.live(&stored).open(&key).is_ok());
+    let (ada, ned) = (clinic.credential(&world.ada), clinic.credential(&world.nurse));
+    let decline = Decline::decline((&world.ada.identity, &ada), access.owner(), access.compartment(), NOW).unwrap();
+    assert_eq!(decline.accept(&ned).err(), Some(Error::Forged("decline")));
+    let declined = decline.accept(&ada).unwrap();
+    let elsewhere = world.access("other");
+    assert!(matches!(clinic.sharing(&elsewhere).decline(&declined), Err(Error::ApiMisuse(_))));
+    let (closed, _) = clinic.seal(clinic.sharing(&access).decline(&declined).unwrap(), NOW);
+    assert_eq!(world.live(&closed).open(&key).err(), Some(Error::CannotOpen));
+    let nurse = world.nurse.identity.accept(&world.nurse.issued, &world.trust, NOW).unwrap();
+    assert!(world.live(&closed).open(&nurse).is_ok());
+}
