@@ -169,6 +169,40 @@ impl Authority {
             return Err(Error::ApiMisuse("the person and `valid-until` are added by the authority"));
         }
         let attributes = attributes.clone().with_person(known.number)?.with_valid_until(Month::at(not_after)?)?;
+        self.issue_whole(person, &attributes, (not_before, not_after))
+    }
+
+    /// Issues again what a person was issued last, under the master key of today: after [`Authority::rotate`], for
+    /// everybody who stays. Attributes and validity are those of the credential.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forged`] if this authority did not sign it; [`Error::Rollback`] if it is not the last one of this person,
+    /// so that a role that was dropped does not come back; [`Error::Revoked`], [`Error::Unknown`]; [`Error::Expired`] if
+    /// its time is over; [`Error::Randomness`].
+    pub fn reissue(&mut self, credential: &Credential, now: Time) -> Result<Issued> {
+        let statement = credential.verify(&self.signing.public())?.clone();
+        let known = self.known(&statement.person)?;
+        if self.state.is_revoked(known) {
+            return Err(Error::Revoked("this person"));
+        }
+        if known.serial != Some(statement.serial) {
+            return Err(Error::Rollback("credential"));
+        }
+        if statement.not_after < now {
+            return Err(Error::Expired("credential"));
+        }
+        let attributes = statement.attributes.parse().map_err(|_| Error::Malformed("credential"))?;
+        self.issue_whole(&statement.person, &attributes, (statement.not_before, statement.not_after))
+    }
+
+    fn issue_whole(
+        &mut self,
+        person: &PersonId,
+        attributes: &Attributes,
+        (not_before, not_after): (Time, Time),
+    ) -> Result<Issued> {
+        let known = self.known(person)?;
         let statement = CredentialStatement {
             authority: self.id().clone(),
             serial: self.state.next_serial()?,
@@ -181,9 +215,51 @@ impl Authority {
             not_after,
         };
         let serial = statement.serial;
-        let issued = Issued::new(Signed::sign(statement, &self.signing)?, &kem::issue(&self.master, &attributes)?)?;
+        let issued = Issued::new(Signed::sign(statement, &self.signing)?, &kem::issue(&self.master, attributes)?)?;
         self.state.serial = serial;
+        if let Some(known) = self.state.people.get_mut(person) {
+            known.serial = Some(serial);
+        }
         Ok(issued)
+    }
+
+    /// Draws a new master key, and forgets the one before. The new parameters are published from now on, the ones before
+    /// beside them, until [`Authority::drop_previous`]: the user keys of these are accepted and open the consents of their
+    /// time. Nothing is sealed under them by anybody who has heard of the new ones.
+    ///
+    /// Then issue everybody's key again ([`Authority::reissue`]), and have owners or their custodians seal their consents
+    /// again, under new compartment keys where a key was stolen. A person who left has no way back to a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] while parameters before these are published, [`Error::Randomness`].
+    pub fn rotate(&mut self, now: Time) -> Result<()> {
+        if self.state.previous.is_some() {
+            return Err(Error::ApiMisuse("the parameters before these are still published: drop them first"));
+        }
+        let previous = self.parameters()?;
+        let (_, master) = kem::rotate(&self.master)?;
+        self.master = master;
+        self.state.rotated_at = Some(now.max(previous.unverified().issued_at));
+        self.state.previous = Some(previous);
+        Ok(())
+    }
+
+    /// Publishes the parameters before those of today no more: their user keys are not accepted from now on. Whoever has
+    /// one at hand still opens consents of its time that were not sealed again.
+    pub fn drop_previous(&mut self) {
+        self.state.previous = None;
+    }
+
+    /// A member leaves at `since`, or left: her keys are revoked as [`Reason::Ended`], and nothing is issued again. What
+    /// her user key opens, it opens until consents exclude her, are sealed again after its month, or are sealed again
+    /// after [`Authority::rotate`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Authority::revoke`].
+    pub fn leave(&mut self, person: &PersonId, since: Time, now: Time) -> Result<()> {
+        self.revoke(person, since, Reason::Ended, now)
     }
 
     /// Revokes a person: what she signed from `since` on is not to be believed, and with [`Reason::Compromised`] nothing
@@ -212,7 +288,7 @@ impl Authority {
         let statement = ParametersStatement {
             authority: self.id().clone(),
             version: Version(public.version()),
-            issued_at: self.state.setup_at,
+            issued_at: self.state.rotated_at.unwrap_or(self.state.setup_at),
             parameters: public.as_bytes().to_vec(),
         };
         Signed::sign(statement, &self.signing)
@@ -255,13 +331,25 @@ impl Authority {
         Signed::sign(statement, &self.signing)
     }
 
-    /// All three at once.
+    /// All three at once, and the parameters before those of today, if their keys are still accepted.
     ///
     /// # Errors
     ///
     /// None that a caller can bring about.
     pub fn publish(&mut self, now: Time) -> Result<Bulletin> {
-        Ok(Bulletin { parameters: self.parameters()?, revocations: self.revocations(now)?, people: self.people(now)? })
+        let previous = self.state.previous.clone();
+        let (parameters, revocations) = (self.parameters()?, self.revocations(now)?);
+        Ok(Bulletin { parameters, revocations, people: self.people(now)?, previous })
+    }
+
+    /// What a decoded state says of earlier parameters is its own word.
+    fn check_previous(&self) -> Result<()> {
+        let Some(previous) = &self.state.previous else {
+            return Ok(());
+        };
+        let statement = previous.verify(&self.signing.public())?;
+        let before = statement.version.0.checked_add(1) == Some(self.master.public().version());
+        if statement.authority == *self.id() && before { Ok(()) } else { Err(Error::Malformed("authority")) }
     }
 
     fn known(&self, person: &PersonId) -> Result<&Enrolled> {

@@ -58,6 +58,7 @@ mod access;
 #[cfg(test)]
 mod attacks;
 mod builder;
+mod compromise;
 mod custodian;
 mod devices;
 mod head;
@@ -75,6 +76,7 @@ pub use access::Access;
 pub(crate) use access::WriteRule;
 pub(crate) use builder::Signer;
 pub use builder::{ConsentBuilder, ConsentDraft};
+pub use compromise::{Exposed, ExposedBy, Exposure};
 pub use custodian::{Custodian, MASTER_KEY, MasterKeyCustodian};
 pub(crate) use devices::owner_id;
 pub use devices::{DeviceList, DeviceListStatement, Devices, MAX_DEVICES, MAX_REMOVED, PublicDevice, RemovedDevice};

@@ -76,6 +76,16 @@ pub fn setup(authority: AuthorityId) -> Result<(PublicParameters, MasterKey)> {
     danger::setup_from_seed(authority, Secret::random()?.expose())
 }
 
+/// Draws the next master key of the same authority, under the next version. Neither key says anything of the other, and
+/// no user key opens what is encapsulated under the other's parameters.
+///
+/// # Errors
+///
+/// [`Error::Randomness`]; [`Error::TooLarge`] after 2^64 − 1 versions.
+pub fn rotate(master: &MasterKey) -> Result<(PublicParameters, MasterKey)> {
+    danger::rotate_from_seed(master, Secret::random()?.expose())
+}
+
 /// Issues a key for a set of attributes, under fresh randomness (FABEO, figure 3: KeyGen). Never give one person the
 /// parts of two keys as one: issue a new key for the whole set instead.
 ///

@@ -83,6 +83,7 @@ fn nobody_is_trusted_without_an_anchor() {
         parameters: Signed::from_cbor(&forge.sign(forge::PARAMETERS, &parameters(&public, ID, 1))).unwrap(),
         revocations: Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &list(1, &[]))).unwrap(),
         people: Signed::from_cbor(&forge.sign(forge::PEOPLE, &people(1, &[]))).unwrap(),
+        previous: None,
     };
     let unknown = Error::Unknown("authority");
     let mut trust = Trust::new();

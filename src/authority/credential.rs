@@ -74,7 +74,7 @@ impl Identity {
     ///
     /// Those of [`Trust::credential`]; [`Error::CannotOpen`] if it was issued to other keys or altered;
     /// [`Error::Unknown`] if the trust has no parameters of the authority; [`Error::Untrusted`] if the user key is of
-    /// other parameters, of other attributes, or fails its checks.
+    /// other parameters than the latest and the ones before, of other attributes, or fails its checks.
     pub fn accept(&self, issued: &Issued, trust: &Trust, now: Time) -> Result<UserKey> {
         let verified = trust.credential(&issued.credential, now)?;
         let own = self.public();
@@ -84,7 +84,11 @@ impl Identity {
         let parameters = trust.parameters(verified.authority()).ok_or(Error::Unknown("public parameters"))?;
         let aad = issued.credential.hash()?;
         let bytes = self.sealing().open(&info(issued.credential.unverified()), aad.as_bytes(), &issued.key)?;
-        let key = UserKey::decode(bytes.expose(), parameters)?;
+        // A key names its parameters, so that it is of these or of those.
+        let key = UserKey::decode(bytes.expose(), parameters).or_else(|error| {
+            let previous = trust.previous_parameters(verified.authority());
+            previous.map_or(Err(error), |previous| UserKey::decode(bytes.expose(), previous))
+        })?;
         if key.leaves() == verified.attributes().leaves(verified.authority()) {
             Ok(key)
         } else {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Authority;
-use super::statements::{MAX_LIST, Reason, Revoked};
+use super::statements::{MAX_LIST, ParametersStatement, Reason, Revoked};
 use crate::error::{Error, Result};
 use crate::id::{PersonId, Time, Version};
-use crate::identity::{PublicIdentity, SealingPublic, SigningKey, SigningPublic};
+use crate::identity::{PublicIdentity, SealingPublic, Signed, SigningKey, SigningPublic};
 use crate::kem::MasterKey;
 use crate::policy::PersonNumber;
 use crate::secret::Secret;
@@ -26,6 +26,12 @@ pub(super) struct State {
     pub(super) revocations: Published,
     /// By [`Revoked::key`].
     pub(super) revoked: Vec<Revoked>,
+    /// When the parameters of today were made, if they are not the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rotated_at: Option<Time>,
+    /// The parameters before those of today, as long as user keys of them are accepted. Their master key is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) previous: Option<Signed<ParametersStatement>>,
     /// What can be computed from the rest.
     #[serde(skip)]
     index: Index,
@@ -37,6 +43,9 @@ pub(super) struct Enrolled {
     pub(super) number: PersonNumber,
     pub(super) signing: SigningPublic,
     pub(super) sealing: SealingPublic,
+    /// Of the last credential for these keys, if one was issued since serials are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) serial: Option<u64>,
 }
 
 /// The version that was published last, 0 before the first, and whether the next one differs.
@@ -66,6 +75,8 @@ impl State {
             people: BTreeMap::new(),
             revocations: published,
             revoked: Vec::new(),
+            rotated_at: None,
+            previous: None,
             index: Index::default(),
         }
     }
@@ -131,7 +142,7 @@ impl State {
     fn set_keys(&mut self, public: &PublicIdentity, number: PersonNumber) {
         let PublicIdentity { id, signing, sealing } = public;
         self.index.keys.extend([*signing.as_bytes(), *sealing.as_bytes()]);
-        self.people.insert(id.clone(), Enrolled { number, signing: *signing, sealing: *sealing });
+        self.people.insert(id.clone(), Enrolled { number, signing: *signing, sealing: *sealing, serial: None });
     }
 
     /// Checks what no encoding can, and fills the index.
@@ -205,7 +216,9 @@ impl Authority {
         let master = MasterKey::decode(r.take(master)?)?;
         let signing = SigningKey::from_seed(r.array()?);
         let state: State = wire::from_cbor(r.rest(), MAX_STATE, WHAT)?;
-        Ok(Self { master, signing, state: state.check()? })
+        let authority = Self { master, signing, state: state.check()? };
+        authority.check_previous()?;
+        Ok(authority)
     }
 }
 
@@ -232,7 +245,7 @@ mod tests {
         let mut state = State::new(Time(0));
         for (id, number) in people {
             let number = PersonNumber::new(*number)?;
-            let enrolled = Enrolled { number, signing: [1; 32].into(), sealing: [2; 32].into() };
+            let enrolled = Enrolled { number, signing: [1; 32].into(), sealing: [2; 32].into(), serial: None };
             state.people.insert(id.parse()?, enrolled);
         }
         for (id, number, key) in revoked {

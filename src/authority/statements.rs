@@ -108,6 +108,9 @@ pub struct Bulletin {
     pub revocations: Signed<RevocationList>,
     /// The map of people.
     pub people: Signed<PeopleMap>,
+    /// The public parameters before these, as long as user keys of them are accepted: nothing is sealed under them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Signed<ParametersStatement>>,
 }
 
 impl Revoked {
@@ -152,7 +155,7 @@ impl fmt::Debug for ParametersStatement {
 }
 
 wire::object! { Anchor, "anchor", 1024 }
-wire::object! { Bulletin, "bulletin", 2 * MAX_LIST + 4096 }
+wire::object! { Bulletin, "bulletin", 2 * MAX_LIST + 8192 }
 
 /// Most bytes of a revocation list, and of a map of people, with the signature.
 pub(super) const MAX_LIST: usize = 64 << 20;

@@ -24,6 +24,7 @@ pub struct Trust {
 struct Known {
     key: SigningPublic,
     parameters: Option<Held<PublicParameters>>,
+    previous: Option<Held<PublicParameters>>,
     revocations: Option<Held<Revocations>>,
     people: Option<Held<BTreeMap<PersonId, PersonNumber>>>,
 }
@@ -76,7 +77,7 @@ impl Trust {
     /// [`Error::ApiMisuse`] if it is trusted already under another key.
     pub fn add(&mut self, anchor: Anchor) -> Result<()> {
         let Anchor { authority, key } = anchor;
-        let new = Known { key, parameters: None, revocations: None, people: None };
+        let new = Known { key, parameters: None, previous: None, revocations: None, people: None };
         if self.authorities.entry(authority).or_insert(new).key == key {
             Ok(())
         } else {
@@ -90,7 +91,15 @@ impl Trust {
     ///
     /// Those of the three methods that follow. What came before the one that was refused has been taken over.
     pub fn update(&mut self, bulletin: &Bulletin, pins: &mut PinStore) -> Result<()> {
+        let previous = bulletin.previous.as_ref().map(|previous| self.previous(previous, bulletin)).transpose()?;
         self.update_parameters(&bulletin.parameters, pins)?;
+        let authority = &bulletin.parameters.unverified().authority;
+        if let Some(known) = self.authorities.get_mut(authority) {
+            match previous {
+                Some(held) => _ = held.replace(&mut known.previous, PREVIOUS, authority, pins)?,
+                None => known.previous = None,
+            }
+        }
         self.update_revocations(&bulletin.revocations, pins)?;
         self.update_people(&bulletin.people, pins)
     }
@@ -109,12 +118,29 @@ impl Trust {
         pins: &mut PinStore,
     ) -> Result<PublicParameters> {
         let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
-        let value = PublicParameters::decode(&statement.parameters)?;
-        if (value.authority(), Version(value.version())) != (&statement.authority, statement.version) {
-            return Err(Error::Untrusted("public parameters"));
+        let held = Held::parameters(signed, statement)?;
+        if known.parameters.as_ref().is_some_and(|before| before.version < held.version) {
+            known.previous = None;
         }
-        let held = Held { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value };
         held.replace(&mut known.parameters, PARAMETERS, &statement.authority, pins).cloned()
+    }
+
+    /// The parameters before those of a bulletin: of the version before, and those that were held if that version was.
+    fn previous(
+        &mut self,
+        signed: &Signed<ParametersStatement>,
+        bulletin: &Bulletin,
+    ) -> Result<Held<PublicParameters>> {
+        let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
+        let held = Held::parameters(signed, statement)?;
+        let current = bulletin.parameters.unverified();
+        if statement.authority != current.authority || statement.version.0.checked_add(1) != Some(current.version.0) {
+            return Err(Error::Untrusted(PREVIOUS));
+        }
+        match &known.parameters {
+            Some(before) if before.version == held.version && before.hash != held.hash => Err(Error::Fork(PREVIOUS)),
+            _ => Ok(held),
+        }
     }
 
     /// Takes over a revocation list.
@@ -217,6 +243,12 @@ impl Trust {
         self.authorities.get(authority)?.parameters.as_ref().map(|held| &held.value)
     }
 
+    /// The parameters of an authority before its latest, as long as it publishes them: user keys of them are accepted, and
+    /// nothing is sealed under them.
+    pub fn previous_parameters(&self, authority: &AuthorityId) -> Option<&PublicParameters> {
+        self.authorities.get(authority)?.previous.as_ref().map(|held| &held.value)
+    }
+
     /// When the revocation list at hand was published. How old it may be is for the host to say.
     pub fn revocations_issued_at(&self, authority: &AuthorityId) -> Option<Time> {
         self.authorities.get(authority)?.revocations.as_ref().map(|held| held.issued_at)
@@ -235,6 +267,16 @@ impl Trust {
         let known = self.authorities.get_mut(authority(signed.unverified())).ok_or(Error::Unknown("authority"))?;
         let statement = signed.verify(&known.key)?;
         Ok((known, statement))
+    }
+}
+
+impl Held<PublicParameters> {
+    fn parameters(signed: &Signed<ParametersStatement>, statement: &ParametersStatement) -> Result<Self> {
+        let value = PublicParameters::decode(&statement.parameters)?;
+        if (value.authority(), Version(value.version())) != (&statement.authority, statement.version) {
+            return Err(Error::Untrusted("public parameters"));
+        }
+        Ok(Self { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value })
     }
 }
 
@@ -304,6 +346,7 @@ impl VerifiedCredential {
 }
 
 const PARAMETERS: &str = "public parameters";
+const PREVIOUS: &str = "previous public parameters";
 const REVOCATIONS: &str = "revocation list";
 const PEOPLE: &str = "people map";
 const CREDENTIAL: &str = "credential";

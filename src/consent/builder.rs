@@ -285,7 +285,8 @@ impl<'a> ConsentBuilder<'a> {
         self.people.len()
     }
 
-    fn leave_out(mut self, who: impl Fn(&Named) -> bool) -> Self {
+    /// Without some people, under a new compartment key if there are any.
+    pub(crate) fn leave_out(mut self, who: impl Fn(&Named) -> bool) -> Self {
         let before = self.people.len();
         self.people.retain(|named| !who(named));
         self.keep_key &= self.people.len() == before;

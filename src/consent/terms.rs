@@ -137,7 +137,7 @@ impl Reading {
 
 impl Terms {
     /// Those who may read by name, and the custodian.
-    pub(super) fn named(&self) -> impl Iterator<Item = &Named> {
+    pub(crate) fn named(&self) -> impl Iterator<Item = &Named> {
         self.people.iter().chain(&self.custodian)
     }
 

@@ -7,6 +7,7 @@ use super::mandate::MandateStatement;
 use super::slot::{MAX_SLOTS, Slot, SlotContent, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
+use crate::authority::Trust;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::SealingPublic;
@@ -140,6 +141,23 @@ impl LiveConsent {
     /// The version that the owner signed last, if a custodian signed this one under her mandate.
     pub fn base(&self) -> Option<Version> {
         self.mandate.as_ref().map(|mandate| mandate.base)
+    }
+
+    /// Whether every policy slot is sealed under the latest parameters that the trust has of its authority.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rollback`] if one is sealed under earlier parameters: user keys that an authority meant to leave behind open
+    /// it, and those that it issued since do not. Have it sealed again. [`Error::Unknown`] without parameters.
+    pub fn check_parameters(&self, trust: &Trust) -> Result<()> {
+        for slot in &self.slots {
+            let SlotContent::Policy(slot) = &slot.content else { continue };
+            let latest = trust.parameters(&slot.authority).ok_or(Error::Unknown("public parameters"))?;
+            if slot.parameters < Version(latest.version()) {
+                return Err(Error::Rollback("public parameters"));
+            }
+        }
+        Ok(())
     }
 
     /// What those who only write seal to.

@@ -23,6 +23,18 @@ pub fn setup_from_seed(authority: AuthorityId, seed: &[u8; 64]) -> Result<(Publi
     Ok((master.public().clone(), master))
 }
 
+/// [`rotate`](super::rotate) with `α` drawn as in [`setup_from_seed`].
+///
+/// # Errors
+///
+/// As there; [`Error::TooLarge`] after 2^64 − 1 versions.
+pub fn rotate_from_seed(master: &MasterKey, seed: &[u8; 64]) -> Result<(PublicParameters, MasterKey)> {
+    let alpha = Coins::seeded(b"chartseal kem v1 setup", seed).scalar();
+    let version = master.public().version().checked_add(1).ok_or(Error::TooLarge("version"))?;
+    let master = MasterKey::from_alpha(master.public().authority().clone(), version, &alpha)?;
+    Ok((master.public().clone(), master))
+}
+
 /// [`issue`](super::issue) with `r` drawn from `SHAKE256("chartseal kem v1 issue" ‖ seed)`: 64 bytes, reduced.
 ///
 /// # Errors

@@ -58,7 +58,7 @@ impl PublicParameters {
         &self.0.authority
     }
 
-    /// The version of the master key: 1 from [`setup`](super::setup), the only one that this version of the crate makes.
+    /// The version of the master key: 1 from [`setup`](super::setup), one more with each [`rotate`](super::rotate).
     pub fn version(&self) -> u64 {
         self.0.version
     }

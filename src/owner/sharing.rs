@@ -9,7 +9,7 @@ use crate::consent::{
 };
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId, Time};
-use crate::policy::Policy;
+use crate::policy::{PersonNumber, Policy};
 
 /// One compartment, as its owner changes who may read it. Got from [`Device::sharing`].
 ///
@@ -171,6 +171,33 @@ impl<'a> Sharing<'a> {
         self.revoke(person)
     }
 
+    /// Shuts out the stolen keys of a person and keeps the person: by name, with the sealing key of her new credential.
+    /// Under the credential's authority her number is excluded, which is in the stolen user key and in every key that she
+    /// gets later; so by attributes she reads here no more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Policy`] if there are too many exclusions; [`Error::ApiMisuse`] if the new sealing key is the one that the
+    /// consent names already.
+    pub fn replace_key(self, new: &VerifiedCredential) -> Result<Change<'a>> {
+        let terms = self.access.terms();
+        if terms.named().any(|named| named.sealing == *new.sealing()) {
+            return Err(Error::ApiMisuse("the consent names this key already"));
+        }
+        let (trust, number) = (self.trust, new.number());
+        let mut builder = self.next()?;
+        for reading in &terms.read {
+            let policy = if reading.authority == *new.authority() {
+                without_number(&reading.policy, number)?
+            } else {
+                reading.policy.clone()
+            };
+            builder = builder.read(trust, &reading.authority, &policy)?;
+        }
+        let change = self.rest(builder, None)?.leave_out(|named| named.person == *new.person()).name(new)?;
+        Ok(self.change(change))
+    }
+
     /// The same people under a new compartment key.
     ///
     /// # Errors
@@ -192,11 +219,11 @@ impl<'a> Sharing<'a> {
         Ok(self.change(builder))
     }
 
-    fn next(self) -> Result<ConsentBuilder<'a>> {
+    fn next(&self) -> Result<ConsentBuilder<'a>> {
         self.device.consent(self.devices, self.access.compartment().clone()).after(self.access)
     }
 
-    fn change(self, builder: ConsentBuilder<'a>) -> Change<'a> {
+    fn change(&self, builder: ConsentBuilder<'a>) -> Change<'a> {
         Change { before: self.access, builder, writing: Vec::new() }
     }
 
@@ -225,15 +252,13 @@ impl<'a> Sharing<'a> {
     }
 
     /// Everything but the read policies.
-    fn rest(self, mut builder: ConsentBuilder<'a>, without: Option<&PersonId>) -> Result<ConsentBuilder<'a>> {
+    fn rest(&self, mut builder: ConsentBuilder<'a>, without: Option<&PersonId>) -> Result<ConsentBuilder<'a>> {
         let terms = self.access.terms();
         for writing in &terms.write {
             let number = without.and_then(|person| self.trust.resolve(&writing.authority)(person.as_str()));
             let policy = match number {
-                Some(number) if !writing.policy.parse::<Policy>()?.excludes(number) => {
-                    format!("({}) and not user:{number}", writing.policy)
-                }
-                _ => writing.policy.clone(),
+                Some(number) => without_number(&writing.policy, number)?,
+                None => writing.policy.clone(),
             };
             builder = builder.write(self.trust, &writing.authority, &policy)?;
         }
@@ -248,6 +273,12 @@ impl<'a> Sharing<'a> {
         }
         Ok(builder.valid(None, self.access.owners_end()))
     }
+}
+
+/// The policy with one more person excluded, if she is not yet.
+fn without_number(policy: &str, number: PersonNumber) -> Result<String> {
+    let excluded = policy.parse::<Policy>()?.excludes(number);
+    Ok(if excluded { policy.to_owned() } else { format!("({policy}) and not user:{number}") })
 }
 
 impl Change<'_> {

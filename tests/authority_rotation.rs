@@ -1,0 +1,322 @@
+//! An authority's keys rotate: what opens with which key, judged by what keys do and not by what calls refuse.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+
+#[path = "common/world.rs"]
+mod world;
+
+use chartseal::Error;
+use chartseal::authority::{Authority, Bulletin, Issued, Reason, Trust};
+use chartseal::consent::{Access, ExposedBy, Exposure, StoredConsent};
+use chartseal::id::{Generation, Time};
+use chartseal::identity::Identity;
+use chartseal::kem::{self, UserKey};
+use chartseal::owner::Sharing;
+use chartseal::pin::PinStore;
+use world::{NOW, World, YEAR, after};
+
+const MONTH: u64 = 31 * 86_400;
+
+fn consent(world: &World) -> (StoredConsent, Access) {
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap());
+    consent.read(&world.trust, world.hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap()
+}
+
+fn sharing<'a>(world: &'a World, access: &'a Access) -> Sharing<'a> {
+    world.phone.sharing(world.devices(), &world.trust, access)
+}
+
+fn resealed(world: &World, access: &Access, now: Time) -> (StoredConsent, Access) {
+    let (stored, access, _) = sharing(world, access).reseal().unwrap().seal(now).unwrap();
+    (stored, access)
+}
+
+fn opens(world: &World, stored: &StoredConsent, key: &UserKey, now: Time) -> bool {
+    let compartment = stored.consent().unverified().compartment.clone();
+    let live = stored.verify(world.devices(), &compartment, &mut PinStore::default(), now).unwrap();
+    match live.open(key) {
+        Ok(_) => true,
+        Err(Error::CannotOpen) => false,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn accept(world: &World, issued: &Issued) -> Result<UserKey, Error> {
+    world.ada.identity.accept(issued, &world.trust, NOW)
+}
+
+/// The hospital rotates; everybody hears of it.
+fn rotate(world: &mut World) -> Issued {
+    world.hospital.rotate(after(10)).unwrap();
+    world.publish();
+    let credential = world.ada.issued.credential.clone();
+    world.hospital.reissue(&credential, NOW).unwrap()
+}
+
+#[test]
+fn keys_and_consents_of_two_versions_open_with_their_own_only() {
+    let mut world = World::new();
+    let (before, access) = consent(&world);
+    let old = accept(&world, &world.ada.issued).unwrap();
+    let reissued = rotate(&mut world);
+    let new = accept(&world, &reissued).unwrap();
+    let (after_rotation, resealed) = resealed(&world, &access, NOW);
+    assert_eq!(resealed.generation(), Generation(1));
+    // Rows: the consent of before, the one sealed again. Columns: the old key, the new one.
+    let table = [&before, &after_rotation].map(|stored| [&old, &new].map(|key| opens(&world, stored, key, NOW)));
+    assert_eq!(table, [[true, false], [false, true]]);
+    assert_eq!(world.live(&before).check_parameters(&world.trust), Err(Error::Rollback("public parameters")));
+    assert_eq!(world.live(&after_rotation).check_parameters(&world.trust), Ok(()));
+}
+
+/// The same table without any of the checks of versions: capsules and keys alone.
+#[test]
+fn no_check_but_the_mathematics_keeps_the_versions_apart() {
+    let (first, master) = kem::setup("st-olave".parse().unwrap()).unwrap();
+    let (second, rotated) = kem::rotate(&master).unwrap();
+    assert_eq!((first.version(), second.version()), (1, 2));
+    let attributes = "role:doctor".parse().unwrap();
+    let keys = [&master, &rotated].map(|master| kem::issue(master, &attributes).unwrap());
+    let policy = "role:doctor".parse().unwrap();
+    for (i, public) in [&first, &second].into_iter().enumerate() {
+        let tree = public.expand(&policy).unwrap();
+        let (capsule, shared) = kem::encapsulate(public, &tree, b"context").unwrap();
+        for (j, key) in keys.iter().enumerate() {
+            let opened = kem::decapsulate(key, &tree, b"context", &capsule);
+            assert_eq!(opened.is_ok_and(|opened| opened.ct_eq(&shared)), i == j, "{i} {j}");
+        }
+    }
+    // A key of the first, said to be of the second: its points fail the second's equation.
+    let mut bytes = keys[0].to_secret_bytes().expose().clone();
+    let other = keys[1].to_secret_bytes().expose().clone();
+    let pid = (0..bytes.len() - 32).find(|at| bytes[*at] != other[*at]).unwrap();
+    bytes[pid..pid + 32].copy_from_slice(&other[pid..pid + 32]);
+    assert_eq!(UserKey::decode(&bytes, &second).err(), Some(Error::Untrusted("user key")));
+}
+
+#[test]
+fn stale_parameters_are_refused_and_never_sealed_under() {
+    let mut world = World::new();
+    let stale: Bulletin = world.hospital.publish(after(100)).unwrap();
+    world.hospital.rotate(after(10)).unwrap();
+    world.publish();
+    let rollback = world.trust.clone().update(&stale, &mut PinStore::default());
+    assert_eq!(rollback, Err(Error::Rollback("public parameters")));
+    // One who has no trust at hand but remembers.
+    let mut fresh = Trust::new();
+    fresh.add(world.hospital.anchor()).unwrap();
+    assert_eq!(fresh.update(&stale, &mut world.pins.clone()), Err(Error::Rollback("public parameters")));
+    let (stored, _) = consent(&world);
+    assert_eq!(world.live(&stored).check_parameters(&world.trust), Ok(()));
+    assert_eq!(world.trust.parameters(world.hospital.id()).unwrap().version(), 2);
+    assert_eq!(world.trust.previous_parameters(world.hospital.id()).unwrap().version(), 1);
+}
+
+#[test]
+fn a_bulletin_with_other_earlier_parameters_is_refused_whole() {
+    let mut world = World::new();
+    let first = world.trust.clone();
+    world.hospital.rotate(after(10)).unwrap();
+    let bulletin = world.hospital.publish(after(100)).unwrap();
+    world.hospital.drop_previous();
+    world.hospital.rotate(after(20)).unwrap();
+    let third = world.hospital.publish(after(100)).unwrap();
+    // Of the wrong version, of no authority at all, and another statement than the one that was seen.
+    let skipped = Bulletin { previous: bulletin.previous.clone(), ..third.clone() };
+    let mut other = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
+    let stranger = Bulletin { previous: Some(other.publish(NOW).unwrap().parameters), ..bulletin.clone() };
+    let untrusted = Error::Untrusted("previous public parameters");
+    for (bulletin, error) in [(skipped, untrusted), (stranger, Error::Forged("parameters statement"))] {
+        let mut trust = first.clone();
+        assert_eq!(trust.update(&bulletin, &mut PinStore::default()), Err(error));
+        assert_eq!(trust.parameters(world.hospital.id()).unwrap().version(), 1);
+    }
+}
+
+#[test]
+fn a_key_that_is_imported_late_opens_the_consents_of_its_time_until_its_parameters_are_dropped() {
+    let mut world = World::new();
+    let (before, access) = consent(&world);
+    rotate(&mut world);
+    let late = accept(&world, &world.ada.issued).unwrap();
+    assert!(opens(&world, &before, &late, NOW));
+    assert!(!opens(&world, &resealed(&world, &access, NOW).0, &late, NOW));
+    world.hospital.drop_previous();
+    world.publish();
+    assert_eq!(world.trust.previous_parameters(world.hospital.id()), None);
+    assert_eq!(accept(&world, &world.ada.issued).err(), Some(Error::Untrusted("user key")));
+}
+
+#[test]
+fn only_what_was_issued_last_is_issued_again() {
+    let mut world = World::new();
+    let person = world.ada.identity.id().clone();
+    let first = world.ada.issued.credential.clone();
+    let second = world.hospital.issue(&person, &"role:nurse".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    // The role of doctor was dropped: it does not come back.
+    assert_eq!(world.hospital.reissue(&first, NOW).err(), Some(Error::Rollback("credential")));
+    let again = world.hospital.reissue(&second.credential, NOW).unwrap();
+    let (old, new) = (second.credential.unverified(), again.credential.unverified());
+    assert_eq!((&old.attributes, old.not_after, old.number), (&new.attributes, new.not_after, new.number));
+    assert!(new.serial > old.serial);
+    assert_eq!(world.hospital.reissue(&second.credential, NOW).err(), Some(Error::Rollback("credential")));
+    assert_eq!(world.hospital.reissue(&again.credential, after(YEAR + 1)).err(), Some(Error::Expired("credential")));
+    let mut other = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
+    assert_eq!(other.reissue(&again.credential, NOW).err(), Some(Error::Forged("credential")));
+}
+
+#[test]
+fn who_left_or_has_new_keys_gets_nothing_issued_again() {
+    let mut world = World::new();
+    let nurse = world.nurse.identity.id().clone();
+    world.hospital.leave(&nurse, NOW, NOW).unwrap();
+    world.hospital.rotate(after(10)).unwrap();
+    let credential = world.nurse.issued.credential.clone();
+    assert_eq!(world.hospital.reissue(&credential, NOW).err(), Some(Error::Revoked("this person")));
+    let again = Identity::generate(world.ada.identity.id().clone()).unwrap();
+    world.hospital.replace_keys(&again.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
+    let credential = world.ada.issued.credential.clone();
+    assert_eq!(world.hospital.reissue(&credential, NOW).err(), Some(Error::Rollback("credential")));
+}
+
+#[test]
+fn an_authority_remembers_its_rotation_and_forgets_the_old_master_key() {
+    let mut world = World::new();
+    let plain = world.hospital.to_secret_bytes().unwrap();
+    assert!(matches!(
+        (world.hospital.rotate(after(10)), world.hospital.rotate(after(11))),
+        (Ok(()), Err(Error::ApiMisuse(_)))
+    ));
+    let bytes = world.hospital.to_secret_bytes().unwrap();
+    let mut decoded = Authority::decode(bytes.expose()).unwrap();
+    assert_eq!(decoded.publish(after(100)), world.hospital.publish(after(100)));
+    assert_eq!(decoded.parameters().unwrap().unverified().issued_at, after(10));
+    let credential = world.ada.issued.credential.clone();
+    assert!(decoded.reissue(&credential, NOW).is_ok());
+    // The secret of the first master key: its last 48 bytes, before the signing seed.
+    let length = usize::from(u16::from_be_bytes([plain.expose()[4], plain.expose()[5]]));
+    let secret = &plain.expose()[6 + length - 48..6 + length];
+    assert!(!bytes.expose().windows(48).any(|window| window == secret));
+    // A state whose earlier parameters somebody else signed is none.
+    let mut other = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
+    other.rotate(after(10)).unwrap();
+    let other = other.to_secret_bytes().unwrap();
+    let cut = 6 + length;
+    let mixed = [&bytes.expose()[..cut + 32], &other.expose()[cut + 32..]].concat();
+    assert!(Authority::decode(&mixed).is_err());
+}
+
+/// A compartment under another name is another one: keys by attributes open it as its own consent says, and the old
+/// consent does not open it under the new name.
+#[test]
+fn a_renamed_compartment_keeps_nothing_of_the_old_one() {
+    let mut world = World::new();
+    let (stored, _) = consent(&world);
+    let old = accept(&world, &world.ada.issued).unwrap();
+    let reissued = rotate(&mut world);
+    let new = accept(&world, &reissued).unwrap();
+    let renamed =
+        StoredConsent::from_json(&stored.to_json().unwrap().replace(r#""compartment":"a""#, r#""compartment":"b""#));
+    let section = "b".parse().unwrap();
+    let verified = renamed.unwrap().verify(world.devices(), &section, &mut PinStore::default(), NOW);
+    assert_eq!(verified.err(), Some(Error::Forged("consent")));
+    let consent = world.phone.consent(world.devices(), section);
+    let (other, access) = consent.read(&world.trust, world.hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();
+    assert_eq!(access.generation(), Generation(1));
+    assert_eq!([&old, &new].map(|key| opens(&world, &other, key, NOW)), [false, true]);
+}
+
+#[test]
+fn a_consent_that_a_custodian_sealed_again_for_a_new_month_stays_closed_to_a_key_that_was_not_renewed() {
+    let mut world = World::new();
+    let service = Identity::generate("service".parse().unwrap()).unwrap();
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap());
+    let consent = consent.read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let (stored, access) = consent.custodian(&service.public()).unwrap().seal(NOW).unwrap();
+    let person = world.ada.identity.id().clone();
+    let roles = "role:doctor".parse().unwrap();
+    let short = world.hospital.issue(&person, &roles, NOW, after(1), NOW).unwrap();
+    let long = world.hospital.issue(&person, &roles, NOW, after(YEAR), NOW).unwrap();
+    let [short, long] = [short, long].map(|issued| accept(&world, &issued).unwrap());
+    assert_eq!([&short, &long].map(|key| opens(&world, &stored, key, NOW)), [true, true]);
+
+    let mandate = world.phone.mandate((world.devices(), &access), &service.public(), after(3 * MONTH), NOW).unwrap();
+    let opened = world.live(&stored).open_as(&service).unwrap();
+    let next = mandate.consent(&service, world.devices()).unwrap().after(&opened).unwrap();
+    let later = after(2 * MONTH);
+    let (sealed, again) = next.reseal().unwrap().same_terms(&world.trust).unwrap().seal(later).unwrap();
+    assert_eq!(again.generation(), Generation(1));
+    assert_eq!([&short, &long].map(|key| opens(&world, &sealed, key, later)), [false, true]);
+    // After a rotation of the authority, the custodian's next one is closed to both until they are issued again.
+    world.hospital.rotate(after(10)).unwrap();
+    world.publish();
+    let next = mandate.consent(&service, world.devices()).unwrap().after(&again).unwrap();
+    let (sealed, _) = next.reseal().unwrap().same_terms(&world.trust).unwrap().seal(later).unwrap();
+    assert_eq!([&short, &long].map(|key| opens(&world, &sealed, key, later)), [false, false]);
+}
+
+/// She is excluded; another hospital, which knows her too, issues her the same role.
+#[test]
+fn an_excluded_person_stays_out_with_a_key_of_a_second_linked_authority_and_with_one_issued_again() {
+    let mut world = World::new();
+    let mut clinic = Authority::setup("clinic".parse().unwrap(), NOW).unwrap();
+    for number in ["somebody", "dr-ada"] {
+        let identity = Identity::generate(number.parse().unwrap()).unwrap();
+        let enrolment = if number == "dr-ada" { world.ada.identity.enrol() } else { identity.enrol() };
+        clinic.enrol(&enrolment.unwrap()).unwrap();
+    }
+    world.trust.add(clinic.anchor()).unwrap();
+    world.trust.update(&clinic.publish(NOW).unwrap(), &mut world.pins).unwrap();
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap());
+    let consent = consent.read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let (stored, access) = consent.read(&world.trust, clinic.id(), "role:doctor").unwrap().seal(NOW).unwrap();
+    let second = clinic.issue(world.ada.identity.id(), &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    let keys = [accept(&world, &world.ada.issued).unwrap(), accept(&world, &second).unwrap()];
+    assert!(keys.iter().all(|key| opens(&world, &stored, key, NOW)));
+    let (closed, closed_access, _) =
+        sharing(&world, &access).revoke(world.ada.identity.id().clone()).unwrap().seal(NOW).unwrap();
+    assert!(keys.iter().all(|key| !opens(&world, &closed, key, NOW)));
+    let reissued = rotate(&mut world);
+    let (again, _) = resealed(&world, &closed_access, NOW);
+    assert!(!opens(&world, &again, &accept(&world, &reissued).unwrap(), NOW));
+    let again = world.hospital.issue(
+        world.ada.identity.id(),
+        &"role:doctor, role:nurse".parse().unwrap(),
+        NOW,
+        after(YEAR),
+        NOW,
+    );
+    assert!(!opens(&world, &closed, &accept(&world, &again.unwrap()).unwrap(), NOW));
+}
+
+#[test]
+fn stolen_keys_are_reported_and_shut_out_while_the_person_stays() {
+    let mut world = World::new();
+    let (stored, access) = consent(&world);
+    let other = world.access("closed-to-her");
+    let stolen = accept(&world, &world.ada.issued).unwrap();
+    let credential = world.ada.issued.credential.clone();
+    let report = Exposure::of(&[&credential], &[&access, &other]).unwrap();
+    assert_eq!(report.opened.len(), 1);
+    assert_eq!(report.opened[0].compartment.as_str(), "a");
+    assert_eq!(report.opened[0].by, ExposedBy::Attributes(world.hospital.id().clone()));
+    assert!(report.to_string().contains("`a`") && !report.to_string().contains("closed-to-her"));
+    // The report says what the keys do.
+    assert!(opens(&world, &stored, &stolen, NOW));
+
+    let again = Identity::generate(world.ada.identity.id().clone()).unwrap();
+    world.hospital.replace_keys(&again.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
+    world.publish();
+    let issued = world.hospital.issue(again.id(), &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    let new = world.trust.credential(&issued.credential, NOW).unwrap();
+    let (closed, now_access, receipt) = sharing(&world, &access).replace_key(&new).unwrap().seal(NOW).unwrap();
+    assert!(receipt.needs_rewrap());
+    assert!(!opens(&world, &closed, &stolen, NOW));
+    assert_eq!(world.live(&closed).open_as(&world.ada.identity).err(), Some(Error::CannotOpen));
+    assert!(world.live(&closed).open_as(&again).is_ok());
+    let report = Exposure::of(&[&credential], &[&access, &now_access]).unwrap();
+    assert_eq!(report.opened.iter().map(|exposed| exposed.generation).collect::<Vec<_>>(), [Generation(1)]);
+    // Of her new keys the sealing key opens, and so it is reported when it is stolen in its turn.
+    let report = Exposure::of(&[&issued.credential], &[&now_access]).unwrap();
+    assert_eq!(report.opened[0].by, ExposedBy::Name);
+    assert!(matches!(sharing(&world, &now_access).replace_key(&new), Err(Error::ApiMisuse(_))));
+}
