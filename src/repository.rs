@@ -49,6 +49,16 @@ impl<'a> Repository<'a> {
         Self { ledger: Some(ledger), ..self }
     }
 
+    /// The store.
+    pub fn store(&self) -> &'a dyn Store {
+        self.store
+    }
+
+    /// The ledger, if there is one.
+    pub fn ledger(&self) -> Option<Ledger<'a>> {
+        self.ledger
+    }
+
     /// Writes a record that the store does not have. Its content is written last: without it, nothing of the rest is
     /// seen. To write the same bytes again does no harm. Another record of the same id is a conflict, even if its writing
     /// was never finished.
