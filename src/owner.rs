@@ -25,6 +25,7 @@
 
 mod device;
 mod receipt;
+pub mod recovery;
 mod sharing;
 
 pub use device::Device;

@@ -64,7 +64,9 @@ pub use key::{Cek, Commitment, Salt, SharedKey};
 pub(crate) use key::{Dek, fill_random};
 pub(crate) use part::PartKey;
 pub use path::{FieldPath, MAX_PATH};
-pub(crate) use terms::{TERMS_OVERHEAD, ceiling_salt, custodian_seeds, open_terms, seal_terms, write_seed};
+pub(crate) use terms::{
+    TERMS_OVERHEAD, ceiling_salt, custodian_seeds, open_terms, recovery_seeds, seal_terms, write_seed,
+};
 pub use wrap::{WrappedKey, unwrap_cek, wrap_cek};
 pub(crate) use wrap::{unwrap_dek, wrap_dek};
 
@@ -122,6 +124,22 @@ pub(crate) mod label {
     pub(crate) const CUSTODIAN_SIGNING: &[u8] = b"chartseal-1 custodian signing";
     /// HKDF info: the seed of a custodian's sealing key, under a master key.
     pub(crate) const CUSTODIAN_SEALING: &[u8] = b"chartseal-1 custodian sealing";
+    /// Signed: a recovery arrangement, by an owner's root key.
+    pub(crate) const SIGN_ARRANGEMENT: &[u8] = b"chartseal-1 sign arrangement: ";
+    /// Signed: a change of root key, by the old one or by a recovery key.
+    pub(crate) const SIGN_ROOT_CHANGE: &[u8] = b"chartseal-1 sign root change: ";
+    /// Signed: a veto of such a change, by a device.
+    pub(crate) const SIGN_VETO: &[u8] = b"chartseal-1 sign veto: ";
+    /// Signed: that an owner's records are to be erased, by a root key.
+    pub(crate) const SIGN_ERASURE: &[u8] = b"chartseal-1 sign erasure: ";
+    /// HKDF info: the seed of a recovery key's signing key.
+    pub(crate) const RECOVERY_SIGNING: &[u8] = b"chartseal-1 recovery signing";
+    /// HKDF info: the seed of a recovery key's sealing key.
+    pub(crate) const RECOVERY_SEALING: &[u8] = b"chartseal-1 recovery sealing";
+    /// Hashed: who shares a recovery key.
+    pub(crate) const GUARDIANSHIP: &[u8] = b"chartseal-1 guardianship: ";
+    /// HPKE info: a share of a recovery key, to a guardian.
+    pub(crate) const HPKE_SHARE: &[u8] = b"chartseal-1 hpke share: ";
     /// Hashed: how far a mandate goes.
     pub(crate) const CEILING: &[u8] = b"chartseal-1 ceiling: ";
     /// HKDF info: the salt of that hash.
@@ -186,6 +204,14 @@ pub(crate) mod label {
         SIGN_DECLINE,
         CUSTODIAN_SIGNING,
         CUSTODIAN_SEALING,
+        SIGN_ARRANGEMENT,
+        SIGN_ROOT_CHANGE,
+        SIGN_VETO,
+        SIGN_ERASURE,
+        RECOVERY_SIGNING,
+        RECOVERY_SEALING,
+        GUARDIANSHIP,
+        HPKE_SHARE,
         CEILING,
         CEILING_SALT,
         SIGN_CONTENT,

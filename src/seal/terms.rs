@@ -54,12 +54,23 @@ pub(crate) fn ceiling_salt(cek: &Cek, salt: &Salt) -> Result<Salt> {
 /// The seeds of a custodian's signing and sealing keys: `HKDF[salt = 32 zero bytes, CUSTODIAN_SIGNING ‖ id](master key)`,
 /// and the same with `CUSTODIAN_SEALING`.
 pub(crate) fn custodian_seeds(master: &Secret<[u8; 32]>, id: &str) -> Result<[Secret<[u8; 32]>; 2]> {
-    let prk = Prk::extract(&[0; 32], master.expose());
-    let seed = |label: &[u8]| -> Result<Secret<[u8; 32]>> {
-        let seed = prk.subkey(&[label, id.as_bytes()])?;
+    let id = id.as_bytes();
+    two_seeds(master, &[label::CUSTODIAN_SIGNING, id], &[label::CUSTODIAN_SEALING, id])
+}
+
+/// The seeds of a recovery key's signing and sealing keys: `HKDF[salt = 32 zero bytes, RECOVERY_SIGNING](secret)`, and the
+/// same with `RECOVERY_SEALING`.
+pub(crate) fn recovery_seeds(secret: &Secret<[u8; 32]>) -> Result<[Secret<[u8; 32]>; 2]> {
+    two_seeds(secret, &[label::RECOVERY_SIGNING], &[label::RECOVERY_SEALING])
+}
+
+fn two_seeds(secret: &Secret<[u8; 32]>, one: &[&[u8]], two: &[&[u8]]) -> Result<[Secret<[u8; 32]>; 2]> {
+    let prk = Prk::extract(&[0; 32], secret.expose());
+    let seed = |info: &[&[u8]]| -> Result<Secret<[u8; 32]>> {
+        let seed = prk.subkey(info)?;
         Ok(Secret::build(|bytes| bytes.copy_from_slice(seed.as_slice())))
     };
-    Ok([seed(label::CUSTODIAN_SIGNING)?, seed(label::CUSTODIAN_SEALING)?])
+    Ok([seed(one)?, seed(two)?])
 }
 
 const ZERO_IV: [u8; aead::IV] = [0; aead::IV];
