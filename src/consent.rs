@@ -69,6 +69,7 @@ mod referral;
 mod slot;
 mod statement;
 mod stored;
+mod succession;
 mod terms;
 mod verify;
 
@@ -90,5 +91,9 @@ pub use referral::{
 pub use slot::{MAX_SLOT, MAX_SLOTS};
 pub use statement::{Consent, ConsentStatement};
 pub use stored::{MAX_CONSENT, StoredConsent};
+pub use succession::{
+    Arrangement, ArrangementStatement, MAX_ARRANGEMENTS, MAX_SUCCESSION, RootChangeStatement, Succession, Veto,
+    VetoStatement,
+};
 pub use terms::{MAX_PAST, MAX_TERMS, Named, PastWriting, Reading, Terms, Writing};
 pub use verify::LiveConsent;

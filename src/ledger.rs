@@ -60,6 +60,9 @@ impl<'a> Ledger<'a> {
             return Err(Error::ApiMisuse("the consent that was verified is another one"));
         }
         let bytes = stored.to_cbor()?;
+        if self.is_erased(live.owner()).await? {
+            return Err(Error::Rollback("consent"));
+        }
         self.change(live.owner(), live.compartment(), |known| {
             let Some(known) = known else {
                 return Ok(Some(Known { consent: bytes.clone(), destroyed: Generation(0) }));
@@ -100,7 +103,8 @@ impl<'a> Ledger<'a> {
         generation: Generation,
     ) -> Result<KeyState> {
         let Some((_, known)) = self.known(&key(owner, compartment)).await? else {
-            return Ok(KeyState::Active);
+            let erased = self.is_erased(owner).await?;
+            return Ok(if erased { KeyState::Destroyed } else { KeyState::Active });
         };
         let newest = StoredConsent::from_cbor(&known.consent)?.consent().unverified().generation;
         Ok(if generation < known.destroyed {
@@ -110,6 +114,42 @@ impl<'a> Ledger<'a> {
         } else {
             KeyState::Active
         })
+    }
+
+    /// Owners who were erased, from the one after `after` on, a hundred at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::compartments`].
+    pub async fn erased(&self, after: Option<&OwnerId>) -> Result<Vec<OwnerId>> {
+        let after = after.map(|owner| format!("{ERASED}{owner}")).unwrap_or_default();
+        let keys = self.store.keys(ERASED, &after, 100).await?;
+        let owner = |key: &String| key.strip_prefix(ERASED).and_then(|owner| OwnerId::new(owner).ok());
+        keys.iter().map(|key| owner(key).ok_or(Error::Malformed(WHAT))).collect()
+    }
+
+    /// Whether an owner was erased.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn is_erased(&self, owner: &OwnerId) -> Result<bool> {
+        Ok(self.store.get(&[format!("{ERASED}{owner}")]).await?.pop().flatten().is_some())
+    }
+
+    /// Notes an owner as erased, and forgets her consents.
+    pub(crate) async fn erase(&self, owner: &OwnerId) -> Result<()> {
+        self.store.apply(vec![Op::Put { key: format!("{ERASED}{owner}"), value: Vec::new() }]).await?;
+        let prefix = format!("{PREFIX}{owner}~");
+        loop {
+            let keys = self.store.keys(&prefix, "", 100).await?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let held = self.store.get(&keys).await?;
+            let there = keys.into_iter().zip(held).filter_map(|(key, entry)| Some((key, entry?.tag)));
+            self.store.apply(there.map(|(key, tag)| Op::Delete { key, tag }).collect()).await?;
+        }
     }
 
     /// The keys of generations before this one are gone.
@@ -200,6 +240,7 @@ impl std::fmt::Debug for Ledger<'_> {
     }
 }
 
+const ERASED: &str = "erased~";
 const PREFIX: &str = "ledger~";
 const MAX_ENTRY: usize = 300 * 1024;
 const WHAT: &str = "ledger";

@@ -24,17 +24,21 @@
 //! ```
 
 mod device;
+mod erasure;
+mod life;
 mod receipt;
 pub mod recovery;
 mod sharing;
 
 pub use device::Device;
+pub use erasure::{AcceptedErasure, Erasure, ErasureStatement};
+pub use life::Recovery;
 pub use receipt::{Adversary, Protection, Receipt, Step};
 pub use sharing::{Change, Sharing};
 
 use crate::consent::{
-    Access, DeviceList, DeviceListStatement, Devices, LiveConsent, MAX_DEVICES, MAX_REMOVED, PublicDevice,
-    RemovedDevice, owner_id,
+    Access, ArrangementStatement, DeviceList, DeviceListStatement, Devices, LiveConsent, MAX_DEVICES, MAX_REMOVED,
+    PublicDevice, RemovedDevice, owner_id,
 };
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, OwnerId, Time, Version};
@@ -69,6 +73,8 @@ impl Owner {
             devices: vec![first_device.clone()],
             removed: Vec::new(),
             issued_at: now,
+            recovery: Vec::new(),
+            succession: Vec::new(),
         };
         let (list, devices) = sign(statement, &root)?;
         Ok(Self { root, sealing, list, devices })
@@ -112,8 +118,10 @@ impl Owner {
         }
         device.sealing.seal(b"", b"", b"")?;
         statement.devices.push(device.clone());
-        statement.check().map_err(|_| Error::ApiMisuse("the device's id or keys stand in the list already"))?;
-        self.publish(statement)
+        self.publish(statement).map_err(|error| match error {
+            Error::Malformed(_) => Error::ApiMisuse("the device's id or keys stand in the list already"),
+            other => other,
+        })
     }
 
     /// Signs a list without a device. Whoever sees the list refuses all consents that the device signed, earlier ones
@@ -130,15 +138,10 @@ impl Owner {
     /// first.
     pub fn remove_device(&mut self, device: &DeviceId, now: Time) -> Result<&DeviceList> {
         let mut statement = self.next(now)?;
-        let at = statement.devices.iter().position(|other| other.id == *device).ok_or(Error::Unknown("device"))?;
-        if statement.devices.len() == 1 {
+        remove(&mut statement, device, now)?;
+        if statement.devices.is_empty() {
             return Err(Error::ApiMisuse("an owner needs a device"));
         }
-        let PublicDevice { id, signing, .. } = statement.devices.remove(at);
-        if statement.removed.len() >= MAX_REMOVED {
-            statement.removed.remove(0);
-        }
-        statement.removed.push(RemovedDevice { id, signing, since: now });
         self.publish(statement)
     }
 
@@ -175,17 +178,33 @@ impl Owner {
     }
 
     fn next(&self, now: Time) -> Result<DeviceListStatement> {
-        let mut statement = self.devices.statement().clone();
-        statement.version = Version(statement.version.0.checked_add(1).ok_or(Error::TooLarge("version"))?);
-        statement.previous = Some(self.devices.hash());
-        statement.issued_at = now;
-        Ok(statement)
+        next(&self.devices, now)
     }
 
     fn publish(&mut self, statement: DeviceListStatement) -> Result<&DeviceList> {
         (self.list, self.devices) = sign(statement, &self.root)?;
         Ok(&self.list)
     }
+}
+
+/// The next list, with everything as it is.
+fn next(devices: &Devices, now: Time) -> Result<DeviceListStatement> {
+    let mut statement = devices.statement().clone();
+    statement.version = Version(statement.version.0.checked_add(1).ok_or(Error::TooLarge("version"))?);
+    statement.previous = Some(devices.hash());
+    statement.issued_at = now;
+    Ok(statement)
+}
+
+/// Takes a device out of a list, and keeps its key among the removed.
+fn remove(statement: &mut DeviceListStatement, device: &DeviceId, now: Time) -> Result<()> {
+    let at = statement.devices.iter().position(|other| other.id == *device).ok_or(Error::Unknown("device"))?;
+    let PublicDevice { id, signing, .. } = statement.devices.remove(at);
+    if statement.removed.len() >= MAX_REMOVED {
+        statement.removed.remove(0);
+    }
+    statement.removed.push(RemovedDevice { id, signing, since: now });
+    Ok(())
 }
 
 impl LiveConsent {
@@ -199,7 +218,12 @@ impl LiveConsent {
     }
 }
 
-fn sign(statement: DeviceListStatement, root: &SigningKey) -> Result<(DeviceList, Devices)> {
+fn sign(mut statement: DeviceListStatement, root: &SigningKey) -> Result<(DeviceList, Devices)> {
+    // Each list has its own word on the recovery keys.
+    for arrangement in &mut statement.recovery {
+        let said = ArrangementStatement { version: statement.version, ..arrangement.unverified().clone() };
+        *arrangement = Signed::sign(said, root)?;
+    }
     let list = Signed::sign(statement, root)?;
     let devices = list.accept_own()?;
     Ok((list, devices))

@@ -102,6 +102,18 @@ impl PinStore {
         Ok(())
     }
 
+    /// What is remembered under a name.
+    pub(crate) fn get(&self, what: &'static str, name: &str) -> Option<(Version, Hash)> {
+        self.pins.get(&format!("{what}/{name}")).map(|pin| (pin.version, pin.hash))
+    }
+
+    /// Remembers something for good, unless it is remembered already; gives what is.
+    pub(crate) fn remember(&mut self, what: &'static str, name: &str, version: Version, hash: Hash) -> (Version, Hash) {
+        let new = Pin { under: Version(0), version, hash, base: None };
+        let pin = self.pins.entry(format!("{what}/{name}")).or_insert(new);
+        (pin.version, pin.hash)
+    }
+
     /// Whether a statement is as late as the pinned word `of` one, which was given under the same or a later list of
     /// signers. A statement under a later list is not bound by it.
     ///

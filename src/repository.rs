@@ -9,6 +9,7 @@
 //! [`Reader`](crate::record::Reader).
 
 mod consents;
+mod erase;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,8 @@ use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId, Revision};
 use crate::ledger::{KeyState, Ledger};
 use crate::record::SealedRecord;
 use crate::store::{Entry, Op, Outcome, Store, Tag};
+
+pub use erase::Erased;
 
 /// Records and consents in a store.
 #[derive(Clone, Copy)]

@@ -317,3 +317,42 @@ fn a_sweep_goes_through_all_compartments_of_its_scope_and_says_what_it_left() {
     let lost = block_on(Sweep::new(&store, &now, Scope::Everything).run("five", keys, |_, _| ()));
     assert!(matches!(lost, Err(Error::ApiMisuse(_))));
 }
+
+#[test]
+fn an_erased_owner_is_gone_and_does_not_come_back_with_a_backup() {
+    let hospital = Hospital::new();
+    let (world, repository) = (&hospital.world, hospital.repository());
+    let (owner, id) = (hospital.first.1.owner().clone(), "r00000".parse().unwrap());
+    let other = World::new();
+    let untouched = sealed(&other, &other.access("a"), "elsewhere");
+    assert_eq!(block_on(repository.put(&untouched)).unwrap(), Put::Done);
+    let stream = hospital.backup();
+    let stranger = other.alice.erase(NOW).unwrap();
+    assert_eq!(stranger.accept(world.devices()).err(), Some(Error::Forged("erasure")));
+
+    let erasure = world.alice.erase(NOW).unwrap().accept(world.devices()).unwrap();
+    let erased = block_on(repository.erase(&erasure)).unwrap();
+    assert_eq!((erased.records, erased.wraps, erased.bodies, erased.consents), (3, 3, 3, 1));
+    assert!(erased.to_string().contains("Not reached: backups"));
+    assert!(contents(&hospital.store).keys().all(|key| !key.contains(owner.as_str())));
+    let kept = block_on(repository.get(untouched.owner(), untouched.record())).unwrap();
+    assert_eq!(kept.as_ref(), Some(&untouched));
+    let noted = contents(&hospital.ledger);
+    assert!(noted.keys().all(|key| *key == format!("erased~{owner}")));
+    // Nothing of hers is written any more.
+    assert_eq!(block_on(repository.put(&sealed(world, &hospital.first.1, "late"))).unwrap(), Put::Outdated);
+    assert_eq!(block_on(repository.put_consent(&hospital.first.0)).unwrap(), Put::Outdated);
+
+    let restored = MemoryStore::new();
+    block_on(Backup.restore(&restored, &mut stream.as_slice())).unwrap();
+    let repository = Repository::new(&restored).guarded(Ledger::new(&hospital.ledger));
+    assert_eq!(block_on(repository.get(&owner, &id)).err(), Some(Error::Rollback("record")));
+    let section = hospital.first.1.compartment();
+    assert_eq!(block_on(repository.consents(&owner, section, Version(0))).err(), Some(Error::Rollback("consent")));
+    for erased in block_on(Ledger::new(&hospital.ledger).erased(None)).unwrap() {
+        assert_eq!(block_on(repository.erase_restored(&erased)).unwrap().records, 3);
+    }
+    assert!(contents(&restored).keys().all(|key| !key.contains(owner.as_str())));
+    let refused = block_on(repository.erase_restored(untouched.owner()));
+    assert!(matches!(refused, Err(Error::ApiMisuse(_))));
+}

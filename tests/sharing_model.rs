@@ -1,7 +1,7 @@
 //! Sharing as a state machine: random sequences of verbs, writes, rotations, crashes and restores, against a model of who
 //! may read what. Members judge by their keys alone: each keeps every consent that was ever published, and every key that
 //! she ever got out of one.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
 #[path = "common/policies.rs"]
 mod policies;

@@ -436,6 +436,7 @@ impl<'a> ConsentBuilder<'a> {
     pub(super) fn holders(&self) -> Result<Vec<SealingPublic>> {
         let owner = self.devices.statement();
         let own = owner.devices.iter().map(|device| device.sealing).chain([owner.root_sealing]);
+        let own = own.chain(owner.recovery.iter().map(|arrangement| arrangement.unverified().sealing));
         let named = self.people.iter().chain(&self.custodian).map(|named| named.sealing);
         let mut holders = Vec::new();
         for key in own.chain(named).collect::<BTreeSet<_>>() {
@@ -494,7 +495,9 @@ impl<'a> ConsentBuilder<'a> {
     fn ends(&self, ceiling: Option<&Ceiling>) -> Option<Time> {
         let until = self.mandate.map(|mandate| mandate.unverified().until);
         let most = ceiling.and_then(|ceiling| ceiling.not_after);
-        [self.not_after.flatten(), until, most].into_iter().flatten().min()
+        // A device that is not the owner's own signs for no longer than it is one.
+        let device = self.devices.get(self.device).and_then(|device| device.until);
+        [self.not_after.flatten(), until, most, device].into_iter().flatten().min()
     }
 
     fn before(&self) -> Result<&'a Access> {

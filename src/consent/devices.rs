@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
+use super::succession::{Arrangement, MAX_ARRANGEMENTS, Succession};
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, Hash, OwnerId, Time, Version};
 use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
@@ -41,6 +42,13 @@ pub struct DeviceListStatement {
     pub removed: Vec<RemovedDevice>,
     /// When it was signed.
     pub issued_at: Time,
+    /// Recovery keys, at most [`MAX_ARRANGEMENTS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recovery: Vec<Arrangement>,
+    /// The changes of root key since the first one, the earliest first; at most
+    /// [`MAX_SUCCESSION`](super::MAX_SUCCESSION).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub succession: Vec<Succession>,
 }
 
 /// A device's public keys.
@@ -53,6 +61,9 @@ pub struct PublicDevice {
     pub signing: SigningPublic,
     /// Seals to the device.
     pub sealing: SealingPublic,
+    /// Until when, for a device that is not the owner's own: a parent's, until majority. What it signs ends then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
 }
 
 /// A device that is a device no longer.
@@ -81,17 +92,38 @@ impl Statement for DeviceListStatement {
 }
 
 impl Signed<DeviceListStatement> {
-    /// The list, if it is the owner's: the root key makes the owner id, and signed the list.
+    /// The list, if it is the owner's: the root key makes the owner id, and signed the list. For a list after a change of
+    /// root key, [`DeviceList::accept_at`](Signed::accept_at).
     ///
     /// # Errors
     ///
     /// [`Error::Forged`] if it is another owner's or not signed by the root key, [`Error::Malformed`] if it has no
     /// device or too many, or two of one id or key, [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember.
+    /// [`Error::ApiMisuse`] if the root key was changed: whether that counts depends on the time.
     pub fn accept(&self, owner: &OwnerId, pins: &mut PinStore) -> Result<Devices> {
+        if !self.unverified().succession.is_empty() {
+            return Err(Error::ApiMisuse("the root key was changed: accept the list at a time"));
+        }
+        self.accept_at(owner, pins, Time(0))
+    }
+
+    /// The list, if it is the owner's at this time: signed by the first root key, which makes the owner id, or by one that
+    /// a chain of changes leads to.
+    ///
+    /// A change by a recovery key takes effect when its delay is over. Whoever knew the owner before counts it from when
+    /// the change was first seen here, and so has to be shown it when it is announced; whoever did not has only the word of
+    /// the recovery key's holder for when that was.
+    ///
+    /// # Errors
+    ///
+    /// As [`DeviceList::accept`](Signed::accept); [`Error::Expired`] before a change has taken effect, [`Error::Revoked`]
+    /// if a device vetoed it.
+    pub fn accept_at(&self, owner: &OwnerId, pins: &mut PinStore, now: Time) -> Result<Devices> {
         let devices = self.accept_own()?;
         if devices.owner() != owner {
             return Err(Error::Forged(WHAT));
         }
+        devices.statement.take_effect(pins, now)?;
         pins.accept(WHAT, owner.as_str(), devices.version(), devices.hash)?;
         Ok(devices)
     }
@@ -99,9 +131,7 @@ impl Signed<DeviceListStatement> {
     /// The list, if it is that of the owner that it names.
     pub(crate) fn accept_own(&self) -> Result<Devices> {
         let claimed = self.unverified();
-        if claimed.owner != owner_id(&claimed.root)? {
-            return Err(Error::Forged(WHAT));
-        }
+        claimed.walk()?;
         let statement = self.verify(&claimed.root)?.clone();
         statement.check()?;
         Ok(Devices { statement, hash: self.hash()? })
@@ -129,12 +159,29 @@ impl DeviceListStatement {
                 return Err(Error::Malformed(WHAT));
             }
         }
+        if self.recovery.len() > MAX_ARRANGEMENTS {
+            return Err(Error::TooLarge(WHAT));
+        }
         let mut sealing = BTreeSet::from([self.root_sealing]);
+        for arrangement in &self.recovery {
+            let arrangement = arrangement.verify(&self.root)?;
+            let own = arrangement.owner == self.owner && arrangement.version == self.version;
+            if !own || !keys.insert(arrangement.signing) || !sealing.insert(arrangement.sealing) {
+                return Err(Error::Malformed(WHAT));
+            }
+        }
         if self.devices.iter().all(|device| sealing.insert(device.sealing)) {
             Ok(())
         } else {
             Err(Error::Malformed(WHAT))
         }
+    }
+}
+
+impl PublicDevice {
+    /// Whether the device may sign something that ends at this time, or never.
+    pub(super) fn lasts(&self, end: Option<Time>) -> bool {
+        self.until.is_none_or(|until| end.is_some_and(|end| end <= until))
     }
 }
 

@@ -64,7 +64,7 @@ impl LiveConsent {
     /// # Errors
     ///
     /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list,
-    /// [`Error::Rollback`] with `"consent"` if it names a later consent than this, with `"head"` if an earlier one,
+    /// [`Error::Expired`] if the device's own time is over, [`Error::Rollback`] with `"consent"` if it names a later consent than this, with `"head"` if an earlier one,
     /// [`Error::Fork`] if another one of this version.
     pub fn fresh(&self, head: &Head, pins: &mut PinStore, now: Time, limit: Duration) -> Result<Freshness> {
         let claimed = head.unverified();
@@ -73,6 +73,9 @@ impl LiveConsent {
         }
         let device = self.devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
         let head = head.verify(&device.signing)?;
+        if !device.lasts(Some(now)) {
+            return Err(Error::Expired("device"));
+        }
         let place =
             Place { under: self.devices.version(), base: head.base.unwrap_or(head.version), version: head.version };
         pins.accept_under(WHAT, &pin_name(&self.statement), place, head.hash)?;

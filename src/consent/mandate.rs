@@ -231,6 +231,9 @@ impl Signed<MandateStatement> {
             return Err(Error::Rollback("device list"));
         }
         let device = devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
+        if !device.lasts(Some(claimed.until)) {
+            return Err(Error::Forged(WHAT));
+        }
         self.verify(&device.signing)
     }
 

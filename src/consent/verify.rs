@@ -68,6 +68,9 @@ impl StoredConsent {
         let statement = self.consent().verify(&signing)?.clone();
         let hash = self.consent().hash()?;
         statement.check()?;
+        if !device.lasts(statement.not_after) {
+            return Err(Error::NotAllowed);
+        }
         if now < statement.not_before {
             return Err(Error::Expired(WHAT));
         }

@@ -34,7 +34,12 @@ impl Device {
 
     /// The public keys, for the owner's list.
     pub fn public(&self) -> PublicDevice {
-        PublicDevice { id: self.id.clone(), signing: self.signing.public(), sealing: self.sealing.public() }
+        PublicDevice {
+            id: self.id.clone(),
+            signing: self.signing.public(),
+            sealing: self.sealing.public(),
+            until: None,
+        }
     }
 
     /// Starts a consent for a compartment of the owner whose list this is: the first version, unless

@@ -108,6 +108,14 @@ impl RecoveryKey {
         Self::new(code::read(text)?)
     }
 
+    pub(super) fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    pub(super) fn sealing(&self) -> &SealingKey {
+        &self.sealing
+    }
+
     fn new(secret: Secret<[u8; 32]>) -> Result<Self> {
         if !shares::is_secret(&secret) {
             return Err(Error::Malformed(WHAT));

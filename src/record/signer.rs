@@ -65,6 +65,9 @@ impl<'a> Signers<'a> {
                 // The newest list says most.
                 let devices = lists().max_by_key(|devices| devices.version()).ok_or(Error::Unknown("device list"))?;
                 let (key, standing) = match devices.get(id) {
+                    Some(device) if device.until.is_some_and(|until| until < at) => {
+                        return Err(Error::Expired("device"));
+                    }
                     Some(device) => (device.signing, Standing::Good),
                     None => {
                         let removed = devices.removed().iter().find(|device| device.id == *id);

@@ -147,7 +147,7 @@ impl Repository<'_> {
             return Ok(false);
         };
         let Some(newest) = ledger.newest(owner, compartment).await? else {
-            return Ok(false);
+            return ledger.is_erased(owner).await;
         };
         let version = newest.consent().unverified().version;
         let prefix = consents(owner, compartment);

@@ -1,0 +1,96 @@
+//! Deleting everything of an owner.
+
+use std::fmt;
+
+use super::Repository;
+use crate::error::Result;
+use crate::id::OwnerId;
+use crate::owner::AcceptedErasure;
+
+/// What was deleted, and what is not in reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Erased {
+    /// Records, at all their revisions.
+    pub records: u64,
+    /// Keys of records' parts, under compartment keys.
+    pub wraps: u64,
+    /// Sealed bodies of records' parts.
+    pub bodies: u64,
+    /// Consents, each with its slots.
+    pub consents: u64,
+}
+
+impl Repository<'_> {
+    /// Deletes everything of an owner from the store, keys first: consents with their slots, then wraps, then the rest. With
+    /// a ledger, the owner is noted as erased there, so that nothing of hers is written or served again, not from a backup
+    /// either: after a restore, [`Repository::erase_restored`]. To do it again does no
+    /// harm.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`](crate::Error::Store); try again then.
+    pub async fn erase(&self, erasure: &AcceptedErasure) -> Result<Erased> {
+        if let Some(ledger) = &self.ledger {
+            ledger.erase(erasure.owner()).await?;
+        }
+        self.erase_again(erasure.owner()).await
+    }
+
+    /// Deletes what a backup brought back of an owner that the ledger notes as erased.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::erase`]; [`Error::ApiMisuse`](crate::Error::ApiMisuse) if the ledger does not, or there is none.
+    pub async fn erase_restored(&self, owner: &OwnerId) -> Result<Erased> {
+        match &self.ledger {
+            Some(ledger) if ledger.is_erased(owner).await? => self.erase_again(owner).await,
+            _ => Err(crate::error::Error::ApiMisuse("the ledger does not note this owner as erased")),
+        }
+    }
+
+    async fn erase_again(&self, owner: &OwnerId) -> Result<Erased> {
+        let consents = self.delete_all(&format!("consent~{owner}~")).await?;
+        let wraps = self.delete_all(&format!("wrap~{owner}~")).await?;
+        let records = self.delete_all(&format!("content~{owner}~")).await?;
+        let bodies = self.delete_all(&format!("body~{owner}~")).await?;
+        for kind in ["past", "envelope", "job", "reencrypt", "quarantine~job", "quarantine~reencrypt"] {
+            self.delete_all(&format!("{kind}~{owner}~")).await?;
+        }
+        Ok(Erased { records, wraps, bodies, consents })
+    }
+
+    async fn delete_all(&self, prefix: &str) -> Result<u64> {
+        let mut deleted = 0;
+        loop {
+            let keys = self.store.keys(prefix, "", 1000).await?;
+            if keys.is_empty() {
+                return Ok(deleted);
+            }
+            deleted += u64::try_from(keys.len()).unwrap_or(u64::MAX);
+            self.delete(keys).await?;
+        }
+    }
+}
+
+/// For the patient.
+impl fmt::Display for Erased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { records, wraps, bodies, consents } = self;
+        writeln!(f, "Deleted from the store: {records} records in {bodies} sealed parts, {wraps} keys of parts, and")?;
+        writeln!(f, "{consents} consents with their slots.")?;
+        writeln!(
+            f,
+            "Not reached: backups that were taken before. Each holds the consents and records of its time, and"
+        )?;
+        writeln!(
+            f,
+            "whoever has a key that one of these consents admits can open them, until the backup is deleted or"
+        )?;
+        writeln!(
+            f,
+            "every such key is destroyed: your devices, your root key, shares and printed codes, and the keys of"
+        )?;
+        writeln!(f, "those who could read. What somebody has read or copied stays with them.")
+    }
+}
