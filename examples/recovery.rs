@@ -1,0 +1,190 @@
+//! The phone is lost, and the root key with it: two of three guardians bring the whole chart back, after a delay in which
+//! a thief would have been stopped. Then a guardian is let go, and a printed code does the same work.
+//!
+//! ```text
+//! cargo run --release --example recovery
+//! ```
+//!
+//! Anything else than what is printed ends the program with an error.
+
+use std::error::Error;
+use std::time::Duration;
+
+use chartseal::authority::Trust;
+use chartseal::consent::{Access, DeviceList, Devices, StoredConsent};
+use chartseal::fhir::{Bundle, Resource};
+use chartseal::id::{CompartmentId, DeviceId, RecordId, SchemaId, Time};
+use chartseal::identity::Identity;
+use chartseal::owner::recovery::{GuardianShare, RecoveryKey};
+use chartseal::owner::{Device, Owner, Recovery};
+use chartseal::pin::PinStore;
+use chartseal::record::{Author, Reader, Record};
+use chartseal::repository::{Put, Repository};
+use chartseal::rotation::{Rotation, Verification};
+use chartseal::store::MemoryStore;
+use pollster::block_on;
+
+type Failure = Box<dyn Error>;
+
+const NOW: Time = Time(1_775_000_000); // 2026-03-31
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+const CHART: &str = include_str!("data/donovan-gottlieb.json");
+const GUARDIANS: [&str; 3] = ["sister", "friend", "notary"];
+
+fn main() -> Result<(), Failure> {
+    let bundle = Bundle::parse(CHART)?;
+    let store = MemoryStore::new();
+    let guardians = GUARDIANS.map(|name| Identity::generate(name.parse()?));
+    let guardians = guardians.into_iter().collect::<Result<Vec<_>, chartseal::Error>>()?;
+
+    // The phone draws a recovery key, gives each guardian a share that is sealed to her, and keeps no copy.
+    let (mut owner, phone) = Owner::generate_with_device(DeviceId::new("phone")?, NOW)?;
+    let key = RecoveryKey::generate()?;
+    let names = guardians.iter().map(|guardian| guardian.id().clone()).collect();
+    let (plan, shares) = key.share(2, names)?;
+    owner.arrange_recovery(&[Recovery { key: key.public(), delay: WEEK, plan: Some(&plan) }], NOW)?;
+    let safes: Vec<_> =
+        shares.iter().zip(&guardians).map(|(share, to)| share.seal(&to.public())).collect::<Result<_, _>>()?;
+    drop((key, shares));
+
+    let (consent, access) = phone.consent(owner.devices(), section()?).seal(NOW)?;
+    write(&store, &bundle, &access, &Author::device(&phone, owner.devices())?)?;
+    println!("{} resources are sealed; {} guardians hold a share each", bundle.entries().len(), safes.len());
+    let (list, id) = (owner.list().clone(), owner.id().clone());
+    let mut hospital = PinStore::default();
+    let last = list.accept(&id, &mut hospital)?;
+    drop((owner, phone, access));
+
+    // What is left: the server's data, and the safes. One guardian is not enough.
+    println!("\nthe phone is gone, and the root key with it");
+    let mut brought = Vec::new();
+    for (safe, guardian) in safes.iter().zip(&guardians).skip(1) {
+        brought.push(GuardianShare::open(safe, guardian)?);
+    }
+    if plan.combine(brought.get(..1).unwrap_or_default()).is_ok() {
+        return Err("one share is enough".into());
+    }
+    let key = plan.combine(&brought)?;
+    let new = Device::generate(DeviceId::new("new-phone")?)?;
+    let mut back = key.succeed(&last, &[DeviceId::new("phone")?], &new.public(), day(1))?;
+    println!("friend and notary bring the recovery key back; it names a new root key and a new phone");
+    let waits = back.list().accept_at(&id, &mut hospital, day(1));
+    println!("the hospital, when it hears of it: {}", waits.err().ok_or("the change did not wait")?);
+    let devices = back.list().accept_at(&id, &mut hospital, day(9))?;
+    println!("and after the delay: version {} of the list counts, with the new phone", devices.version().0);
+
+    let access = take_over(&store, (&consent, &last), (&key, &new, &devices))?;
+    let read = read(&store, &bundle, &devices, &access)?;
+    println!(
+        "{read} resources are there again, each its source byte for byte, under a key that the old phone never had"
+    );
+
+    thief(&last, back.list(), &id)?;
+    println!("\nanother patient's recovery key is stolen: her tablet vetoes the change, and it never takes effect");
+
+    // The notary is let go: a new key for the two who stay, and one on paper.
+    let paper = RecoveryKey::generate()?;
+    let fresh = RecoveryKey::generate()?;
+    let stay = guardians.iter().take(2).map(|guardian| guardian.id().clone()).collect();
+    let (stayed, _) = fresh.share(2, stay)?;
+    let arranged = [
+        Recovery { key: fresh.public(), delay: WEEK, plan: Some(&stayed) },
+        Recovery { key: paper.public(), delay: WEEK, plan: None },
+    ];
+    back.arrange_recovery(&arranged, day(10))?;
+    let code = paper.code();
+    drop(paper);
+    let (consent, _) = new.consent(back.devices(), section()?).after(&access)?.seal(day(10))?;
+    let live = consent.verify(back.devices(), &section()?, &mut PinStore::default(), day(10))?;
+    if live.open_as_recovery(&key).is_ok() {
+        return Err("the old shares still open".into());
+    }
+    live.open_as_recovery(&RecoveryKey::from_code(code.expose())?)?;
+    println!(
+        "the old shares open nothing that is sealed now; the printed code does, and it notices a wrong character:"
+    );
+    let wrong = code.expose().replacen(' ', " q", 1);
+    println!("  {}", RecoveryKey::from_code(&wrong).err().ok_or("a wrong code is taken")?);
+    Ok(())
+}
+
+/// Opens the last consent with the recovery key, signs the next one on the new phone, and moves the records.
+fn take_over(
+    store: &MemoryStore,
+    (consent, last): (&StoredConsent, &Devices),
+    (key, phone, devices): (&RecoveryKey, &Device, &Devices),
+) -> Result<Access, Failure> {
+    let old = consent.verify(last, &section()?, &mut PinStore::default(), day(9))?.open_as_recovery(key)?;
+    let (_, new) = phone.consent(devices, section()?).after(&old)?.seal(day(9))?;
+    let clock = || day(9);
+    let rotation = Rotation::new(store, &[&old], &new, &clock)?;
+    block_on(rotation.run("recovered", |_| ()))?;
+    let found: Verification = block_on(rotation.verify())?;
+    if found.is_clean() { Ok(new) } else { Err("records stayed behind".into()) }
+}
+
+/// Somebody else, who has a tablet: whoever got hold of her recovery key is stopped by it.
+fn thief(last: &Devices, honest: &DeviceList, id: &chartseal::id::OwnerId) -> Result<(), Failure> {
+    let (mut owner, tablet) = Owner::generate_with_device(DeviceId::new("tablet")?, NOW)?;
+    let key = RecoveryKey::generate()?;
+    owner.arrange_recovery(&[Recovery { key: key.public(), delay: WEEK, plan: None }], NOW)?;
+    let mut hospital = PinStore::default();
+    owner.list().accept(owner.id(), &mut hospital)?;
+    let stolen = key.succeed(owner.devices(), &[], &Device::generate(DeviceId::new("thiefs")?)?.public(), day(1))?;
+    if stolen.list().accept_at(owner.id(), &mut hospital, day(1)).is_ok() {
+        return Err("the theft did not wait".into());
+    }
+    tablet.veto(stolen.list())?.accept(owner.devices(), stolen.list(), &mut hospital)?;
+    if stolen.list().accept_at(owner.id(), &mut hospital, day(365)).is_ok() {
+        return Err("the veto does not count".into());
+    }
+    // A veto stops what it was made against, and nothing else.
+    let mut other = PinStore::default();
+    if tablet.veto(stolen.list())?.accept(last, honest, &mut other).is_ok() {
+        return Err("a veto of another owner counts".into());
+    }
+    honest.accept_at(id, &mut other, day(9))?;
+    Ok(())
+}
+
+/// A field for each member of each resource.
+fn write(store: &MemoryStore, bundle: &Bundle<'_>, access: &Access, author: &Author<'_>) -> Result<(), Failure> {
+    for (i, entry) in bundle.entries().iter().enumerate() {
+        let resource = entry.split()?;
+        let schema = SchemaId::new(format!("fhir/R4/{}", resource.resource_type()))?;
+        let mut record = Record::new(name(i)?, schema).part(access)?;
+        for (path, value) in resource.fields() {
+            record = record.field(path, value)?;
+        }
+        if block_on(Repository::new(store).put(&record.seal(author, NOW)?))? != Put::Done {
+            return Err("a resource is stored already".into());
+        }
+    }
+    Ok(())
+}
+
+fn read(store: &MemoryStore, bundle: &Bundle<'_>, devices: &Devices, access: &Access) -> Result<usize, Failure> {
+    let trust = Trust::new();
+    let reader = Reader::new(&trust, day(9)).devices(devices.clone());
+    for (i, entry) in bundle.entries().iter().enumerate() {
+        let record = block_on(Repository::new(store).get(devices.owner(), &name(i)?))?.ok_or("a record is gone")?;
+        let view = reader.open(&record, &[access])?;
+        let text = Resource::join(view.iter().map(|(path, value)| (path.as_str(), value)))?;
+        if text.expose() != entry.text() {
+            return Err("a resource is not its source".into());
+        }
+    }
+    Ok(bundle.entries().len())
+}
+
+fn section() -> Result<CompartmentId, Failure> {
+    Ok(CompartmentId::new("chart")?)
+}
+
+fn name(i: usize) -> Result<RecordId, Failure> {
+    Ok(RecordId::new(format!("resource-{i}"))?)
+}
+
+fn day(n: u64) -> Time {
+    Time(NOW.0 + n * 86_400)
+}
