@@ -23,6 +23,7 @@
 
 mod batch;
 mod job;
+mod keys_only;
 mod reencrypt;
 mod retire;
 mod sweep;
@@ -38,6 +39,7 @@ use crate::store::Store;
 use reencrypt::Sealer;
 
 pub use job::{Progress, Quarantined};
+pub use keys_only::KeysOnly;
 pub use retire::Retirement;
 pub use sweep::{Keys, Scope, Sweep, Swept};
 pub use verify::Verification;

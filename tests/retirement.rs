@@ -8,15 +8,17 @@ mod world;
 
 use chartseal::Error;
 use chartseal::backup::{Backup, BackupError};
-use chartseal::consent::{Access, StoredConsent};
+use chartseal::consent::{Access, Freshness, HEAD_LIMIT, Head, StoredConsent};
 use chartseal::id::{Generation, Version};
+use chartseal::identity::Identity;
 use chartseal::ledger::{KeyState, Ledger};
+use chartseal::pin::PinStore;
 use chartseal::repository::{Put, Repository};
-use chartseal::rotation::{Keys, Retirement, Rotation, Scope, Sweep};
+use chartseal::rotation::{Keys, KeysOnly, Retirement, Rotation, Scope, Sweep};
 use chartseal::store::{Entry, Fault, FaultyStore, MemoryStore, Op, Store};
 use pollster::block_on;
 use stored::{contents, fill, now, read, sealed};
-use world::{NOW, World};
+use world::{NOW, World, after};
 
 struct Hospital {
     world: World,
@@ -355,4 +357,69 @@ fn an_erased_owner_is_gone_and_does_not_come_back_with_a_backup() {
     assert!(contents(&restored).keys().all(|key| !key.contains(owner.as_str())));
     let refused = block_on(repository.erase_restored(untouched.owner()));
     assert!(matches!(refused, Err(Error::ApiMisuse(_))));
+}
+
+/// The server holds no key, the custodian no body: between them the compartment moves under a stricter policy.
+#[test]
+fn a_custodian_moves_a_compartment_by_its_keys_alone() {
+    let world = World::new();
+    let (store, service) = (MemoryStore::new(), Identity::generate("service".parse().unwrap()).unwrap());
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap()).custodian(&service.public()).unwrap();
+    let consent = consent.read(&world.trust, world.hospital.id(), "role:doctor or role:nurse").unwrap();
+    let consent = consent.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let (stored, access) = consent.seal(NOW).unwrap();
+    fill(&world, &store, &access, 3);
+    let mandate = world.phone.mandate((world.devices(), &access), &service.public(), after(100), NOW).unwrap();
+    let old = world.live(&stored).open_as(&service).unwrap();
+    let next = mandate.consent(&service, world.devices()).unwrap().after(&old).unwrap();
+    let next = next.read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let next = next.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let (stricter, new) = next.custodian(&service.public()).unwrap().seal(NOW).unwrap();
+
+    let view = KeysOnly::new(&store, access.owner(), access.compartment());
+    let rotation = Rotation::new(&view, &[&old], &new, &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    assert!(block_on(rotation.verify()).unwrap().is_clean());
+    for i in 0..3 {
+        let record = read(&store, &new, &format!("r{i:05}"));
+        assert!(world.reader().open(&record, &[&new]).is_ok());
+    }
+    // What the view does not show, by any of its calls.
+    let all = contents(&store);
+    for (key, value) in &all {
+        let shown = ["wrap~", "envelope~", "job~"].iter().any(|kind| key.starts_with(kind));
+        let got = block_on(view.get(std::slice::from_ref(key)));
+        assert_eq!(got.is_ok(), shown, "{key}");
+        let tag = block_on(store.get(std::slice::from_ref(key))).unwrap().remove(0).unwrap().tag;
+        if !key.starts_with("job~") {
+            assert!(block_on(view.apply(vec![Op::Delete { key: key.clone(), tag: tag.clone() }])).is_err(), "{key}");
+            assert!(block_on(view.apply(vec![Op::Put { key: key.clone(), value: value.clone() }])).is_err(), "{key}");
+        }
+        let swap = block_on(view.apply(vec![Op::Swap { key: key.clone(), tag, value: value.clone() }]));
+        assert_eq!(swap.is_ok(), key.starts_with("wrap~") || key.starts_with("job~"), "{key}");
+    }
+    for prefix in ["", "w", "wrap~", "body~", "content~"] {
+        assert!(block_on(view.keys(prefix, "", 9)).is_err(), "{prefix}");
+    }
+    let other = KeysOnly::new(&store, access.owner(), &"b".parse().unwrap());
+    assert!(all.keys().all(|key| block_on(other.get(std::slice::from_ref(key))).is_err()));
+    // And the custodian vouches for what he signed, as long as his mandate lasts, and for nothing else.
+    let live = world.live(&stricter);
+    let head = live.custodian_head(&service, NOW).unwrap();
+    let mut pins = PinStore::default();
+    assert_eq!(live.fresh(&head, &mut pins, NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
+    assert_eq!(live.fresh(&head, &mut pins, after(101), HEAD_LIMIT), Err(Error::Expired("mandate")));
+    let stranger = Identity::generate("service".parse().unwrap()).unwrap();
+    assert!(matches!(live.custodian_head(&stranger, NOW), Err(Error::ApiMisuse(_))));
+    assert!(matches!(world.live(&stored).custodian_head(&service, NOW), Err(Error::ApiMisuse(_))));
+    assert_eq!(world.live(&stored).fresh(&head, &mut PinStore::default(), NOW, HEAD_LIMIT), Err(Error::Forged("head")));
+    for (what, with) in [("\"version\":2", "\"version\":3"), ("\"base\":1", "\"base\":2")] {
+        let json = head.to_json().unwrap();
+        assert!(json.contains(what));
+        let altered = Head::from_json(&json.replace(what, with)).unwrap();
+        assert_eq!(live.fresh(&altered, &mut PinStore::default(), NOW, HEAD_LIMIT), Err(Error::Forged("head")));
+    }
+    // The owner's own word ends it: her next consent counts against his head.
+    let (hers, _, _) = world.phone.sharing(world.devices(), &world.trust, &new).rotate().unwrap().seal(NOW).unwrap();
+    assert!(world.live(&hers).fresh(&head, &mut PinStore::default(), NOW, HEAD_LIMIT).is_err());
 }

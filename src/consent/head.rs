@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::verify::{LiveConsent, WHAT as CONSENT, pin_name};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
-use crate::identity::{Signed, Statement};
+use crate::identity::{Identity, Signed, Statement};
 use crate::pin::{PinStore, Place};
 use crate::seal::label;
 
@@ -34,8 +34,11 @@ pub struct HeadStatement {
     pub base: Option<Version>,
     /// When it was signed.
     pub issued_at: Time,
-    /// The device that signs.
+    /// The device that signs, or that signed the mandate.
     pub device: DeviceId,
+    /// The hash of the mandate under which a custodian signs; none if the device itself does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mandate: Option<Hash>,
 }
 
 impl Statement for HeadStatement {
@@ -55,15 +58,41 @@ pub enum Freshness {
 }
 
 impl LiveConsent {
+    /// As [`Device::head`](crate::owner::Device::head), by the custodian who signed this consent under a mandate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if this consent was not signed by that custodian under a mandate that lasts until now.
+    pub fn custodian_head(&self, custodian: &Identity, now: Time) -> Result<Head> {
+        let mandate =
+            self.mandate.as_ref().filter(|mandate| mandate.custodian == custodian.public() && now <= mandate.until);
+        let mandate = mandate.ok_or(Error::ApiMisuse("the consent is not this custodian's, or his mandate is over"))?;
+        let statement = HeadStatement {
+            owner: self.owner().clone(),
+            compartment: self.compartment().clone(),
+            version: self.version(),
+            hash: self.hash(),
+            base: Some(mandate.base),
+            issued_at: now,
+            device: mandate.device.clone(),
+            mandate: self.statement.mandate,
+        };
+        Signed::sign(statement, custodian.signing())
+    }
+
     /// Whether this is the latest consent, by a head that one of the owner's devices signed, and how long ago that was.
     ///
     /// `pins` remember the head: a consent older than it is a rollback from then on.
+    ///
+    /// A custodian who signed this consent under a mandate signs heads for it, too. He can keep a later word of the owner's
+    /// from a reader without memory, together with the server, until the mandate ends; only a device's head rules that out.
     ///
     /// A head counts as fresh if its time is within `limit` of `now`, before or after: clocks differ.
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list,
+    /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list, nor by the
+    /// consent's own custodian,
     /// [`Error::Expired`] if the device's own time is over, [`Error::Rollback`] with `"consent"` if it names a later consent than this, with `"head"` if an earlier one,
     /// [`Error::Fork`] if another one of this version.
     pub fn fresh(&self, head: &Head, pins: &mut PinStore, now: Time, limit: Duration) -> Result<Freshness> {
@@ -72,7 +101,22 @@ impl LiveConsent {
             return Err(Error::Forged(WHAT));
         }
         let device = self.devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
-        let head = head.verify(&device.signing)?;
+        let head = match (claimed.mandate, &self.mandate) {
+            (None, _) => head.verify(&device.signing)?,
+            // A custodian's word is about what he signed himself, as long as he may.
+            (Some(under), Some(mandate)) if self.statement.mandate == Some(under) => {
+                let head = head.verify(&mandate.custodian.signing)?;
+                let own = head.device == mandate.device && head.base == Some(mandate.base);
+                if !own || head.version != self.version() || head.issued_at > mandate.until {
+                    return Err(Error::Forged(WHAT));
+                }
+                if now > mandate.until {
+                    return Err(Error::Expired("mandate"));
+                }
+                head
+            }
+            _ => return Err(Error::Forged(WHAT)),
+        };
         if !device.lasts(Some(now)) {
             return Err(Error::Expired("device"));
         }

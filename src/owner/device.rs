@@ -80,6 +80,7 @@ impl Device {
             base: consent.base(),
             issued_at: now,
             device: self.id.clone(),
+            mandate: None,
         };
         Signed::sign(statement, &self.signing)
     }

@@ -1,0 +1,61 @@
+//! What a custodian needs of a store to rotate a compartment, and no more.
+
+use crate::id::{CompartmentId, OwnerId};
+use crate::record::{StoredEnvelope, StoredWrap};
+use crate::store::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailure};
+
+/// A view of a store for whoever rotates one compartment on another's behalf: the wraps and envelopes of that compartment,
+/// and the states of its jobs. Bodies, contents and other compartments are out of reach, and of wraps only the exchange of
+/// one for another.
+///
+/// So a server that holds no keys has a compartment moved by a custodian that holds them, to a new month or a stricter
+/// policy, and the custodian is given no body to read: run a [`Rotation`](super::Rotation) over this view, or serve the view
+/// over the network. "Unable to read" holds as long as the two are apart: together they have everything.
+pub struct KeysOnly<'a> {
+    store: &'a dyn Store,
+    read: [String; 2],
+    jobs: [String; 2],
+}
+
+impl<'a> KeysOnly<'a> {
+    /// The view of one compartment.
+    pub fn new(store: &'a dyn Store, owner: &OwnerId, compartment: &CompartmentId) -> Self {
+        let read = [StoredWrap::prefix(owner, compartment), StoredEnvelope::prefix(owner, compartment)];
+        let job = format!("job~{owner}~{compartment}~");
+        Self { store, read, jobs: [format!("quarantine~{job}"), job] }
+    }
+
+    fn shows(&self, key: &str) -> bool {
+        self.read.iter().chain(&self.jobs).any(|prefix| key.starts_with(prefix))
+    }
+
+    fn lets(&self, op: &Op) -> bool {
+        let [wraps, _] = &self.read;
+        let job = self.jobs.iter().any(|prefix| op.key().starts_with(prefix));
+        job || (matches!(op, Op::Swap { .. }) && op.key().starts_with(wraps))
+    }
+}
+
+fn refused<'a, T>() -> BoxFuture<'a, Result<T, StoreError>> {
+    Box::pin(async { Err(StoreError::new(StoreFailure::Refused, "not in this view")) })
+}
+
+impl Store for KeysOnly<'_> {
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        if keys.iter().all(|key| self.shows(key)) { self.store.get(keys) } else { refused() }
+    }
+
+    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        if self.shows(prefix) { self.store.keys(prefix, after, n) } else { refused() }
+    }
+
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        if ops.iter().all(|op| self.lets(op)) { self.store.apply(ops) } else { refused() }
+    }
+}
+
+impl std::fmt::Debug for KeysOnly<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeysOnly").field("wraps", &self.read).finish_non_exhaustive()
+    }
+}
