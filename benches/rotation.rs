@@ -11,9 +11,8 @@ use chartseal::kem;
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, Record, SealedRecord};
-use chartseal::repository::Repository;
 use chartseal::rotation::Rotation;
-use chartseal::store::{MemoryStore, RedbStore, Store};
+use chartseal::store::{MemoryStore, Op, RedbStore, Store};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use pollster::block_on;
 
@@ -53,9 +52,17 @@ impl World {
         record.field("/text", vec![7; size]).unwrap().seal(&author, NOW).unwrap()
     }
 
-    fn fill(&self, store: &dyn Store, access: &Access, n: usize) {
+    fn fill(&self, stores: &[&dyn Store], access: &Access, n: usize) {
+        let mut ops = Vec::new();
         for i in 0..n {
-            block_on(Repository::new(store).put(&self.sealed(access, &format!("r{i:07}"), 16))).unwrap();
+            let pieces = self.sealed(access, &format!("r{i:07}"), 16).pieces().unwrap();
+            ops.extend(pieces.into_iter().map(|(key, value)| Op::Put { key, value }));
+            if ops.len() >= 4000 || i + 1 == n {
+                for store in stores {
+                    block_on(store.apply(ops.clone())).unwrap();
+                }
+                ops.clear();
+            }
         }
     }
 }
@@ -89,34 +96,40 @@ fn rewrap(c: &mut Criterion) {
     group.finish();
 }
 
-/// A whole job: pages of keys, claims, compare-and-swap, cursor.
+/// A whole job: pages of keys, claims, compare-and-swap, cursor. To seal a million records takes minutes: they are there
+/// only if `ROTATION_MILLION` is set.
 fn job(c: &mut Criterion) {
     let mut group = c.benchmark_group("job");
     group.sample_size(10);
-    let folder = tempfile::tempdir().unwrap();
-    let memory = MemoryStore::new();
-    let disk = RedbStore::open(folder.path().join("store")).unwrap();
-    let stores: [(&str, &dyn Store, usize); 2] = [("memory", &memory, 10_000), ("redb", &disk, 10_000)];
-    for (name, store, n) in stores {
+    let million = std::env::var_os("ROTATION_MILLION").map(|_| 1_000_000);
+    for n in [10_000, 100_000].into_iter().chain(million) {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = MemoryStore::new();
+        let disk = RedbStore::open(folder.path().join("store")).unwrap();
         let world = World::new();
-        let mut access = world.first();
-        world.fill(store, &access, n);
-        group.throughput(Throughput::Elements(n as u64));
-        group.bench_function(format!("{name}/{n}"), |b| {
-            b.iter_custom(|times| {
-                let mut spent = Duration::ZERO;
-                for _ in 0..times {
-                    let new = world.next(&access);
-                    let start = Instant::now();
-                    let rotation = Rotation::new(store, &[&access], &new, &clock).unwrap();
-                    let progress = block_on(rotation.run("job", |_| ())).unwrap();
-                    spent += start.elapsed();
-                    assert_eq!(progress.records, n as u64);
-                    access = new;
-                }
-                spent
+        let first = world.first();
+        world.fill(&[&memory, &disk], &first, n);
+        let stores: [(&str, &dyn Store); 2] = [("memory", &memory), ("redb", &disk)];
+        for (name, store) in stores {
+            group.throughput(Throughput::Elements(n as u64));
+            let mut last = None;
+            group.bench_function(format!("{name}/{n}"), |b| {
+                b.iter_custom(|times| {
+                    let mut spent = Duration::ZERO;
+                    for _ in 0..times {
+                        let access = last.as_ref().unwrap_or(&first);
+                        let new = world.next(access);
+                        let start = Instant::now();
+                        let rotation = Rotation::new(store, &[access], &new, &clock).unwrap();
+                        let progress = block_on(rotation.run("job", |_| ())).unwrap();
+                        spent += start.elapsed();
+                        assert_eq!(progress.records, n as u64);
+                        last = Some(new);
+                    }
+                    spent
+                });
             });
-        });
+        }
     }
     group.finish();
 }
@@ -130,7 +143,7 @@ fn revoke(c: &mut Criterion) {
     group.sample_size(10);
     let store = MemoryStore::new();
     let mut access = world.first();
-    world.fill(&store, &access, RECORDS);
+    world.fill(&[&store], &access, RECORDS);
     group.bench_function("one consent and 10000 rewraps", |b| {
         b.iter_custom(|times| {
             let mut spent = Duration::ZERO;

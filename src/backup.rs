@@ -7,7 +7,7 @@
 //!
 //! A backup holds what the store holds: nothing that opens without a key, and everything that a key of that time opens.
 //! Who was revoked since is in it as he was. So a restored store is served through a
-//! [`Repository`](crate::repository::Repository) with the [`Ledger`](crate::ledger::Ledger), which is no part of backups,
+//! [`Repository`] with the [`Ledger`](crate::ledger::Ledger), which is no part of backups,
 //! and which refuses until the store has caught up. A stream has a checksum against damage, and nothing against whoever
 //! changes it: records and consents are verified by those who read them.
 //!

@@ -129,16 +129,16 @@ fn any_device_of_the_last_list_stops_a_change_and_no_other_does() {
     assert!(family.accept(stolen.list(), &mut reader, NOW).is_err());
     for other in [&thiefs, &device("tablet")] {
         let veto = other.veto(stolen.list()).unwrap();
-        assert_eq!(veto.accept(family.owner.devices(), stolen.list(), &mut reader), Err(Error::Forged("veto")));
+        assert_eq!(veto.accept(family.owner.devices(), stolen.list(), &mut reader, NOW), Err(Error::Forged("veto")));
     }
     let veto = family.tablet.veto(stolen.list()).unwrap();
     // A veto against another change, or of another owner, is none against this.
     let other = key.succeed(family.owner.devices(), &[], &thiefs.public(), after(1)).unwrap();
     let elsewhere = Family::new();
-    assert!(veto.accept(family.owner.devices(), other.list(), &mut reader).is_err());
-    assert!(veto.accept(elsewhere.owner.devices(), stolen.list(), &mut reader).is_err());
+    assert!(veto.accept(family.owner.devices(), other.list(), &mut reader, NOW).is_err());
+    assert!(veto.accept(elsewhere.owner.devices(), stolen.list(), &mut reader, NOW).is_err());
     let veto = Veto::from_cbor(&veto.to_cbor().unwrap()).unwrap();
-    veto.accept(family.owner.devices(), stolen.list(), &mut reader).unwrap();
+    veto.accept(family.owner.devices(), stolen.list(), &mut reader, NOW).unwrap();
     let refused = family.accept(stolen.list(), &mut reader, after(10 * WEEK));
     assert_eq!(refused.err(), Some(Error::Revoked("this change of root key")));
     assert!(family.accept(family.owner.list(), &mut reader, after(10 * WEEK)).is_ok());
@@ -146,7 +146,7 @@ fn any_device_of_the_last_list_stops_a_change_and_no_other_does() {
     let mut late = family.known();
     assert!(family.accept(stolen.list(), &mut late, NOW).is_err());
     assert!(family.accept(stolen.list(), &mut late, after(WEEK + 1)).is_ok());
-    veto.accept(family.owner.devices(), stolen.list(), &mut late).unwrap();
+    veto.accept(family.owner.devices(), stolen.list(), &mut late, NOW).unwrap();
     assert!(family.accept(stolen.list(), &mut late, after(WEEK + 2)).is_ok());
 }
 
@@ -337,7 +337,7 @@ fn an_executor_needs_two_attestations_and_a_patient_who_is_silent() {
     let mut alive = PinStore::from_cbor(&reader.to_cbor().unwrap()).unwrap();
     assert!(family.accept(executor.list(), &mut reader, after(4 * WEEK + 1)).is_ok());
     let veto = family.phone.veto(executor.list()).unwrap();
-    veto.accept(family.owner.devices(), executor.list(), &mut alive).unwrap();
+    veto.accept(family.owner.devices(), executor.list(), &mut alive, NOW).unwrap();
     assert!(family.accept(executor.list(), &mut alive, after(4 * WEEK + 1)).is_err());
 }
 
@@ -359,4 +359,22 @@ fn a_printed_code_brings_the_owner_back() {
     let unknown = typed.succeed(owner.devices(), &["none".parse().unwrap()], &device("new").public(), NOW);
     assert_eq!(unknown.err(), Some(Error::Unknown("device")));
     assert!(typed.succeed(owner.devices(), &[], &device("phone").public(), NOW).is_err());
+}
+
+#[test]
+fn no_byte_of_a_list_with_a_change_can_be_altered() {
+    let family = Family::new();
+    let mut back = family.key().succeed(family.owner.devices(), &[], &device("new").public(), Time(1)).unwrap();
+    back.arrange_recovery(&[Recovery { key: family.key().public(), delay: DELAY, plan: None }], NOW).unwrap();
+    let bytes = back.list().to_cbor().unwrap();
+    let accept = |bytes: &[u8]| {
+        let list = DeviceList::from_cbor(bytes)?;
+        list.accept_at(family.owner.id(), &mut PinStore::default(), after(WEEK + 1))
+    };
+    assert!(accept(&bytes).is_ok());
+    for at in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1;
+        assert!(accept(&altered).is_err(), "{at}");
+    }
 }

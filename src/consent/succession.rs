@@ -109,8 +109,8 @@ impl Signed<VetoStatement> {
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`].
-    pub fn accept(&self, before: &Devices, announced: &DeviceList, pins: &mut PinStore) -> Result<()> {
+    /// [`Error::Forged`]; [`Error::Expired`] if the device's own time is over.
+    pub fn accept(&self, before: &Devices, announced: &DeviceList, pins: &mut PinStore, now: Time) -> Result<()> {
         let claimed = self.unverified();
         let device = before.get(&claimed.device).ok_or(Error::Forged("veto"))?;
         let mut changes = announced.unverified().succession.iter().map(|link| &link.change);
@@ -119,6 +119,9 @@ impl Signed<VetoStatement> {
             return Err(Error::Forged("veto"));
         }
         self.verify(&device.signing)?;
+        if !device.lasts(Some(now)) {
+            return Err(Error::Expired("device"));
+        }
         pins.remember(VETO, &place(&claimed.owner, &claimed.change), before.version(), before.hash());
         Ok(())
     }

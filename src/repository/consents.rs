@@ -12,7 +12,7 @@ impl Repository<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Ledger::advance`].
+    /// As [`Ledger::advance`](crate::ledger::Ledger::advance).
     pub async fn publish(&self, live: &LiveConsent, consent: &StoredConsent) -> Result<Put> {
         if consent.consent().hash()? != live.hash() {
             return Err(Error::ApiMisuse("the consent that was verified is another one"));
