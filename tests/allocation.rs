@@ -3,51 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
+#[path = "common/counting.rs"]
+mod counting;
 #[path = "consent/world.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod world;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chartseal::authority::{Bulletin, Credential, Issued, PeopleMap, RevocationList};
 use chartseal::consent::{DeviceList, Head, MAX_CONSENT, StoredConsent};
 use chartseal::identity::{PublicIdentity, Signed};
 use chartseal::pin::PinStore;
 
+use counting::peak;
 use world::{NOW, World};
-
-struct Counting;
-
-static NOW_HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: passes everything on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = NOW_HELD.fetch_add(layout.size(), Ordering::SeqCst) + layout.size();
-        PEAK.fetch_max(held, Ordering::SeqCst);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        NOW_HELD.fetch_sub(layout.size(), Ordering::SeqCst);
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The most bytes that were held at once beyond those before.
-fn peak(f: impl FnOnce()) -> usize {
-    let before = NOW_HELD.load(Ordering::SeqCst);
-    PEAK.store(before, Ordering::SeqCst);
-    f();
-    PEAK.load(Ordering::SeqCst) - before
-}
 
 /// Every place at which a length stands, with the largest length there is in its stead.
 fn boasts(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
