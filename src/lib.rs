@@ -51,7 +51,7 @@
 //! - **No gate and no audit log yet.** Whoever can write the store can leave records out or bring old ones back. What opens
 //!   is consistent, and says who wrote it.
 //! - **Nothing is called back.** Readers may keep what they once opened, and a user key opens what its attributes satisfy
-//!   until policies no longer admit it. A [`rotation`] gives records' keys new wraps, not the records new keys; each
+//!   until policies no longer admit it. A [`rotation`] gives records' keys new wraps, or the records new keys; each
 //!   [`owner::Receipt`] says what that protects.
 //! - **The authority can open everything**: the master key is a key to every capsule. So can whoever holds a
 //!   compartment key, for its compartment.
@@ -61,14 +61,17 @@
 //! - **One authority for each capsule**, and limits on everything that is read: 4 KiB and 512 leaves for a policy, 4,096
 //!   fields of at most 16 MiB and 64 MiB together for a record.
 //!
-//! But for [`store`] and what works over it ([`repository`], [`rotation`]), the crate does no I/O beyond asking the operating
-//! system for randomness, and all calls are synchronous. It has no clock, and prints nothing. Secrets are wiped when dropped, as far as Rust lets a library do that: moves and registers can leave
-//! copies.
+//! But for [`store`] and what works over it ([`repository`], [`ledger`], [`rotation`], [`backup`]), the crate does no I/O
+//! beyond asking the operating system for randomness, and all calls are synchronous. It has no clock, and prints nothing.
+//! Secrets are wiped when dropped, as far as Rust lets a library do that: moves and registers can leave copies.
 //!
 //! # Where to go on
 //!
 //! - [`authority`], [`owner`], [`consent`] and [`record`]: who is who, whose it is, who may, and what was written.
-//! - [`store`], [`repository`] and [`rotation`]: records in a database, and moving them to a new key.
+//! - [`store`], [`repository`] and [`rotation`]: records in a database, and moving them to a new key; [`ledger`] and
+//!   [`backup`]: what was revoked stays away when a backup comes back.
+//! - [`owner::Sharing`] for the patient's verbs, [`owner::recovery`] for lost keys, the [runbooks](manual::runbooks) for
+//!   everything that happens.
 //! - [`policy`] for the language, [`kem`] for attribute-based encryption by itself, [`seal`] for keys and every formula,
 //!   `fhir` (a default feature) for FHIR R4 text that has to come back byte for byte.
 //! - `cargo run --example quickstart`: the above at leisure. `cargo run --release --example clinic`: two whole charts,
