@@ -102,10 +102,15 @@ impl<'a> Ledger<'a> {
         compartment: &CompartmentId,
         generation: Generation,
     ) -> Result<KeyState> {
-        let Some((_, known)) = self.known(&key(owner, compartment)).await? else {
-            let erased = self.is_erased(owner).await?;
-            return Ok(if erased { KeyState::Destroyed } else { KeyState::Active });
+        let keys = [format!("{ERASED}{owner}"), key(owner, compartment)];
+        let mut held = self.store.get(&keys).await?.into_iter();
+        if held.next().flatten().is_some() {
+            return Ok(KeyState::Destroyed);
+        }
+        let Some(entry) = held.next().flatten() else {
+            return Ok(KeyState::Active);
         };
+        let known: Known = wire::from_cbor(&entry.value, MAX_ENTRY, WHAT)?;
         let newest = StoredConsent::from_cbor(&known.consent)?.consent().unverified().generation;
         Ok(if generation < known.destroyed {
             KeyState::Destroyed

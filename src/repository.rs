@@ -85,6 +85,10 @@ impl<'a> Repository<'a> {
         if self.write_pieces(pieces).await? == Put::Conflict {
             return Ok(Put::Conflict);
         }
+        // Once more: whoever retires the key from now on has seen the wraps.
+        if self.outdated(record, None).await? {
+            return Ok(Put::Outdated);
+        }
         self.commit(key, value).await
     }
 
@@ -116,6 +120,9 @@ impl<'a> Repository<'a> {
         if self.write_pieces(new).await? == Put::Conflict {
             return Ok(Put::Conflict);
         }
+        if self.outdated(after, Some(before)).await? {
+            return Ok(Put::Outdated);
+        }
         self.exchange(key, held.tag, contents).await
     }
 
@@ -141,6 +148,9 @@ impl<'a> Repository<'a> {
         let (gone, added) = (kept(&old, &new), kept(&new, &old));
         if self.write_pieces(added).await? == Put::Conflict {
             return Ok(Put::Conflict);
+        }
+        if self.outdated(after, Some(before)).await? {
+            return Ok(Put::Outdated);
         }
         let envelopes = new.into_iter().filter(|(key, value)| old.get(key).is_some_and(|old| old != value));
         for (key, value) in envelopes.filter(|(key, _)| key.starts_with("envelope~")) {

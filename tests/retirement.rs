@@ -6,6 +6,8 @@ mod stored;
 #[path = "common/world.rs"]
 mod world;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chartseal::Error;
 use chartseal::backup::{Backup, BackupError};
 use chartseal::consent::{Access, Freshness, HEAD_LIMIT, Head, StoredConsent};
@@ -15,7 +17,7 @@ use chartseal::ledger::{KeyState, Ledger};
 use chartseal::pin::PinStore;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, KeysOnly, Retirement, Rotation, Scope, Sweep};
-use chartseal::store::{Entry, Fault, FaultyStore, MemoryStore, Op, Store};
+use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
 use pollster::block_on;
 use stored::{contents, fill, now, read, sealed};
 use world::{NOW, World, after};
@@ -422,4 +424,55 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     // The owner's own word ends it: her next consent counts against his head.
     let (hers, _, _) = world.phone.sharing(world.devices(), &world.trust, &new).rotate().unwrap().seal(NOW).unwrap();
     assert!(world.live(&hers).fresh(&head, &mut PinStore::default(), NOW, HEAD_LIMIT).is_err());
+}
+
+/// Does something just before the wrap of a writer is put.
+struct Meanwhile<'a> {
+    store: &'a dyn Store,
+    armed: AtomicBool,
+    act: &'a (dyn Fn() + Sync),
+}
+
+impl Store for Meanwhile<'_> {
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        self.store.get(keys)
+    }
+
+    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.store.keys(prefix, after, n)
+    }
+
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        if self.armed.swap(false, Ordering::SeqCst) {
+            (self.act)();
+        }
+        self.store.apply(ops)
+    }
+}
+
+/// The key retires between the writer's look at the ledger and her write: what she is told is true.
+#[test]
+fn a_write_in_flight_while_its_key_retires_is_turned_away_and_not_lost() {
+    let hospital = Hospital::new();
+    let (world, old, new) = (&hospital.world, &hospital.first.1, &hospital.second.1);
+    let before = read(&hospital.store, old, "r00000");
+    let retire = || {
+        hospital.publish(&hospital.second.0);
+        assert!(matches!(hospital.rotate(), Retirement::Done { .. }));
+    };
+    let store = Meanwhile { store: &hospital.store, armed: AtomicBool::new(true), act: &retire };
+    let repository = Repository::new(&store).guarded(Ledger::new(&hospital.ledger));
+    let late = sealed(world, old, "late");
+    assert_eq!(block_on(repository.put(&late)).unwrap(), Put::Outdated);
+    assert!(!store.armed.load(Ordering::SeqCst));
+    assert_eq!(block_on(repository.get(old.owner(), late.record())).unwrap(), None);
+    // Sealed again under the newest consent, it is a record like any other.
+    let again = sealed(world, new, "late-again");
+    assert_eq!(block_on(repository.put(&again)).unwrap(), Put::Done);
+
+    let reader = world.reader();
+    let amendment = reader.amend(&before, &[old]).unwrap().field("/diagnosis", "late").unwrap();
+    let amended = amendment.seal(&world.ada.author(), NOW).unwrap();
+    assert_ne!(block_on(repository.amend(&before, &amended)).unwrap(), Put::Done);
+    assert!(reader.open(&read(&store, new, "r00000"), &[new]).is_ok());
 }

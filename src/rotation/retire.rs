@@ -28,6 +28,9 @@ impl Rotation<'_> {
     /// Deletes the consents that give older compartment keys, and says in the ledger that these keys are gone: if nothing
     /// is left under them, by a walk of its own, and no job to this generation has anything in its quarantine.
     ///
+    /// Every writer has to go through a [guarded](Repository::guarded) repository with this ledger: what another one writes
+    /// under an older key from now on is lost.
+    ///
     /// From then on readers need the newest consent alone. Copies that somebody kept of the old consents are not reached.
     ///
     /// # Errors
