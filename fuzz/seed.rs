@@ -9,9 +9,15 @@ use std::path::Path;
 mod targets;
 
 use chartseal::authority::Authority;
+use chartseal::backup::Backup;
+use chartseal::consent::{Decline, Referral, ReferralEnd};
+use chartseal::owner::recovery::RecoveryKey;
 use chartseal::pin::PinStore;
 use chartseal::record::SealedRecord;
-use targets::{AUTHORITY, CLINIC, HOUSE, KEYS, NOW, PEOPLE, PUBLIC, PUBLISHED, SCENES};
+use chartseal::repository::Repository;
+use chartseal::store::MemoryStore;
+use pollster::block_on;
+use targets::{AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOW, PEOPLE, PUBLIC, PUBLISHED, SCENES};
 
 fn main() -> std::io::Result<()> {
     for (name, text) in POLICIES {
@@ -59,6 +65,7 @@ fn main() -> std::io::Result<()> {
         write("capsule", &format!("other-{tree}"), &[[tree, 1, 0, 0, 1, 255], [1, 0, 1, 255, 0, 255]].concat())?;
     }
     statements()?;
+    life()?;
     consents()?;
     secrets()?;
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/record");
@@ -97,6 +104,13 @@ macro_rules! both {
     };
 }
 
+/// Both forms.
+macro_rules! forms {
+    ($value:expr) => {
+        [$value.to_cbor().expect("it was made"), $value.to_json().expect("it was made").into_bytes()]
+    };
+}
+
 fn statements() -> std::io::Result<()> {
     let bulletin = &PUBLISHED.bulletin;
     both!("credential", 0, &HOUSE.issued[0].credential);
@@ -120,6 +134,42 @@ fn statements() -> std::io::Result<()> {
     write("statements", "credential-long-json", &[&[1], long.as_bytes()].concat())?;
     let issued = HOUSE.issued[1].to_cbor().expect("it was made");
     write("statements", "issued-to-another", &[&[5 << 1], &issued[..]].concat())
+}
+
+fn life() -> std::io::Result<()> {
+    let from = HOUSE.trust.credential(&HOUSE.issued[0].credential, NOW).expect("it is genuine");
+    let (by, owner) = ((&PEOPLE[0], &from), CLINIC.root.id());
+    let section: chartseal::id::CompartmentId = "surgery".parse().expect("it is an id");
+    let referral = Referral::refer(by, owner, [section.clone()], PEOPLE[1].public(), (NOW, NOW)).expect("it is one");
+    let end = ReferralEnd::end(by, &referral, NOW).expect("it is hers");
+    let decline = Decline::decline(by, owner, &section, NOW).expect("it is hers");
+    let veto = CLINIC.phone.veto(&CHANGED).expect("there is a change");
+    let erasure = CLINIC.root.erase(NOW).expect("it is a wish");
+    let key = RecoveryKey::generate().expect("there is randomness");
+    let names = ["ann", "ben"].map(|name| name.parse().expect("it is an id"));
+    let (plan, shares) = key.share(2, names.into()).expect("two of two");
+    for (object, name, [cbor, json]) in [
+        (1, "referral", forms!(referral)),
+        (2, "end", forms!(end)),
+        (3, "decline", forms!(decline)),
+        (4, "veto", forms!(veto)),
+        (5, "erasure", forms!(erasure)),
+        (6, "list", forms!(CHANGED)),
+        (7, "plan", forms!(plan)),
+    ] {
+        write("life", name, &[&[object << 1], &cbor[..]].concat())?;
+        write("life", &format!("{name}-cut"), &[&[object << 1], &cbor[..cbor.len() - 1]].concat())?;
+        write("life", &format!("{name}-json"), &[&[object << 1 | 1], &json[..]].concat())?;
+    }
+    let share = shares[0].to_secret_bytes().expect("it was made");
+    write("life", "share", &[&[8 << 1], &share.expose()[..]].concat())?;
+    write("life", "code", &[&[9 << 1], key.code().expose().as_bytes()].concat())?;
+    let store = MemoryStore::new();
+    let mut stream = vec![10 << 1];
+    block_on(Repository::new(&store).put_consent(&CLINIC.consents[0])).expect("memory holds it");
+    block_on(Backup.write(&store, &mut stream)).expect("memory holds it");
+    write("life", "backup", &stream)?;
+    write("life", "backup-cut", &stream[..stream.len() - 1])
 }
 
 fn consents() -> std::io::Result<()> {

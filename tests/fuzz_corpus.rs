@@ -52,6 +52,7 @@ corpora! {
     attributes_text
     access_tree
     leaf
+    life
     field_path
     public_parameters
     master_key

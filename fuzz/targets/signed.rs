@@ -38,6 +38,8 @@ macro_rules! read {
     }};
 }
 
+pub(super) use read;
+
 /// Each object has one CBOR encoding and comes back from both forms; what is signed is believed if it is the genuine one,
 /// and nothing else is.
 ///
