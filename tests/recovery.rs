@@ -191,14 +191,6 @@ fn the_share_of_a_guardian_who_was_let_go_is_worth_nothing() {
     }
     // Not protected: who has never seen the new list.
     assert!(family.accept(stolen.list(), &mut PinStore::default(), NOW).is_ok());
-    // And said to be on top of the new list, or of one that nobody has seen: the arrangement is not of that list.
-    let version = family.owner.devices().version().0;
-    for said in [version, 1000] {
-        let json = stolen.list().to_json().unwrap();
-        let forged = json.replace(&format!("\"version\":{}", old_devices.version().0), &format!("\"version\":{said}"));
-        assert_ne!(forged, json);
-        assert!(family.accept(&DeviceList::from_json(&forged).unwrap(), &mut PinStore::default(), NOW).is_err());
-    }
     // What is sealed under the new list does not open with the old key.
     let (sealed, _) = family.tablet.consent(family.owner.devices(), "a".parse().unwrap()).seal(NOW).unwrap();
     assert_eq!(family.open(&sealed, family.owner.devices(), &old_key).err(), Some(Error::CannotOpen));

@@ -145,9 +145,11 @@ fn a_quarantine_blocks_the_retirement_and_nothing_is_deleted() {
     // Mended, but still on the list: blocked until somebody tries it again.
     let tag = block_on(hospital.store.get(std::slice::from_ref(&key))).unwrap().remove(0).unwrap().tag;
     block_on(hospital.store.apply(vec![Op::Swap { key, tag, value }])).unwrap();
-    assert!(matches!(hospital.rotate(), Retirement::Blocked { quarantined: 1, .. }));
     let old = [&hospital.first.1];
     let rotation = Rotation::new(&hospital.store, &old, &hospital.second.1, &now).unwrap();
+    block_on(rotation.run("another", |_| ())).unwrap();
+    assert!(block_on(rotation.verify()).unwrap().is_clean());
+    assert!(matches!(hospital.rotate(), Retirement::Blocked { quarantined: 1, .. }));
     assert_eq!(block_on(rotation.retry("job")).unwrap(), 0);
     assert_eq!(hospital.rotate(), Retirement::Done { consents: 1 });
 }

@@ -164,3 +164,6 @@ fn successor(
     let (list, devices) = sign(statement, &root)?;
     Ok(Owner { root, sealing, list, devices })
 }
+
+#[cfg(test)]
+mod tests;
