@@ -173,6 +173,24 @@ impl Policy {
         numbers.into_iter()
     }
 
+    /// The policy closed to these people, too. Exclusions stand on one level, where one cover does for all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Policy::parse_with`].
+    pub(crate) fn excluding(self, people: &[PersonNumber]) -> Result<Self, ParseError> {
+        let mut new: Vec<PersonNumber> = people.iter().copied().filter(|person| !self.excludes(*person)).collect();
+        new.sort_unstable();
+        new.dedup();
+        if new.is_empty() { Ok(self) } else { self.0.excluding(new.into_iter()).to_string().parse() }
+    }
+
+    /// The policy without the exclusions of a person that stand beside everything else, such as those that were added to a
+    /// whole policy; none if nothing else is in it. What one branch excludes stays.
+    pub(crate) fn readmitting(self, person: PersonNumber) -> Option<Self> {
+        self.0.readmitting(person).map(Self)
+    }
+
     /// Whether the policy is closed to a person whatever else she shows. An exclusion in one branch of an `or` does not
     /// do that.
     pub(crate) fn excludes(&self, person: PersonNumber) -> bool {

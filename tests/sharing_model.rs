@@ -38,6 +38,7 @@ enum Step {
     GrantPolicy(u8),
     Restrict(u8),
     Revoke(usize),
+    Readmit(usize),
     Rotate,
     Reseal,
     Write,
@@ -183,6 +184,12 @@ impl System {
                 self.model.excluded.insert(*member);
                 self.verb(|sharing, _| sharing.revoke(person)).unwrap();
             }
+            Step::Readmit(member) => {
+                let person = self.person(*member).identity.id().clone();
+                let possible = self.model.excluded.remove(member);
+                let done = self.verb(|sharing, _| sharing.readmit(&person));
+                assert_eq!(done.err(), (!possible).then_some(Error::Unknown("exclusion")));
+            }
             Step::Rotate => self.verb(|sharing, _| sharing.rotate()).unwrap(),
             Step::Reseal => self.verb(|sharing, _| sharing.reseal()).unwrap(),
             Step::Write => {
@@ -280,6 +287,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1..8_u8).prop_map(Step::GrantPolicy),
         2 => (1..8_u8).prop_map(Step::Restrict),
         2 => (0..3_usize).prop_map(Step::Revoke),
+        2 => (0..3_usize).prop_map(Step::Readmit),
         1 => Just(Step::Rotate),
         1 => Just(Step::Reseal),
         4 => Just(Step::Write),

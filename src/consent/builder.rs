@@ -536,15 +536,14 @@ impl<'a> Draft<'a> {
     /// The policy without those who are excluded by name here or under another authority.
     fn excluding(&self, people: &BTreeSet<PersonId>, uncovered: &mut Vec<Uncovered>) -> Result<Policy> {
         let resolve = self.trust.resolve(&self.authority);
-        let mut text = format!("({})", self.policy);
+        let mut numbers = Vec::new();
         for person in people {
             match resolve(person.as_str()) {
-                Some(number) if self.policy.excludes(number) => {}
-                Some(number) => text.push_str(&format!(" and not user:{number}")),
+                Some(number) => numbers.push(number),
                 None => uncovered.push(Uncovered { authority: self.authority.clone(), person: person.clone() }),
             }
         }
-        Ok(text.parse()?)
+        Ok(self.policy.clone().excluding(&numbers)?)
     }
 }
 

@@ -119,8 +119,8 @@ impl<'a> Sharing<'a> {
     /// authority that knows her name, from reading and from writing. [`Receipt::uncovered`] lists the authorities that do
     /// not. What she wrote before stands.
     ///
-    /// She is named by this id; if the consent names her by another one as well, that slot stays. No verb takes an
-    /// exclusion back: seal a consent with other terms for that ([`ConsentBuilder::after`]).
+    /// She is named by this id; if the consent names her by another one as well, that slot stays. [`Sharing::readmit`] takes
+    /// it back.
     ///
     /// # Errors
     ///
@@ -134,6 +134,39 @@ impl<'a> Sharing<'a> {
             .collect();
         let builder = self.without(self.next()?, &person)?.exclude(person);
         Ok(Change { writing, ..self.change(builder) })
+    }
+
+    /// Takes back that a person was shut out by [`Sharing::revoke`]: she reads and writes again what her attributes admit her
+    /// to. The compartment key stays: nobody loses by it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] if she is not shut out by name; [`Error::ApiMisuse`] if a policy excludes her inside: say that
+    /// policy anew.
+    pub fn readmit(self, person: &PersonId) -> Result<Change<'a>> {
+        let terms = self.access.terms();
+        if !terms.excluded.contains(person) {
+            return Err(Error::Unknown("exclusion"));
+        }
+        let policy = |authority: &AuthorityId, text: &str| -> Result<String> {
+            let policy: Policy = text.parse()?;
+            let Some(number) = self.trust.resolve(authority)(person.as_str()) else {
+                return Ok(text.to_owned());
+            };
+            let policy = policy.readmitting(number).filter(|policy| !policy.excludes(number));
+            let policy = policy.ok_or(Error::ApiMisuse("a policy excludes the person inside: say it anew"))?;
+            Ok(policy.to_string())
+        };
+        let mut builder = self.next()?.reseal()?;
+        for reading in &terms.read {
+            builder = builder.read(self.trust, &reading.authority, &policy(&reading.authority, &reading.policy)?)?;
+        }
+        for writing in &terms.write {
+            builder = builder.write(self.trust, &writing.authority, &policy(&writing.authority, &writing.policy)?)?;
+        }
+        let builder = self.people(builder, None)?;
+        let others = terms.excluded.iter().filter(|other| *other != person).cloned();
+        Ok(self.change(others.fold(builder, ConsentBuilder::exclude)))
     }
 
     /// Lets a specialist read whom somebody referred to, if the referral is for this section: by name, until its time.
@@ -262,14 +295,18 @@ impl<'a> Sharing<'a> {
             };
             builder = builder.write(self.trust, &writing.authority, &policy)?;
         }
+        let builder = self.people(builder, without)?;
+        Ok(terms.excluded.iter().cloned().fold(builder, ConsentBuilder::exclude))
+    }
+
+    /// Who is named, but for one person, and until when it all is valid.
+    fn people(&self, mut builder: ConsentBuilder<'a>, without: Option<&PersonId>) -> Result<ConsentBuilder<'a>> {
+        let terms = self.access.terms();
         for named in terms.people.iter().filter(|named| Some(&named.person) != without) {
             builder = builder.name(named.clone())?;
         }
         if let Some(custodian) = terms.custodian.as_ref().filter(|named| Some(&named.person) != without) {
             builder = builder.custodian(custodian.clone())?;
-        }
-        for person in &terms.excluded {
-            builder = builder.exclude(person.clone());
         }
         Ok(builder.valid(None, self.access.owners_end()))
     }
@@ -277,8 +314,7 @@ impl<'a> Sharing<'a> {
 
 /// The policy with one more person excluded, if she is not yet.
 fn without_number(policy: &str, number: PersonNumber) -> Result<String> {
-    let excluded = policy.parse::<Policy>()?.excludes(number);
-    Ok(if excluded { policy.to_owned() } else { format!("({policy}) and not user:{number}") })
+    Ok(policy.parse::<Policy>()?.excluding(&[number])?.to_string())
 }
 
 impl Change<'_> {

@@ -106,6 +106,28 @@ pub(super) enum Expr {
 }
 
 impl Expr {
+    /// Without the exclusions of a person that stand beside everything else; none if there would be nothing left.
+    pub(super) fn readmitting(self, person: PersonNumber) -> Option<Self> {
+        match self {
+            Self::Atom(Atom::Not(number)) if number == person => None,
+            Self::Gate(Gate::And, children) => {
+                let mut rest: Vec<Self> = children.into_iter().filter_map(|child| child.readmitting(person)).collect();
+                if rest.len() > 1 { Some(Self::Gate(Gate::And, rest)) } else { rest.pop() }
+            }
+            other => Some(other),
+        }
+    }
+
+    /// With more exclusions beside everything else, on one level, so that they become one cover together.
+    pub(super) fn excluding(self, people: impl Iterator<Item = PersonNumber>) -> Self {
+        let mut children = match self {
+            Self::Gate(Gate::And, children) => children,
+            other => vec![other],
+        };
+        children.extend(people.map(|number| Self::Atom(Atom::Not(number))));
+        Self::Gate(Gate::And, children)
+    }
+
     /// Whether exclusions alone keep the person from satisfying this.
     pub(super) fn excludes(&self, person: PersonNumber) -> bool {
         match self {
