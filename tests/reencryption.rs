@@ -9,11 +9,12 @@ mod world;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chartseal::Error;
-use chartseal::consent::Access;
+use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::{Revision, Time};
+use chartseal::owner::Device;
 use chartseal::record::{Author, SealedRecord, Writer};
 use chartseal::repository::{Put, Repository};
-use chartseal::rotation::Rotation;
+use chartseal::rotation::{Keys, Rotation, Scope, Sweep};
 use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
 use pollster::block_on;
 use stored::{contents, fill, now, read, sealed};
@@ -238,4 +239,39 @@ fn an_amendment_in_the_middle_of_a_reencryption_is_not_lost() {
     assert_eq!(held.revision(), Revision(1));
     let view = world.reader().open(&held, &[&new]).unwrap();
     assert_eq!(view.get("/diagnosis"), Some(&b"second"[..]));
+}
+
+#[test]
+fn a_sweep_seals_all_compartments_of_a_patient_again() {
+    let world = World::new();
+    let store = MemoryStore::new();
+    let repository = Repository::new(&store);
+    let mut kept = Vec::new();
+    for compartment in ["a", "b"] {
+        let (stored, access) = world.consent(compartment, "role:doctor");
+        let record = sealed(&world, &access, &format!("in-{compartment}"));
+        assert_eq!(block_on(repository.put_consent(&stored)).unwrap(), Put::Done);
+        assert_eq!(block_on(repository.put(&record)).unwrap(), Put::Done);
+        let change = world.phone.sharing(world.devices(), &world.trust, &access).rotate().unwrap();
+        let (next, ..) = change.seal(NOW).unwrap();
+        assert_eq!(block_on(repository.put_consent(&next)).unwrap(), Put::Done);
+        kept.push((record, access));
+    }
+    let keys = |consents: &[StoredConsent]| {
+        let open = |stored: &StoredConsent| world.live(stored).open_as_device(&world.phone);
+        let mut opened = consents.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let phone = Device::decode(world.phone.to_secret_bytes().expose())?;
+        let device = Some((world.devices().clone(), phone));
+        Ok(Some(Keys { new: opened.pop().unwrap(), old: opened, device }))
+    };
+    let scope = Scope::Patient(world.alice.id().clone());
+    let blind = block_on(Sweep::new(&store, &now, scope.clone()).run("blind", keys, |_, _| ()));
+    assert!(matches!(blind, Err(Error::ApiMisuse(_))));
+    let swept = block_on(Sweep::new(&store, &now, scope).trusting(&world.trust).run("job", keys, |_, _| ())).unwrap();
+    assert_eq!((swept.finished, swept.is_complete()), (2, true));
+    for (record, access) in &kept {
+        assert!(world.reader().open(record, &[access]).is_ok());
+        assert!(!opens_with_kept_wraps(&world, &store, record, access));
+        assert_eq!(read(&store, access, record.record().as_str()).generation(access.compartment()).unwrap().0, 2);
+    }
 }

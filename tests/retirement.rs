@@ -287,7 +287,7 @@ fn a_sweep_goes_through_all_compartments_of_its_scope_and_says_what_it_left() {
         let keys = |consents: &[StoredConsent]| {
             let mut opened = consents.iter().map(open).collect::<Result<Vec<_>, _>>()?;
             let new = opened.pop().unwrap();
-            Ok((new.compartment().as_str() != left_out).then_some(Keys { old: opened, new }))
+            Ok((new.compartment().as_str() != left_out).then_some(Keys { old: opened, new, device: None }))
         };
         block_on(Sweep::new(&store, &now, scope).run(name, keys, |_, _| ()))
     };
@@ -318,7 +318,7 @@ fn a_sweep_goes_through_all_compartments_of_its_scope_and_says_what_it_left() {
     // To a key that nobody published, nothing is moved.
     let keys = |consents: &[StoredConsent]| {
         let access = open(consents.first().unwrap())?;
-        Ok(Some(Keys { new: world.rotated(&access, "role:doctor"), old: vec![access] }))
+        Ok(Some(Keys { new: world.rotated(&access, "role:doctor"), old: vec![access], device: None }))
     };
     let lost = block_on(Sweep::new(&store, &now, Scope::Everything).run("five", keys, |_, _| ()));
     assert!(matches!(lost, Err(Error::ApiMisuse(_))));

@@ -1,9 +1,12 @@
 //! Jobs over many compartments: of a patient, of an authority, or all.
 
 use super::{Pass, Progress, Rotation};
-use crate::consent::{Access, StoredConsent};
+use crate::authority::Trust;
+use crate::consent::{Access, Devices, StoredConsent};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, OwnerId, Time, Version};
+use crate::owner::Device;
+use crate::record::Author;
 use crate::repository::Repository;
 use crate::store::Store;
 
@@ -25,6 +28,9 @@ pub struct Keys {
     pub old: Vec<Access>,
     /// The access to move to: that of the newest consent in the store.
     pub new: Access,
+    /// A device of the owner's, with the list that it stands in, to seal every part again under a new key of its own
+    /// ([`Rotation::reencrypt`]); none to move the keys that there are.
+    pub device: Option<(Devices, Device)>,
 }
 
 /// What a sweep did.
@@ -58,12 +64,19 @@ pub struct Sweep<'a> {
     store: &'a dyn Store,
     clock: &'a (dyn Fn() -> Time + Sync),
     scope: Scope,
+    trust: Option<&'a Trust>,
 }
 
 impl<'a> Sweep<'a> {
     /// Over the compartments in this scope.
     pub fn new(store: &'a dyn Store, clock: &'a (dyn Fn() -> Time + Sync), scope: Scope) -> Self {
-        Self { store, clock, scope }
+        Self { store, clock, scope, trust: None }
+    }
+
+    /// Believes whom `trust` believes of the authors of what is sealed again; needed where a device is given for that.
+    #[must_use]
+    pub fn trusting(self, trust: &'a Trust) -> Self {
+        Self { trust: Some(trust), ..self }
     }
 
     /// Moves every compartment in the scope to the key of its newest consent in the store; publish the consents with new keys
@@ -72,7 +85,8 @@ impl<'a> Sweep<'a> {
     /// # Errors
     ///
     /// [`Error::Store`], and what `keys` fails with; run it again then. [`Error::ApiMisuse`] if `keys` gives another access
-    /// than that of the newest consent: records under a key that nobody published would be lost.
+    /// than that of the newest consent (records under a key that nobody published would be lost), or a device to seal again
+    /// where nobody is [trusted](Sweep::trusting).
     pub async fn run(
         &self,
         name: &str,
@@ -91,7 +105,7 @@ impl<'a> Sweep<'a> {
                 if !self.is_in_scope(&consents)? {
                     continue;
                 }
-                let Some(Keys { old, new }) = keys(&consents)? else {
+                let Some(Keys { old, new, device }) = keys(&consents)? else {
                     swept.closed.push(place);
                     continue;
                 };
@@ -100,7 +114,12 @@ impl<'a> Sweep<'a> {
                     return Err(Error::ApiMisuse("a sweep moves to the newest consent in the store"));
                 }
                 let old: Vec<&Access> = old.iter().filter(|access| access.generation() < new.generation()).collect();
-                let rotation = Rotation::new(self.store, &old, &new, self.clock)?;
+                let mut rotation = Rotation::new(self.store, &old, &new, self.clock)?;
+                let author = device.as_ref().map(|(devices, device)| Author::device(device, devices)).transpose()?;
+                if let (Some(author), Some((devices, _))) = (&author, &device) {
+                    let trust = self.trust.ok_or(Error::ApiMisuse("say whom the sweep trusts"))?;
+                    rotation = rotation.reencrypt(trust, devices, author);
+                }
                 let done = rotation.run(name, |at| progress(&place.1, at)).await?;
                 swept.records += done.records;
                 swept.quarantined += u64::try_from(rotation.quarantined(name).await?.len()).unwrap_or(u64::MAX);
