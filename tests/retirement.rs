@@ -373,6 +373,10 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     let consent = consent.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();
     let (stored, access) = consent.seal(NOW).unwrap();
     fill(&world, &store, &access, 3);
+    let noted = MemoryStore::new();
+    let ledger = Ledger::new(&noted);
+    let repository = Repository::new(&store).guarded(ledger);
+    assert_eq!(block_on(repository.publish(&world.live(&stored), &stored)).unwrap(), Put::Done);
     let mandate = world.phone.mandate((world.devices(), &access), &service.public(), after(100), NOW).unwrap();
     let old = world.live(&stored).open_as(&service).unwrap();
     let next = mandate.consent(&service, world.devices()).unwrap().after(&old).unwrap();
@@ -380,10 +384,12 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     let next = next.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();
     let (stricter, new) = next.custodian(&service.public()).unwrap().seal(NOW).unwrap();
 
+    assert_eq!(block_on(repository.publish(&world.live(&stricter), &stricter)).unwrap(), Put::Done);
     let view = KeysOnly::new(&store, access.owner(), access.compartment());
     let rotation = Rotation::new(&view, &[&old], &new, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     assert!(block_on(rotation.verify()).unwrap().is_clean());
+    assert_eq!(block_on(rotation.retire(&ledger)).unwrap(), Retirement::Done { consents: 1 });
     for i in 0..3 {
         let record = read(&store, &new, &format!("r{i:05}"));
         assert!(world.reader().open(&record, &[&new]).is_ok());
@@ -391,11 +397,11 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     // What the view does not show, by any of its calls.
     let all = contents(&store);
     for (key, value) in &all {
-        let shown = ["wrap~", "envelope~", "job~"].iter().any(|kind| key.starts_with(kind));
+        let shown = ["wrap~", "envelope~", "consent~", "job~"].iter().any(|kind| key.starts_with(kind));
         let got = block_on(view.get(std::slice::from_ref(key)));
         assert_eq!(got.is_ok(), shown, "{key}");
         let tag = block_on(store.get(std::slice::from_ref(key))).unwrap().remove(0).unwrap().tag;
-        if !key.starts_with("job~") {
+        if !key.starts_with("job~") && !key.starts_with("consent~") {
             assert!(block_on(view.apply(vec![Op::Delete { key: key.clone(), tag: tag.clone() }])).is_err(), "{key}");
             assert!(block_on(view.apply(vec![Op::Put { key: key.clone(), value: value.clone() }])).is_err(), "{key}");
         }

@@ -4,25 +4,27 @@ use crate::id::{CompartmentId, OwnerId};
 use crate::record::{StoredEnvelope, StoredWrap};
 use crate::store::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailure};
 
-/// A view of a store for whoever rotates one compartment on another's behalf: the wraps and envelopes of that compartment,
-/// and the states of its jobs. Bodies, contents and other compartments are out of reach, and of wraps only the exchange of
-/// one for another.
+/// A view of a store for whoever rotates one compartment on another's behalf: the wraps, envelopes and consents of that
+/// compartment, and the states of its jobs. Bodies, contents and other compartments are out of reach. Of wraps it lets one be
+/// exchanged for another, and consents be deleted, as a [retirement](super::Rotation::retire) does; who is given it is
+/// trusted that far.
 ///
 /// So a server that holds no keys has a compartment moved by a custodian that holds them, to a new month or a stricter
 /// policy, and the custodian is given no body to read: run a [`Rotation`](super::Rotation) over this view, or serve the view
 /// over the network. "Unable to read" holds as long as the two are apart: together they have everything.
 pub struct KeysOnly<'a> {
     store: &'a dyn Store,
-    read: [String; 2],
-    jobs: [String; 2],
+    read: [String; 3],
+    jobs: [String; 3],
 }
 
 impl<'a> KeysOnly<'a> {
     /// The view of one compartment.
     pub fn new(store: &'a dyn Store, owner: &OwnerId, compartment: &CompartmentId) -> Self {
-        let read = [StoredWrap::prefix(owner, compartment), StoredEnvelope::prefix(owner, compartment)];
-        let job = format!("job~{owner}~{compartment}~");
-        Self { store, read, jobs: [format!("quarantine~{job}"), job] }
+        let place = format!("{owner}~{compartment}~");
+        let (wraps, envelopes) = (StoredWrap::prefix(owner, compartment), StoredEnvelope::prefix(owner, compartment));
+        let jobs = ["job", "quarantine~job", "quarantine~reencrypt"].map(|kind| format!("{kind}~{place}"));
+        Self { store, read: [wraps, envelopes, format!("consent~{place}")], jobs }
     }
 
     fn shows(&self, key: &str) -> bool {
@@ -30,9 +32,13 @@ impl<'a> KeysOnly<'a> {
     }
 
     fn lets(&self, op: &Op) -> bool {
-        let [wraps, _] = &self.read;
-        let job = self.jobs.iter().any(|prefix| op.key().starts_with(prefix));
-        job || (matches!(op, Op::Swap { .. }) && op.key().starts_with(wraps))
+        let [wraps, _, consents] = &self.read;
+        let own = match op {
+            Op::Swap { key, .. } => key.starts_with(wraps),
+            Op::Delete { key, .. } => key.starts_with(consents),
+            Op::Put { .. } => false,
+        };
+        own || self.jobs.iter().any(|prefix| op.key().starts_with(prefix))
     }
 }
 
