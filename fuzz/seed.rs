@@ -9,7 +9,7 @@ use std::path::Path;
 mod targets;
 
 use chartseal::authority::Authority;
-use chartseal::backup::Backup;
+use chartseal::backup;
 use chartseal::consent::{Decline, Referral, ReferralEnd};
 use chartseal::owner::recovery::RecoveryKey;
 use chartseal::pin::PinStore;
@@ -167,7 +167,7 @@ fn life() -> std::io::Result<()> {
     let store = MemoryStore::new();
     let mut stream = vec![10 << 1];
     block_on(Repository::new(&store).put_consent(&CLINIC.consents[0])).expect("memory holds it");
-    block_on(Backup.write(&store, &mut stream)).expect("memory holds it");
+    block_on(backup::write(&store, &mut stream)).expect("memory holds it");
     write("life", "backup", &stream)?;
     write("life", "backup-cut", &stream[..stream.len() - 1])
 }

@@ -1,6 +1,6 @@
 //! Backups of a store's records and consents, taken while it is in use.
 //!
-//! [`Backup::write`] reads record by record, each as a whole, and puts the pieces into one stream; [`Backup::restore`] puts
+//! [`write()`] reads record by record, each as a whole, and puts the pieces into one stream; [`restore`] puts
 //! them into an empty store. Jobs are left out: they begin anew.
 //!
 //! # Security
@@ -27,10 +27,6 @@ use crate::record::MAX_CBOR;
 use crate::repository::Repository;
 use crate::store::{Op, Store, check_key};
 
-/// Writes and restores backups.
-#[derive(Debug, Clone, Copy)]
-pub struct Backup;
-
 /// Why a backup could not be written or restored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,121 +39,114 @@ pub enum BackupError {
     Data(#[from] Error),
 }
 
-impl Backup {
-    /// Writes the store's records, with their earlier revisions, and its consents. Records that are written meanwhile may
-    /// be in it or not, each as a whole. Gives the number of entries.
-    ///
-    /// # Errors
-    ///
-    /// [`BackupError`]; the stream is useless then. A damaged record stops it, with [`Error::Malformed`]: a backup that
-    /// leaves something out is none.
-    pub async fn write(self, store: &dyn Store, stream: &mut dyn Write) -> Result<u64, BackupError> {
-        let mut out = Out { stream, digest: Sha256::new(), entries: 0 };
-        out.bytes(MAGIC)?;
-        // First, too: a rotation may delete consents while the records that still need them are read.
-        let mut seen = BTreeSet::new();
-        self.consents(store, &mut seen, &mut out).await?;
-        for kind in ["content~", "past~"] {
-            let mut after = String::new();
-            loop {
-                let page = store.keys(kind, &after, PAGE).await?;
-                let Some(last) = page.last() else { break };
-                after.clone_from(last);
-                for key in &page {
-                    self.record(store, key, &mut out).await?;
-                }
-            }
-        }
-        // Again: by now records may lie under keys of consents that were not there before.
-        self.consents(store, &mut seen, &mut out).await?;
-        out.end()
-    }
-
-    async fn consents(
-        self,
-        store: &dyn Store,
-        seen: &mut BTreeSet<String>,
-        out: &mut Out<'_>,
-    ) -> Result<(), BackupError> {
+/// Writes the store's records, with their earlier revisions, and its consents. Records that are written meanwhile may
+/// be in it or not, each as a whole. Gives the number of entries.
+///
+/// # Errors
+///
+/// [`BackupError`]; the stream is useless then. A damaged record stops it, with [`Error::Malformed`]: a backup that
+/// leaves something out is none.
+pub async fn write(store: &dyn Store, stream: &mut dyn Write) -> Result<u64, BackupError> {
+    let mut out = Out { stream, digest: Sha256::new(), entries: 0 };
+    out.bytes(MAGIC)?;
+    // First, too: a rotation may delete consents while the records that still need them are read.
+    let mut seen = BTreeSet::new();
+    consents(store, &mut seen, &mut out).await?;
+    for kind in ["content~", "past~"] {
         let mut after = String::new();
         loop {
-            let page = store.keys("consent~", &after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let page = store.keys(kind, &after, PAGE).await?;
+            let Some(last) = page.last() else { break };
             after.clone_from(last);
-            let entries = store.get(&page).await?;
-            for (key, entry) in page.into_iter().zip(entries) {
-                if let Some(entry) = entry
-                    && !seen.contains(&key)
-                {
-                    out.entry(&key, &entry.value)?;
-                    seen.insert(key);
-                }
+            for key in &page {
+                record(store, key, &mut out).await?;
             }
         }
     }
+    // Again: by now records may lie under keys of consents that were not there before.
+    consents(store, &mut seen, &mut out).await?;
+    out.end()
+}
 
-    async fn record(self, store: &dyn Store, key: &str, out: &mut Out<'_>) -> Result<(), BackupError> {
-        let mut names = key.split('~').skip(1);
-        let (Some(owner), Some(record)) = (names.next(), names.next()) else {
-            return Err(Error::Malformed("record").into());
-        };
-        let (owner, record) = (OwnerId::new(owner)?, RecordId::new(record)?);
-        let Some(whole) = Repository::new(store).read(&owner, &record, key).await? else {
-            return Ok(());
-        };
-        let contents = crate::record::SealedRecord::content_key(&owner, &record);
-        for (name, value) in whole.pieces()? {
-            let name = if name == contents { key } else { &name };
-            out.entry(name, &value)?;
-        }
-        Ok(())
-    }
-
-    /// Puts a backup into an empty store, and gives the number of entries.
-    ///
-    /// # Errors
-    ///
-    /// [`BackupError`]: throw the store away then. [`Error::ApiMisuse`] if the store is not empty, [`Error::UnknownVersion`]
-    /// for another version, [`Error::Malformed`] if the stream is damaged, or ends early or late.
-    pub async fn restore(self, store: &dyn Store, stream: &mut dyn Read) -> Result<u64, BackupError> {
-        if !store.keys("", "", 1).await?.is_empty() {
-            return Err(Error::ApiMisuse("a backup is restored into an empty store").into());
-        }
-        let mut input = In { stream, digest: Sha256::new() };
-        let [c, s, b, version] = input.array()?;
-        if [c, s, b] != *b"csb" {
-            return Err(MALFORMED.into());
-        }
-        if version != 1 {
-            return Err(Error::UnknownVersion(WHAT).into());
-        }
-        let (mut entries, mut ops, mut size) = (0_u64, Vec::new(), 0);
-        loop {
-            match input.array()? {
-                [1] => {
-                    let (key, value) = input.entry()?;
-                    size += key.len() + value.len();
-                    ops.push(Op::Put { key, value });
-                    entries += 1;
-                    if ops.len() >= PAGE || size >= MAX_CBOR {
-                        store.apply(std::mem::take(&mut ops)).await?;
-                        size = 0;
-                    }
-                }
-                [0] => break,
-                _ => return Err(MALFORMED.into()),
+async fn consents(store: &dyn Store, seen: &mut BTreeSet<String>, out: &mut Out<'_>) -> Result<(), BackupError> {
+    let mut after = String::new();
+    loop {
+        let page = store.keys("consent~", &after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after.clone_from(last);
+        let entries = store.get(&page).await?;
+        for (key, entry) in page.into_iter().zip(entries) {
+            if let Some(entry) = entry
+                && !seen.contains(&key)
+            {
+                out.entry(&key, &entry.value)?;
+                seen.insert(key);
             }
         }
-        let counted = u64::from_be_bytes(input.array()?);
-        let digest: [u8; 32] = input.digest.clone().finalize().into();
-        if counted != entries || input.array::<32>()? != digest || input.stream.read(&mut [0])? != 0 {
-            return Err(MALFORMED.into());
-        }
-        if !ops.is_empty() {
-            store.apply(ops).await?;
-        }
-        Ok(entries)
     }
+}
+
+async fn record(store: &dyn Store, key: &str, out: &mut Out<'_>) -> Result<(), BackupError> {
+    let mut names = key.split('~').skip(1);
+    let (Some(owner), Some(record)) = (names.next(), names.next()) else {
+        return Err(Error::Malformed("record").into());
+    };
+    let (owner, record) = (OwnerId::new(owner)?, RecordId::new(record)?);
+    let Some(whole) = Repository::new(store).read(&owner, &record, key).await? else {
+        return Ok(());
+    };
+    let contents = crate::record::SealedRecord::content_key(&owner, &record);
+    for (name, value) in whole.pieces()? {
+        let name = if name == contents { key } else { &name };
+        out.entry(name, &value)?;
+    }
+    Ok(())
+}
+
+/// Puts a backup into an empty store, and gives the number of entries.
+///
+/// # Errors
+///
+/// [`BackupError`]: throw the store away then. [`Error::ApiMisuse`] if the store is not empty, [`Error::UnknownVersion`]
+/// for another version, [`Error::Malformed`] if the stream is damaged, or ends early or late.
+pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, BackupError> {
+    if !store.keys("", "", 1).await?.is_empty() {
+        return Err(Error::ApiMisuse("a backup is restored into an empty store").into());
+    }
+    let mut input = In { stream, digest: Sha256::new() };
+    let [c, s, b, version] = input.array()?;
+    if [c, s, b] != *b"csb" {
+        return Err(MALFORMED.into());
+    }
+    if version != 1 {
+        return Err(Error::UnknownVersion(WHAT).into());
+    }
+    let (mut entries, mut ops, mut size) = (0_u64, Vec::new(), 0);
+    loop {
+        match input.array()? {
+            [1] => {
+                let (key, value) = input.entry()?;
+                size += key.len() + value.len();
+                ops.push(Op::Put { key, value });
+                entries += 1;
+                if ops.len() >= PAGE || size >= MAX_CBOR {
+                    store.apply(std::mem::take(&mut ops)).await?;
+                    size = 0;
+                }
+            }
+            [0] => break,
+            _ => return Err(MALFORMED.into()),
+        }
+    }
+    let counted = u64::from_be_bytes(input.array()?);
+    let digest: [u8; 32] = input.digest.clone().finalize().into();
+    if counted != entries || input.array::<32>()? != digest || input.stream.read(&mut [0])? != 0 {
+        return Err(MALFORMED.into());
+    }
+    if !ops.is_empty() {
+        store.apply(ops).await?;
+    }
+    Ok(entries)
 }
 
 struct Out<'a> {

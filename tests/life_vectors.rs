@@ -10,7 +10,7 @@ mod case;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use case::{Case, hex};
 use chartseal::authority::Bulletin;
-use chartseal::backup::Backup;
+use chartseal::backup;
 use chartseal::consent::{Decline, DeviceList, Head, Mandate, Referral, ReferralEnd, Veto};
 use chartseal::id::Time;
 use chartseal::owner::Erasure;
@@ -56,7 +56,7 @@ fn what_was_written_once_is_read_and_written_the_same() {
             "backup" => {
                 let stream = Base64UrlUnpadded::decode_vec(&body).unwrap();
                 let store = MemoryStore::new();
-                let entries = block_on(Backup.restore(&store, &mut stream.as_slice())).unwrap();
+                let entries = block_on(backup::restore(&store, &mut stream.as_slice())).unwrap();
                 assert_eq!(entries.to_string(), case.text("entries"));
                 let keys = block_on(store.keys("", "", 99)).unwrap();
                 assert_eq!(keys.join(" "), case.text("keys"));

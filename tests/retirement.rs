@@ -9,7 +9,7 @@ mod world;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chartseal::Error;
-use chartseal::backup::{Backup, BackupError};
+use chartseal::backup::{self, BackupError};
 use chartseal::consent::{Access, Freshness, HEAD_LIMIT, Head, StoredConsent};
 use chartseal::id::{Generation, Version};
 use chartseal::identity::Identity;
@@ -73,7 +73,7 @@ impl Hospital {
 
     fn backup(&self) -> Vec<u8> {
         let mut stream = Vec::new();
-        block_on(Backup.write(&self.store, &mut stream)).unwrap();
+        block_on(backup::write(&self.store, &mut stream)).unwrap();
         stream
     }
 }
@@ -203,7 +203,7 @@ fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
 
     let (owner, compartment) = (old.owner().clone(), old.compartment().clone());
     let restored = FaultyStore::new(MemoryStore::new());
-    block_on(Backup.restore(&restored, &mut stream.as_slice())).unwrap();
+    block_on(backup::restore(&restored, &mut stream.as_slice())).unwrap();
     // All that was there; a revoked reader's old access would open it.
     assert_eq!(contents(&restored), before);
     let unguarded = block_on(Repository::new(&restored).get(&owner, &id)).unwrap().unwrap();
@@ -243,7 +243,7 @@ fn a_damaged_cut_or_longer_backup_is_refused() {
     let stream = hospital.backup();
     let restore = |stream: &[u8]| {
         let mut stream = stream;
-        block_on(Backup.restore(&MemoryStore::new(), &mut stream))
+        block_on(backup::restore(&MemoryStore::new(), &mut stream))
     };
     assert!(restore(&stream).is_ok());
     for at in (0..stream.len()).step_by(7).chain([3, stream.len() - 1]) {
@@ -254,7 +254,7 @@ fn a_damaged_cut_or_longer_backup_is_refused() {
     }
     let longer = [stream.as_slice(), &[0]].concat();
     assert!(matches!(restore(&longer), Err(BackupError::Data(Error::Malformed(_)))));
-    let full = block_on(Backup.restore(&hospital.store, &mut stream.as_slice()));
+    let full = block_on(backup::restore(&hospital.store, &mut stream.as_slice()));
     assert!(matches!(full, Err(BackupError::Data(Error::ApiMisuse(_)))));
     // A length that is not there is not allocated.
     let huge = [b"csb\x01\x01\x00\x00\x00\x05\x01\x00\x00\x00".as_slice(), b"body~"].concat();
@@ -350,7 +350,7 @@ fn an_erased_owner_is_gone_and_does_not_come_back_with_a_backup() {
     assert_eq!(block_on(repository.put_consent(&hospital.first.0)).unwrap(), Put::Outdated);
 
     let restored = MemoryStore::new();
-    block_on(Backup.restore(&restored, &mut stream.as_slice())).unwrap();
+    block_on(backup::restore(&restored, &mut stream.as_slice())).unwrap();
     let repository = Repository::new(&restored).guarded(Ledger::new(&hospital.ledger));
     assert_eq!(block_on(repository.get(&owner, &id)).err(), Some(Error::Rollback("record")));
     let section = hospital.first.1.compartment();

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chartseal::Error;
-use chartseal::backup::Backup;
+use chartseal::backup;
 use chartseal::consent::{Access, Named, StoredConsent};
 use chartseal::id::{AuthorityId, Time};
 use chartseal::kem::UserKey;
@@ -215,7 +215,7 @@ impl System {
             }
             Step::Backup => {
                 let mut stream = Vec::new();
-                block_on(Backup.write(&self.store, &mut stream)).unwrap();
+                block_on(backup::write(&self.store, &mut stream)).unwrap();
                 self.backup = Some((stream, self.model.records.clone()));
             }
             Step::Restore => self.restore(),
@@ -243,7 +243,7 @@ impl System {
     fn restore(&mut self) {
         let Some((stream, records)) = self.backup.clone() else { return };
         self.store = FaultyStore::new(MemoryStore::new());
-        block_on(Backup.restore(&self.store, &mut stream.as_slice())).unwrap();
+        block_on(backup::restore(&self.store, &mut stream.as_slice())).unwrap();
         self.model.records = records;
         // Before the first answer.
         for (owner, compartment) in block_on(self.repository().behind()).unwrap() {

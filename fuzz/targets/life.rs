@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use chartseal::Error;
-use chartseal::backup::{Backup, BackupError};
+use chartseal::backup::{self, BackupError};
 use chartseal::consent::{Decline, DeviceList, Mandate, Referral, ReferralEnd, Veto};
 use chartseal::id::Time;
 use chartseal::owner::Erasure;
@@ -78,7 +78,7 @@ pub(crate) fn life(data: &[u8]) -> bool {
         }
         _ => {
             let (store, mut stream) = (MemoryStore::new(), data);
-            match block_on(Backup.restore(&store, &mut stream)) {
+            match block_on(backup::restore(&store, &mut stream)) {
                 Ok(entries) => assert!(block_on(store.keys("", "", usize::MAX)).unwrap().len() as u64 <= entries),
                 Err(BackupError::Data(Error::Malformed(_) | Error::UnknownVersion(_) | Error::TooLarge(_))) => {
                     return false;
