@@ -167,7 +167,8 @@ fn life() -> std::io::Result<()> {
     let store = MemoryStore::new();
     let mut stream = vec![10 << 1];
     block_on(Repository::new(&store).put_consent(&CLINIC.consents[0])).expect("memory holds it");
-    block_on(backup::write(&store, &mut stream)).expect("memory holds it");
+    let written = block_on(backup::write(&store, &mut stream)).expect("memory holds it");
+    assert!(written.damaged.is_empty());
     write("life", "backup", &stream)?;
     write("life", "backup-cut", &stream[..stream.len() - 1])
 }

@@ -1,14 +1,13 @@
 //! Backups of a store's records and consents, taken while it is in use.
 //!
-//! [`write()`] reads record by record, each as a whole, and puts the pieces into one stream; [`restore`] puts
-//! them into an empty store. Jobs are left out: they begin anew.
+//! [`write()`] reads record by record, each as a whole, and puts the pieces into one stream; [`restore`] puts them into an
+//! empty store. Jobs are left out: they begin anew.
 //!
 //! # Security
 //!
 //! A backup holds what the store holds: nothing that opens without a key, and everything that a key of that time opens.
-//! Who was revoked since is in it as he was. So a restored store is served through a
-//! [`Repository`] with the [`Ledger`](crate::ledger::Ledger), which is no part of backups,
-//! and which refuses until the store has caught up. A stream has a checksum against damage, and nothing against whoever
+//! Who was revoked since is in it as he was. So a restored store is served through a [`Repository`] with the
+//! [`Ledger`](crate::ledger::Ledger), which is no part of backups, and which refuses until the store has caught up. A stream has a checksum against damage, and nothing against whoever
 //! changes it: records and consents are verified by those who read them.
 //!
 //! # Format
@@ -25,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::id::{OwnerId, RecordId};
 use crate::record::MAX_CBOR;
 use crate::repository::Repository;
-use crate::store::{Op, Store, check_key};
+use crate::store::{Entry, Op, Store, check_key};
 
 /// Why a backup could not be written or restored.
 #[derive(Debug, thiserror::Error)]
@@ -39,15 +38,26 @@ pub enum BackupError {
     Data(#[from] Error),
 }
 
+/// What a backup holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use = "records may be damaged"]
+pub struct Written {
+    /// How many entries.
+    pub entries: u64,
+    /// Keys of records that the store does not have whole, at that revision: a part is missing, or a piece cannot be read.
+    /// What can be read of them is in the backup.
+    pub damaged: Vec<String>,
+}
+
 /// Writes the store's records, with their earlier revisions, and its consents. Records that are written meanwhile may
-/// be in it or not, each as a whole. Gives the number of entries.
+/// be in it or not, each as a whole.
 ///
 /// # Errors
 ///
-/// [`BackupError`]; the stream is useless then. A damaged record stops it, with [`Error::Malformed`]: a backup that
-/// leaves something out is none.
-pub async fn write(store: &dyn Store, stream: &mut dyn Write) -> Result<u64, BackupError> {
-    let mut out = Out { stream, digest: Sha256::new(), entries: 0 };
+/// [`BackupError`]; the stream is useless then.
+pub async fn write(store: &dyn Store, stream: &mut dyn Write) -> Result<Written, BackupError> {
+    let mut out = Out { stream, digest: Sha256::new(), written: Written::default() };
     out.bytes(MAGIC)?;
     // First, too: a rotation may delete consents while the records that still need them are read.
     let mut seen = BTreeSet::new();
@@ -92,9 +102,21 @@ async fn record(store: &dyn Store, key: &str, out: &mut Out<'_>) -> Result<(), B
         return Err(Error::Malformed("record").into());
     };
     let (owner, record) = (OwnerId::new(owner)?, RecordId::new(record)?);
-    let Some(whole) = Repository::new(store).read(&owner, &record, key).await? else {
-        return Ok(());
+    let whole = match Repository::new(store).read(&owner, &record, key).await {
+        Ok(Some(whole)) => whole,
+        Ok(None) => return Ok(()),
+        Err(Error::Malformed(_) | Error::UnknownVersion(_) | Error::TooLarge(_)) => {
+            if let Some(Entry { value, .. }) = store.get(&[key.to_owned()]).await?.pop().flatten() {
+                out.entry(key, &value)?;
+            }
+            out.written.damaged.push(key.to_owned());
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
     };
+    if !whole.has_all_parts() {
+        out.written.damaged.push(key.to_owned());
+    }
     let contents = crate::record::SealedRecord::content_key(&owner, &record);
     for (name, value) in whole.pieces()? {
         let name = if name == contents { key } else { &name };
@@ -152,7 +174,7 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
 struct Out<'a> {
     stream: &'a mut dyn Write,
     digest: Sha256,
-    entries: u64,
+    written: Written,
 }
 
 impl Out<'_> {
@@ -168,17 +190,17 @@ impl Out<'_> {
         self.bytes(&length(value.len())?.to_be_bytes())?;
         self.bytes(key.as_bytes())?;
         self.bytes(value)?;
-        self.entries += 1;
+        self.written.entries += 1;
         Ok(())
     }
 
-    fn end(mut self) -> Result<u64, BackupError> {
+    fn end(mut self) -> Result<Written, BackupError> {
         self.bytes(&[0])?;
-        self.bytes(&self.entries.to_be_bytes())?;
+        self.bytes(&self.written.entries.to_be_bytes())?;
         let digest: [u8; 32] = self.digest.finalize().into();
         self.stream.write_all(&digest)?;
         self.stream.flush()?;
-        Ok(self.entries)
+        Ok(self.written)
     }
 }
 

@@ -73,7 +73,7 @@ impl Hospital {
 
     fn backup(&self) -> Vec<u8> {
         let mut stream = Vec::new();
-        block_on(backup::write(&self.store, &mut stream)).unwrap();
+        assert_eq!(block_on(backup::write(&self.store, &mut stream)).unwrap().damaged, Vec::<String>::new());
         stream
     }
 }
@@ -483,4 +483,24 @@ fn a_write_in_flight_while_its_key_retires_is_turned_away_and_not_lost() {
     let amended = amendment.seal(&world.ada.author(), NOW).unwrap();
     assert_ne!(block_on(repository.amend(&before, &amended)).unwrap(), Put::Done);
     assert!(reader.open(&read(&store, new, "r00000"), &[new]).is_ok());
+}
+
+#[test]
+fn a_backup_of_a_damaged_store_names_what_is_damaged_and_holds_the_rest() {
+    let hospital = Hospital::new();
+    let keys = |kind: &str| block_on(hospital.store.keys(kind, "", 9)).unwrap();
+    let remove = |key: &String| {
+        let tag = block_on(hospital.store.get(std::slice::from_ref(key))).unwrap().remove(0).unwrap().tag;
+        block_on(hospital.store.apply(vec![Op::Delete { key: key.clone(), tag }])).unwrap();
+    };
+    remove(&keys("envelope~")[0]);
+    remove(&keys("body~")[1]);
+    let mut stream = Vec::new();
+    let written = block_on(backup::write(&hospital.store, &mut stream)).unwrap();
+    assert_eq!(written.damaged, keys("content~")[..2]);
+    let restored = MemoryStore::new();
+    assert_eq!(block_on(backup::restore(&restored, &mut stream.as_slice())).unwrap(), written.entries);
+    let whole = read(&restored, &hospital.first.1, "r00002");
+    assert!(hospital.world.reader().open(&whole, &[&hospital.first.1]).is_ok());
+    assert_eq!(block_on(restored.keys("content~", "", 9)).unwrap(), keys("content~"));
 }

@@ -215,7 +215,7 @@ impl System {
             }
             Step::Backup => {
                 let mut stream = Vec::new();
-                block_on(backup::write(&self.store, &mut stream)).unwrap();
+                assert!(block_on(backup::write(&self.store, &mut stream)).unwrap().damaged.is_empty());
                 self.backup = Some((stream, self.model.records.clone()));
             }
             Step::Restore => self.restore(),

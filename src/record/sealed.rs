@@ -77,6 +77,11 @@ impl SealedRecord {
         Ok(same && self.content.previous == Some(before.hash()?))
     }
 
+    /// Whether every part that its content names is here.
+    pub(crate) fn has_all_parts(&self) -> bool {
+        self.parts.len() == self.content.parts.len()
+    }
+
     /// Whether it has the same body for a compartment as another record.
     pub(crate) fn has_part_of(&self, other: &Self, compartment: &CompartmentId) -> bool {
         let root = |record: &Self| record.part(compartment).map(|part| part.envelope.statement.root);
