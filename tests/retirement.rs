@@ -159,8 +159,11 @@ fn no_key_retires_that_writers_may_still_use() {
     let hospital = Hospital::new();
     let rotation = Rotation::new(&hospital.store, &[&hospital.first.1], &hospital.second.1, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let calls = hospital.store.calls();
     let retired = block_on(rotation.retire(&Ledger::new(&hospital.ledger)));
     assert!(matches!(retired, Err(Error::ApiMisuse(_))));
+    // Before it looks at anything: a walk from before the writers knew would prove nothing.
+    assert_eq!(hospital.store.calls(), calls);
     assert_eq!(hospital.consents().unwrap(), [Version(1)]);
 }
 

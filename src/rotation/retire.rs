@@ -2,7 +2,7 @@
 
 use super::job::BATCH;
 use super::{Pass, Rotation, Verification};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::repository::Repository;
 
@@ -39,6 +39,11 @@ impl Rotation<'_> {
     /// writers may still use the older ones; [`Error::Store`](crate::Error::Store): try again then.
     pub async fn retire(&self, ledger: &Ledger<'_>) -> Result<Retirement> {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
+        // Before the walk: who writes under an older key from here on is turned away, and who did so before is seen.
+        let newest = ledger.newest(owner, compartment).await?.map(|newest| newest.consent().unverified().generation);
+        if newest.is_none_or(|newest| newest < self.new.generation()) {
+            return Err(Error::ApiMisuse("the ledger does not know the consent of the new key"));
+        }
         let mut quarantined: usize = 0;
         for pass in Pass::ALL {
             quarantined += self.all_keys(&format!("quarantine~{}", self.jobs(pass))).await?.len();
