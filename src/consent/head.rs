@@ -92,9 +92,9 @@ impl LiveConsent {
     /// # Errors
     ///
     /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list, nor by the
-    /// consent's own custodian,
-    /// [`Error::Expired`] if the device's own time is over, [`Error::Rollback`] with `"consent"` if it names a later consent than this, with `"head"` if an earlier one,
-    /// [`Error::Fork`] if another one of this version.
+    /// consent's own custodian, [`Error::Expired`] if the time of that device or custodian is over, [`Error::Rollback`] with
+    /// `"consent"` if it names a later consent than this, with `"head"` if an earlier one, [`Error::Fork`] if another one of
+    /// this version.
     pub fn fresh(&self, head: &Head, pins: &mut PinStore, now: Time, limit: Duration) -> Result<Freshness> {
         let claimed = head.unverified();
         if claimed.owner != *self.owner() || claimed.compartment != *self.compartment() {
@@ -120,8 +120,9 @@ impl LiveConsent {
         if !device.lasts(Some(now)) {
             return Err(Error::Expired("device"));
         }
-        let place =
-            Place { under: self.devices.version(), base: head.base.unwrap_or(head.version), version: head.version };
+        // A custodian's word stands where his consents do: under the list that his mandate was given under.
+        let under = if head.mandate.is_some() { self.statement.devices } else { self.devices.version() };
+        let place = Place { under, base: head.base.unwrap_or(head.version), version: head.version };
         pins.accept_under(WHAT, &pin_name(&self.statement), place, head.hash)?;
         if head.version > self.version() {
             return Err(Error::Rollback(CONSENT));

@@ -35,8 +35,8 @@ impl Rotation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`](crate::Error::ApiMisuse) if the ledger does not know the consent of the new key, so that
-    /// writers may still use the older ones; [`Error::Store`](crate::Error::Store): try again then.
+    /// [`Error::ApiMisuse`] if the ledger does not know the consent of the new key, so that
+    /// writers may still use the older ones; [`Error::Store`]: try again then.
     pub async fn retire(&self, ledger: &Ledger<'_>) -> Result<Retirement> {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
         // Before the walk: who writes under an older key from here on is turned away, and who did so before is seen.
