@@ -82,7 +82,7 @@ pub use custodian::{Custodian, MASTER_KEY, MasterKeyCustodian};
 pub(crate) use devices::owner_id;
 pub use devices::{DeviceList, DeviceListStatement, Devices, MAX_DEVICES, MAX_REMOVED, PublicDevice, RemovedDevice};
 pub use head::{Freshness, HEAD_LIMIT, Head, HeadStatement};
-pub use mandate::{Ceiling, Mandate, MandateStatement};
+pub use mandate::{Ceiling, MAX_MANDATED, Mandate, MandateStatement};
 pub use preview::{Preview, Reader, Uncovered};
 pub use referral::{
     AcceptedReferral, Decline, DeclineStatement, Declined, EndedReferral, MAX_SECTIONS, Referral, ReferralEnd,
@@ -95,5 +95,5 @@ pub use succession::{
     Arrangement, ArrangementStatement, MAX_ARRANGEMENTS, MAX_SUCCESSION, RootChangeStatement, Succession, Veto,
     VetoStatement,
 };
-pub use terms::{MAX_PAST, MAX_TERMS, Named, PastWriting, Reading, Terms, Writing};
+pub use terms::{Ended, MAX_PAST, MAX_TERMS, Named, PastWriting, Reading, Terms, Writing};
 pub use verify::LiveConsent;

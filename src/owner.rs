@@ -32,7 +32,7 @@ mod sharing;
 
 pub use device::Device;
 pub use erasure::{AcceptedErasure, Erasure, ErasureStatement};
-pub use life::Recovery;
+pub use life::{MIN_DELAY, Recovery};
 pub use receipt::{Adversary, Protection, Receipt, Step};
 pub use sharing::{Change, Sharing};
 

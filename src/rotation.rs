@@ -98,8 +98,9 @@ impl<'a> Rotation<'a> {
         self
     }
 
-    fn key_of(&self, generation: Generation) -> Result<&'a Access> {
-        self.old.iter().find(|access| access.generation() == generation).copied().ok_or(Error::CannotOpen)
+    /// The old accesses of a generation: one, or several where a custodian went on while the owner did.
+    fn keys_of(&self, generation: Generation) -> impl Iterator<Item = &'a Access> {
+        self.old.iter().filter(move |access| access.generation() == generation).copied()
     }
 }
 

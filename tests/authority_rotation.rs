@@ -6,7 +6,7 @@ mod world;
 
 use chartseal::Error;
 use chartseal::authority::{Authority, Bulletin, Issued, Reason, Trust};
-use chartseal::consent::{Access, ExposedBy, Exposure, StoredConsent};
+use chartseal::consent::{Access, ExposedBy, Exposure, Named, Referral, ReferralEnd, StoredConsent};
 use chartseal::id::{Generation, Time};
 use chartseal::identity::Identity;
 use chartseal::kem::{self, UserKey};
@@ -308,7 +308,8 @@ fn stolen_keys_are_reported_and_shut_out_while_the_person_stays() {
     world.publish();
     let issued = world.hospital.issue(again.id(), &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
     let new = world.trust.credential(&issued.credential, NOW).unwrap();
-    let (closed, now_access, receipt) = sharing(&world, &access).replace_key(&new).unwrap().seal(NOW).unwrap();
+    let (closed, now_access, receipt) =
+        sharing(&world, &access).replace_key(&[&credential], &new).unwrap().seal(NOW).unwrap();
     assert!(receipt.needs_rewrap());
     assert!(!opens(&world, &closed, &stolen, NOW));
     assert_eq!(world.live(&closed).open_as(&world.ada.identity).err(), Some(Error::CannotOpen));
@@ -318,5 +319,76 @@ fn stolen_keys_are_reported_and_shut_out_while_the_person_stays() {
     // Of her new keys the sealing key opens, and so it is reported when it is stolen in its turn.
     let report = Exposure::of(&[&issued.credential], &[&now_access]).unwrap();
     assert_eq!(report.opened[0].by, ExposedBy::Name);
-    assert!(matches!(sharing(&world, &now_access).replace_key(&new), Err(Error::ApiMisuse(_))));
+    assert!(matches!(sharing(&world, &now_access).replace_key(&[&credential], &new), Err(Error::ApiMisuse(_))));
+    // Whoever does not read here does not come to, and nobody else's credential shuts anybody out.
+    let (elsewhere, nurses) = (&other, &world.nurse.issued.credential);
+    assert!(matches!(sharing(&world, elsewhere).replace_key(&[&credential], &new), Err(Error::ApiMisuse(_))));
+    assert!(matches!(sharing(&world, &access).replace_key(&[nurses], &new), Err(Error::ApiMisuse(_))));
+    assert!(matches!(sharing(&world, &access).replace_key(&[], &new), Err(Error::ApiMisuse(_))));
+    let forged = credential.to_json().unwrap().replace("role:doctor", "role:doctoress");
+    let forged = chartseal::authority::Credential::from_json(&forged).unwrap();
+    let refused = sharing(&world, &access).replace_key(&[&forged], &new);
+    assert_eq!(refused.err(), Some(Error::Forged("credential")));
+    // By attributes she read as long as her credential lasts; by name she reads no longer.
+    assert_eq!(now_access.terms().people[0].until, Some(after(YEAR)));
+}
+
+/// What was stolen is judged by its keys: named for a time, by a referral, as custodian, and under a second authority.
+#[test]
+fn a_new_key_has_what_the_stolen_one_had_and_no_more() {
+    let mut world = World::new();
+    let mut clinic = Authority::setup("clinic".parse().unwrap(), NOW).unwrap();
+    clinic.enrol(&world.ada.identity.enrol().unwrap()).unwrap();
+    let attributes = "role:doctor".parse().unwrap();
+    let second = clinic.issue(world.ada.identity.id(), &attributes, NOW, after(YEAR), NOW).unwrap();
+    world.trust.add(clinic.anchor()).unwrap();
+    world.trust.update(&clinic.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    let again = Identity::generate(world.ada.identity.id().clone()).unwrap();
+    let first = world.ada.issued.credential.clone();
+    let ada = world.trust.credential(&first, NOW).unwrap();
+    let (phone, devices) = (&world.phone, world.devices().clone());
+    let consent = |section: &str| phone.consent(&devices, section.parse().unwrap());
+
+    let (_, until) = consent("until").name(Named::from(&ada).until(after(7))).unwrap().seal(NOW).unwrap();
+    let nurse = world.trust.credential(&world.nurse.issued.credential, NOW).unwrap();
+    let from = (&world.nurse.identity, &nurse);
+    let referral =
+        Referral::refer(from, until.owner(), ["a".parse().unwrap()], world.ada.identity.public(), (after(9), NOW));
+    let referral = referral.unwrap();
+    let (_, empty) = consent("a").seal(NOW).unwrap();
+    let accepted = referral.accept(&nurse, NOW).unwrap();
+    let end = ReferralEnd::end(from, &referral, NOW).unwrap().accept(&nurse).unwrap();
+    let (_, referred, _) = sharing(&world, &empty).refer(&accepted).unwrap().seal(NOW).unwrap();
+    let (_, kept) = consent("kept").custodian(&ada).unwrap().seal(NOW).unwrap();
+    let both = consent("both").read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let both = both.read(&world.trust, clinic.id(), "role:doctor").unwrap();
+    let (both_stored, both) = both.seal(NOW).unwrap();
+    let stolen = world.ada.identity.accept(&second, &world.trust, NOW).unwrap();
+    assert!(opens(&world, &both_stored, &stolen, NOW));
+
+    world.hospital.replace_keys(&again.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
+    world.publish();
+    let issued = world.hospital.issue(again.id(), &attributes, NOW, after(YEAR), NOW).unwrap();
+    let new = world.trust.credential(&issued.credential, NOW).unwrap();
+    let all = [&first, &second.credential];
+    let replace = |access: &Access| sharing(&world, access).replace_key(&all, &new).unwrap().seal(NOW).unwrap();
+    let stays_out = |stored: &StoredConsent| {
+        world.live(stored).open_as(&world.ada.identity).err() == Some(Error::CannotOpen)
+            && world.live(stored).open_as(&again).is_ok()
+    };
+
+    let (closed, access, _) = replace(&until);
+    assert!(stays_out(&closed));
+    assert_eq!(access.terms().people[0].until, Some(after(7)));
+    let (closed, access, _) = replace(&referred);
+    assert!(stays_out(&closed));
+    assert_eq!(access.terms().people[0].until, Some(after(9)));
+    let (ended, ..) = sharing(&world, &access).end_referral(&end).unwrap().seal(NOW).unwrap();
+    assert_eq!(world.live(&ended).open_as(&again).err(), Some(Error::CannotOpen));
+    let (closed, access, _) = replace(&kept);
+    assert!(stays_out(&closed) && access.terms().people.is_empty());
+    assert_eq!(access.terms().custodian.as_ref().map(|keeper| keeper.sealing), Some(*new.sealing()));
+    let (closed, ..) = replace(&both);
+    assert!(stays_out(&closed) && !opens(&world, &closed, &stolen, NOW));
+    assert_eq!(Exposure::of(&all, &[&access]).unwrap().opened.len(), 0);
 }

@@ -294,7 +294,7 @@ fn what_a_guardians_device_signs_ends_with_majority() {
     let late = live.fresh(&parent.head(&live, NOW).unwrap(), &mut pins, after(WEEK + 1), DELAY);
     assert_eq!(late.err(), Some(Error::Expired("device")));
     let ended = stored.verify(devices, access.compartment(), &mut pins, after(WEEK + 1));
-    assert_eq!(ended.err(), Some(Error::Expired("consent")));
+    assert_eq!(ended.err(), Some(Error::Expired("device")));
     // Its own software would put no end to it: under a list that sets no time.
     let mut careless = Owner::decode(before.expose()).unwrap();
     careless.add_device(&parent.public(), NOW).unwrap();

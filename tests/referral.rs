@@ -5,7 +5,7 @@
 mod world;
 
 use chartseal::Error;
-use chartseal::authority::VerifiedCredential;
+use chartseal::authority::{Authority, VerifiedCredential};
 use chartseal::consent::{Access, Decline, Named, Referral, ReferralEnd, StoredConsent};
 use chartseal::id::{Generation, Time};
 use chartseal::identity::Identity;
@@ -249,4 +249,73 @@ fn a_physician_who_declines_is_shut_out_by_her_own_word_only() {
     assert_eq!(world.live(&closed).open(&key).err(), Some(Error::CannotOpen));
     let nurse = world.nurse.identity.accept(&world.nurse.issued, &world.trust, NOW).unwrap();
     assert!(world.live(&closed).open(&nurse).is_ok());
+}
+
+/// The host keeps the referral and shows it again; the specialist keeps it, too.
+#[test]
+fn a_referral_that_was_ended_brings_nobody_here_again() {
+    let clinic = Clinic::new();
+    let (ada, credential) = (&clinic.world.ada.identity, clinic.credential(&clinic.world.ada));
+    let (_, access) = clinic.referred();
+    let referral = clinic.referral();
+    let ended = ReferralEnd::end((ada, &credential), &referral, NOW).unwrap().accept(&credential).unwrap();
+    let (_, closed) = clinic.seal(clinic.sharing(&access).end_referral(&ended).unwrap(), NOW);
+    let again = referral.accept(&credential, NOW).unwrap();
+    assert_eq!(clinic.sharing(&closed).refer(&again).err(), Some(Error::Revoked("this referral")));
+    // Whatever else is done in between; and it is forgotten with the referral's own end.
+    let verbs: [fn(Sharing<'_>) -> Change<'_>; 4] = [
+        |sharing| sharing.rotate().unwrap(),
+        |sharing| sharing.revoke("dr-who".parse().unwrap()).unwrap(),
+        |sharing| sharing.restrict(&"st-olave".parse().unwrap(), "role:doctor").unwrap(),
+        |sharing| sharing.revoke_authority(&"st-olave".parse().unwrap()).unwrap(),
+    ];
+    for verb in verbs {
+        let (_, next) = clinic.seal(verb(clinic.sharing(&closed)), after(WEEK));
+        assert_eq!(clinic.sharing(&next).refer(&again).err(), Some(Error::Revoked("this referral")));
+        let (_, later) = clinic.seal(clinic.sharing(&next).rotate().unwrap(), after(WEEK + 1));
+        assert!(later.terms().ended.is_empty());
+    }
+}
+
+#[test]
+fn who_was_revoked_refers_nobody_by_an_earlier_date() {
+    let mut clinic = Clinic::new();
+    let referral = clinic.referral();
+    clinic.world.revoke("dr-ada", after(50), chartseal::authority::Reason::Ended);
+    let from = clinic.credential(&clinic.world.ada);
+    assert_eq!(referral.accept(&from, NOW).err(), Some(Error::Revoked("who refers")));
+}
+
+/// Somebody of the same name under another authority says no, and a no of before is shown again.
+#[test]
+fn a_decline_shuts_out_its_own_signer_and_once() {
+    let mut clinic = Clinic::new();
+    let mut small = Authority::setup("small".parse().unwrap(), NOW).unwrap();
+    let namesake = Identity::generate("dr-ada".parse().unwrap()).unwrap();
+    small.enrol(&namesake.enrol().unwrap()).unwrap();
+    let issued = small.issue(namesake.id(), &"role:doctor".parse().unwrap(), NOW, after(WEEK), NOW).unwrap();
+    clinic.world.trust.add(small.anchor()).unwrap();
+    clinic.world.trust.update(&small.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    let world = &clinic.world;
+    let consent = || world.phone.consent(world.devices(), "cardiology".parse().unwrap());
+    let builder = consent().read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let builder = builder.read(&world.trust, small.id(), "role:doctor").unwrap();
+    let builder = builder.name(&clinic.credential(&world.nurse)).unwrap();
+    let (_, access) = builder.seal(after(10)).unwrap();
+
+    let hers = world.trust.credential(&issued.credential, NOW).unwrap();
+    let at = |time| Decline::decline((&namesake, &hers), access.owner(), access.compartment(), time).unwrap();
+    let declined = at(after(10)).accept(&hers).unwrap();
+    let (closed, next) = clinic.seal(clinic.sharing(&access).decline(&declined).unwrap(), after(10));
+    let live = closed.verify(world.devices(), next.compartment(), &mut PinStore::default(), after(10)).unwrap();
+    let key = |person: &Identity, issued| person.accept(issued, &world.trust, NOW).unwrap();
+    assert!(live.open(&key(&world.ada.identity, &world.ada.issued)).is_ok());
+    assert!(live.open_as(&world.nurse.identity).is_ok());
+    assert_eq!(live.open(&key(&namesake, &issued)).err(), Some(Error::CannotOpen));
+
+    // She is asked back; what she said before does not count against that.
+    let builder = consent().after(&next).unwrap().read(&world.trust, small.id(), "role:doctor").unwrap();
+    let (_, back) = builder.seal(after(20)).unwrap();
+    assert_eq!(clinic.sharing(&back).decline(&declined).err(), Some(Error::Expired("decline")));
+    assert!(clinic.sharing(&back).decline(&at(after(20)).accept(&hers).unwrap()).is_ok());
 }

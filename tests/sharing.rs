@@ -5,6 +5,7 @@
 mod world;
 
 use chartseal::Error;
+use chartseal::authority::Authority;
 use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::{Generation, Version};
 use chartseal::kem::UserKey;
@@ -311,4 +312,35 @@ fn many_can_be_shut_out() {
     let access = access.unwrap();
     assert_eq!(access.terms().read[0].policy.matches("not user:").count(), 60);
     assert_eq!(access.terms().write[0].policy.matches("not user:").count(), 60);
+}
+
+/// An authority that did not know her when she was shut out; she is enrolled there afterwards, and the month goes on.
+#[test]
+fn who_was_shut_out_does_not_come_to_write_by_a_second_authority() {
+    let mut clinic = Clinic::new();
+    let mut other = Authority::setup("other".parse().unwrap(), NOW).unwrap();
+    clinic.world.trust.add(other.anchor()).unwrap();
+    let mut pins = PinStore::default();
+    clinic.world.trust.update(&other.publish(NOW).unwrap(), &mut pins).unwrap();
+    let builder = clinic.world.phone.consent(clinic.world.devices(), "a".parse().unwrap());
+    let builder = builder.write(&clinic.world.trust, other.id(), "role:doctor").unwrap();
+    let (_, access) = builder.exclude("dr-ada".parse().unwrap()).seal(NOW).unwrap();
+    let (stored, access, receipt) = clinic.seal(clinic.sharing(&access).reseal().unwrap());
+    assert_eq!(receipt.uncovered.iter().map(|one| one.authority.as_str()).collect::<Vec<_>>(), ["other"]);
+
+    let ada = clinic.world.ada.identity.id().clone();
+    other.enrol(&clinic.world.ada.identity.enrol().unwrap()).unwrap();
+    let issued = other.issue(&ada, &"role:doctor".parse().unwrap(), NOW, after(world::YEAR), NOW).unwrap();
+    clinic.world.trust.update(&other.publish(after(1)).unwrap(), &mut pins).unwrap();
+    let (stored_next, next, receipt) = clinic.seal(clinic.sharing(&access).reseal().unwrap());
+    assert!(receipt.uncovered.is_empty());
+    let author = Author::new(&clinic.world.ada.identity, &issued.credential).unwrap();
+    // Sealed to the write key, so that readers alone judge.
+    let write = |stored: &StoredConsent, access: &Access| {
+        let live = clinic.world.live(stored);
+        let record = record("r").part(&live).unwrap().field("/a", "1").unwrap().seal(&author, NOW).unwrap();
+        clinic.world.reader().open(&record, &[access]).map(|_| ()).err()
+    };
+    assert_eq!(write(&stored, &access), None);
+    assert_eq!(write(&stored_next, &next), Some(Error::NotAllowed));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::credential::Credential;
+use super::credential::{Credential, CredentialStatement};
 use super::statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
@@ -61,6 +61,7 @@ pub struct VerifiedCredential {
     signing: SigningPublic,
     sealing: SealingPublic,
     attributes: Attributes,
+    not_after: Time,
     standing: Standing,
 }
 
@@ -227,8 +228,14 @@ impl Trust {
             signing: statement.signing,
             sealing: statement.sealing,
             attributes,
+            not_after: statement.not_after,
             standing,
         })
+    }
+
+    /// What a credential says, if its authority signed it: whether it is over or revoked or not. For what was stolen.
+    pub(crate) fn authentic<'a>(&self, credential: &'a Credential) -> Result<&'a CredentialStatement> {
+        credential.verify(&self.known(&credential.unverified().authority)?.key)
     }
 
     /// The number of a person by name, for [`Policy::parse_with`](crate::policy::Policy::parse_with). Without a map of
@@ -337,6 +344,11 @@ impl VerifiedCredential {
     /// What the person may show, `user:#number` and `valid-until` among them.
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
+    }
+
+    /// The last second at which it is valid.
+    pub fn not_after(&self) -> Time {
+        self.not_after
     }
 
     /// Whether the person was revoked since.

@@ -8,6 +8,7 @@ use super::terms::{Named, Terms};
 use crate::error::Result;
 use crate::id::{AuthorityId, CompartmentId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::{SealingKey, SealingPublic};
+use crate::pin::Place;
 use crate::policy::{Attributes, Policy};
 use crate::seal::{Cek, write_seed};
 
@@ -17,6 +18,8 @@ use crate::seal::{Cek, write_seed};
 pub struct Access {
     pub(super) statement: ConsentStatement,
     pub(super) hash: Hash,
+    /// The version that the owner signed last, if a custodian signed this one.
+    pub(super) base: Option<Version>,
     pub(super) cek: Cek,
     pub(super) terms: Terms,
     // INVARIANT: the parsed forms of `terms`, in its order.
@@ -31,12 +34,27 @@ pub(crate) struct WriteRule<'a> {
     /// When the first of them was signed.
     pub(crate) issued_at: Time,
     pub(crate) not_after: Option<Time>,
+    /// Where the consent stands that says so itself; none if a later one remembers it.
+    place: Option<Place>,
     write: &'a [(AuthorityId, Policy)],
 }
 
 impl WriteRule<'_> {
     pub(crate) fn admits(&self, authority: &AuthorityId, attributes: &Attributes) -> bool {
         self.write.iter().any(|(who, policy)| who == authority && policy.satisfied_by(attributes))
+    }
+}
+
+impl WriteRule<'_> {
+    /// Whether this came to be after the other: by what the owner's word counts, or, between a custodian's version and
+    /// the memory of another, by the time.
+    pub(crate) fn is_after(&self, other: &Self) -> bool {
+        let mandated = |place: Option<Place>| place.is_some_and(|place| place.base < place.version);
+        match (self.place, other.place) {
+            (Some(this), Some(other)) => this > other,
+            (this, that) if mandated(this) || mandated(that) => self.issued_at > other.issued_at,
+            _ => self.versions.start() > other.versions.start(),
+        }
     }
 }
 
@@ -81,6 +99,11 @@ impl Access {
         self.statement.generation
     }
 
+    /// When the owner last said herself who may read: under a mandate, in the consent that it was given for.
+    pub(crate) fn owners_word(&self) -> Time {
+        self.terms.ceiling.as_ref().map_or(self.issued_at(), |ceiling| ceiling.issued_at)
+    }
+
     /// What those who only write seal to.
     pub fn write_key(&self) -> SealingPublic {
         self.statement.write_key
@@ -111,12 +134,19 @@ impl Access {
         self.write_rule().admits(authority, attributes)
     }
 
+    /// Where the consent stands among all to its compartment.
+    pub(crate) fn place(&self) -> Place {
+        let version = self.version();
+        Place { under: self.statement.devices, base: self.base.unwrap_or(version), version }
+    }
+
     /// Who may write under this version.
     pub(crate) fn write_rule(&self) -> WriteRule<'_> {
         WriteRule {
             versions: self.version()..=self.version(),
             issued_at: self.issued_at(),
             not_after: self.not_after(),
+            place: Some(self.place()),
             write: &self.write,
         }
     }
@@ -127,6 +157,7 @@ impl Access {
             versions: past.from..=past.to,
             issued_at: past.issued_at,
             not_after: past.not_after,
+            place: None,
             write,
         })
     }

@@ -10,7 +10,7 @@ use super::referral::EndedReferral;
 use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
 use super::statement::{Consent, ConsentStatement};
 use super::stored::StoredConsent;
-use super::terms::{Named, PastWriting, Policies, Reading, Terms, Writing};
+use super::terms::{Ended, Named, PastWriting, Policies, Reading, Terms, Writing};
 use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, PersonId, Time, Version};
@@ -34,10 +34,13 @@ pub struct ConsentBuilder<'a> {
     after: Option<&'a Access>,
     keep_key: bool,
     read: Vec<Draft<'a>>,
-    write: Vec<Writing>,
+    write: Vec<Draft<'a>>,
     people: Vec<Named>,
     custodian: Option<Named>,
     excluded: BTreeSet<PersonId>,
+    ended: Vec<Ended>,
+    /// Version and key generation that the next ones have to be above.
+    beyond: (Version, Generation),
     not_before: Option<Time>,
     /// `None` until something is said about it.
     not_after: Option<Option<Time>>,
@@ -110,7 +113,7 @@ impl ConsentDraft {
     }
 }
 
-/// A read policy as it was given.
+/// A policy as it was given.
 #[derive(Debug)]
 struct Draft<'a> {
     trust: &'a Trust,
@@ -147,6 +150,8 @@ impl<'a> ConsentBuilder<'a> {
             people: Vec::new(),
             custodian: None,
             excluded: BTreeSet::new(),
+            ended: Vec::new(),
+            beyond: (Version(0), Generation(0)),
             not_before: None,
             not_after: None,
         }
@@ -168,6 +173,22 @@ impl<'a> ConsentBuilder<'a> {
             return Err(Error::ApiMisuse("the consent before this one was signed under a later device list"));
         }
         self.after = Some(access);
+        Ok(self)
+    }
+
+    /// Takes a version and a key generation above those of another branch, too: of what a custodian signed meanwhile,
+    /// where the version before was made without knowing of it. Records that he moved to a key of his are moved on from
+    /// there, with his access among the old ones of the rotation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment.
+    pub fn beyond(mut self, other: &Access) -> Result<Self> {
+        if other.owner() != self.devices.owner() || *other.compartment() != self.compartment {
+            return Err(Error::ApiMisuse("the other consent is for another owner or compartment"));
+        }
+        let (version, generation) = self.beyond;
+        self.beyond = (version.max(other.version()), generation.max(other.generation()));
         Ok(self)
     }
 
@@ -193,15 +214,15 @@ impl<'a> ConsentBuilder<'a> {
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
     pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
         let before = self.before()?;
-        let Terms { read, write, people, custodian, excluded, .. } = &before.terms;
+        let Terms { read, write, people, custodian, excluded, ended, .. } = &before.terms;
         self.not_after = self.not_after.or(Some(before.owners_end()));
         self.excluded.extend(excluded.iter().cloned());
-        for reading in read {
-            self =
-                self.add_read(Draft { trust, authority: reading.authority.clone(), policy: reading.policy.parse()? })?;
+        self.ended.extend(ended.iter().cloned());
+        for Reading { authority, policy, .. } in read {
+            self = self.add_read(Draft { trust, authority: authority.clone(), policy: policy.parse()? })?;
         }
-        for writing in write {
-            self = self.add_write(writing.clone())?;
+        for Writing { authority, policy } in write {
+            self = self.add_write(Draft { trust, authority: authority.clone(), policy: policy.parse()? })?;
         }
         for person in people {
             self = self.name(person.clone())?;
@@ -227,17 +248,18 @@ impl<'a> ConsentBuilder<'a> {
         self.add_read(Draft { trust, authority: authority.clone(), policy })
     }
 
-    /// Lets those write whose attributes from `authority` satisfy the policy. The owner's devices always may.
+    /// Lets those write whose attributes from `authority` satisfy the policy. The owner's devices always may. Whoever is
+    /// excluded from the consent does not write either; who is excluded by this policy alone is excluded from writing by it.
     ///
     /// # Errors
     ///
     /// As [`ConsentBuilder::read`].
-    pub fn write(self, trust: &Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
+    pub fn write(self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (policy, _) = parse(trust, authority, policy)?;
-        self.add_write(Writing { authority: authority.clone(), policy: policy.to_string() })
+        self.add_write(Draft { trust, authority: authority.clone(), policy })
     }
 
-    /// Excludes a person under every authority that has a read policy here.
+    /// Excludes a person from reading and writing under every authority that has a policy here and knows the name.
     #[must_use]
     pub fn exclude(mut self, person: PersonId) -> Self {
         self.excluded.insert(person);
@@ -276,8 +298,16 @@ impl<'a> ConsentBuilder<'a> {
 
     /// Leaves out whom a referral brought here that has ended, under a new compartment key.
     #[must_use]
-    pub fn end_referral(self, ended: &EndedReferral) -> Self {
-        self.leave_out(|named| ended.ends(named))
+    pub fn end_referral(mut self, ended: &EndedReferral) -> Self {
+        let over: Vec<Ended> = self.people.iter().filter_map(|named| ended.of(named)).collect();
+        self.ended.extend(over);
+        self.leave_out(|named| ended.of(named).is_some())
+    }
+
+    /// The referrals that ended before this one's time, as the version before remembers them.
+    pub(crate) fn remember(mut self, ended: &[Ended]) -> Self {
+        self.ended.extend(ended.iter().cloned());
+        self
     }
 
     /// How many people are named.
@@ -363,23 +393,26 @@ impl<'a> ConsentBuilder<'a> {
             return Err(Error::ApiMisuse("the time of a person who is named is over"));
         }
         let (terms, _) = self.terms(now)?;
-        if let (Some(mandate), Some(ceiling)) = (self.mandate, &ceiling)
-            && !(ceiling.covers(mandate.unverified(), &terms, not_after)? && now <= mandate.unverified().until)
-        {
-            return Err(Error::NotAllowed);
-        }
         let text = terms.to_bytes()?;
         let Policies { read, write, past } = terms.policies()?;
 
         let (version, previous, generation) = match self.after {
             None => (Version(1), None, Generation(1)),
             Some(access) => {
-                let version = access.version().0.checked_add(1).ok_or(Error::TooLarge("version"))?;
-                let next = access.generation().0.checked_add(1).ok_or(Error::TooLarge("generation"))?;
+                let (version, generation) = self.beyond;
+                let (version, next) = (access.version().max(version), access.generation().max(generation));
+                let version = version.0.checked_add(1).ok_or(Error::TooLarge("version"))?;
+                let next = next.0.checked_add(1).ok_or(Error::TooLarge("generation"))?;
                 let generation = if self.keep_key { access.generation() } else { Generation(next) };
                 (Version(version), Some(access.hash()), generation)
             }
         };
+        if let (Some(mandate), Some(ceiling)) = (self.mandate, &ceiling)
+            && !(ceiling.covers(mandate.unverified(), &terms, (version, not_after))?
+                && now <= mandate.unverified().until)
+        {
+            return Err(Error::NotAllowed);
+        }
         let (cek, salt) = match self.after {
             Some(access) if self.keep_key => (duplicate(&access.cek), access.statement.salt.clone()),
             _ => (Cek::generate()?, Salt::generate()?),
@@ -411,7 +444,8 @@ impl<'a> ConsentBuilder<'a> {
         let mandate = self.mandate.cloned();
         let signing = self.signing.public();
         // Its hash is given when it is signed.
-        let access = Access { statement, hash: Hash([0; 32]), cek, terms, read, write, past };
+        let base = self.mandate.map(|mandate| mandate.unverified().base);
+        let access = Access { statement, hash: Hash([0; 32]), base, cek, terms, read, write, past };
         Ok(ConsentDraft { access, sealed_terms, slots, mandate, signing })
     }
 
@@ -460,9 +494,20 @@ impl<'a> ConsentBuilder<'a> {
             let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
             read.push(Reading { authority: draft.authority.clone(), policy, month });
         }
+        let mut write = Vec::with_capacity(self.write.len());
+        for draft in &self.write {
+            let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
+            write.push(Writing { authority: draft.authority.clone(), policy });
+        }
+        // A custodian takes all of them over: to leave one out would be to go further than the mandate.
+        let mut ended = self.ended.clone();
+        ended.retain(|one| self.mandate.is_some() || now <= one.until);
+        ended.sort_unstable();
+        ended.dedup();
         let terms = Terms {
             read,
-            write: self.write.clone(),
+            write,
+            ended,
             people: self.people.clone(),
             custodian: self.custodian.clone(),
             excluded: self.excluded.iter().cloned().collect(),
@@ -512,11 +557,11 @@ impl<'a> ConsentBuilder<'a> {
         Ok(self)
     }
 
-    fn add_write(mut self, writing: Writing) -> Result<Self> {
-        if self.write.iter().any(|other| other.authority == writing.authority) {
+    fn add_write(mut self, draft: Draft<'a>) -> Result<Self> {
+        if self.write.iter().any(|other| other.authority == draft.authority) {
             return Err(Error::ApiMisuse("the authority has a write policy already"));
         }
-        self.write.push(writing);
+        self.write.push(draft);
         Ok(self)
     }
 
@@ -540,7 +585,13 @@ impl<'a> Draft<'a> {
         for person in people {
             match resolve(person.as_str()) {
                 Some(number) => numbers.push(number),
-                None => uncovered.push(Uncovered { authority: self.authority.clone(), person: person.clone() }),
+                None => {
+                    let one = Uncovered { authority: self.authority.clone(), person: person.clone() };
+                    // It may be said of the read policy already.
+                    if !uncovered.contains(&one) {
+                        uncovered.push(one);
+                    }
+                }
             }
         }
         Ok(self.policy.clone().excluding(&numbers)?)

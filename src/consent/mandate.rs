@@ -7,13 +7,16 @@ use super::access::Access;
 use super::builder::{ConsentBuilder, Signer, Signing};
 use super::devices::Devices;
 use super::statement::ConsentStatement;
-use super::terms::{PastWriting, Policies, Terms};
+use super::terms::{MAX_PAST, PastWriting, Policies, Terms};
 use crate::error::{Error, Result};
-use crate::id::{AuthorityId, CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
+use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::{Identity, PublicIdentity, Signed, Statement};
 use crate::policy::Policy;
 use crate::seal::{Salt, ceiling_salt, label};
 use crate::wire;
+
+/// Most versions that a custodian may sign under one mandate.
+pub const MAX_MANDATED: u64 = 65_536;
 
 /// A signed mandate. It is stored with each consent that was signed under it.
 pub type Mandate = Signed<MandateStatement>;
@@ -22,6 +25,7 @@ pub type Mandate = Signed<MandateStatement>;
 ///
 /// - It goes no further than the consent that it names: everybody who reads the result holds its terms against it.
 /// - What is signed under it ends with it. To go on, the owner signs another.
+/// - It takes a version and a key generation for each consent that is signed, at most [`MAX_MANDATED`].
 /// - It ends at once when the owner signs a consent herself, or removes the device that signed it: readers who know of
 ///   that refuse what a custodian signs under the old one, whatever its version.
 ///
@@ -44,6 +48,9 @@ pub struct MandateStatement {
     pub base: Version,
     /// Its hash.
     pub hash: Hash,
+    /// The generation of its key, from which the custodian goes on; none in mandates from before this was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// The hash of its terms, salted: `SHA-256(label ‖ canonical CBOR of the ceiling)`.
     pub ceiling: Hash,
     /// The custodian.
@@ -94,8 +101,14 @@ impl Ceiling {
         Ok(Hash(Sha256::new().chain_update(label::CEILING).chain_update(bytes).finalize().into()))
     }
 
-    /// Whether terms stay within the mandate: nobody reads or writes who did not before.
-    pub(super) fn covers(&self, mandate: &MandateStatement, terms: &Terms, not_after: Option<Time>) -> Result<bool> {
+    /// Whether terms of that version and with that end stay within the mandate: nobody reads or writes who did not
+    /// before, and what is remembered stays so.
+    pub(super) fn covers(
+        &self,
+        mandate: &MandateStatement,
+        terms: &Terms,
+        (version, not_after): (Version, Option<Time>),
+    ) -> Result<bool> {
         let (most, now) = (self.terms.policies()?, terms.policies()?);
         let months = terms.read.iter().all(|reading| {
             let before = self.terms.read.iter().find(|before| before.authority == reading.authority);
@@ -107,30 +120,56 @@ impl Ceiling {
             && terms.people.iter().all(|named| self.terms.people.contains(named))
             && terms.custodian.as_ref().is_none_or(|custodian| self.terms.custodian.as_ref() == Some(custodian))
             && self.terms.excluded.iter().all(|person| terms.excluded.contains(person))
+            && self.terms.ended.iter().all(|referral| terms.ended.contains(referral))
             && ends(mandate.until)
             && self.not_after.is_none_or(ends)
-            && self.keeps_the_past(mandate, &terms.past, &most)?)
+            && self.keeps_the_past(mandate, (&terms.past, version), &most)?)
     }
 
     fn narrows(most: &Policies, now: &Policies) -> bool {
         within(&now.read, &most.read) && within(&now.write, &most.write)
     }
 
-    /// Who could write before the mandate stands as it stood; since then nobody could who may not under the ceiling.
-    fn keeps_the_past(&self, mandate: &MandateStatement, past: &[PastWriting], most: &Policies) -> Result<bool> {
+    /// Who could write before the mandate stands as it stood; since then nobody could who may not under the ceiling, and
+    /// only under versions that were signed since.
+    ///
+    /// For the versions that he signed himself, a custodian may say less than he let in.
+    fn keeps_the_past(
+        &self,
+        mandate: &MandateStatement,
+        (past, version): (&[PastWriting], Version),
+        most: &Policies,
+    ) -> Result<bool> {
         let known = PastWriting::after(&self.terms, mandate.base, (self.issued_at, self.not_after));
-        for entry in past {
-            let same = known.iter().any(|known| {
-                (known.from, known.issued_at, known.not_after, &known.write)
-                    == (entry.from, entry.issued_at, entry.not_after, &entry.write)
-                    && (known.to == entry.to || (known.to == mandate.base && entry.to >= known.to))
-            });
-            if !same && (entry.from <= mandate.base || !within(&entry.policies()?, &most.write)) {
+        // The earliest are dropped where there are too many, and only there.
+        let dropped =
+            if past.len() < MAX_PAST { Some(0) } else { past.first().map(|first| starts(&known, first.from)) };
+        let Some(known) = dropped.and_then(|dropped| known.get(dropped..)) else {
+            return Ok(false);
+        };
+        let Some((then, since)) = past.split_at_checked(known.len()) else {
+            return Ok(false);
+        };
+        let last = known.len().saturating_sub(1);
+        let kept = known.iter().zip(then).enumerate().all(|(at, (known, entry))| {
+            // What was written under the mandate by the same rule may be one with the last of them.
+            let to = if at == last { entry.to.max(known.to) } else { known.to };
+            PastWriting { to, ..known.clone() } == *entry
+        });
+        let span = mandate.issued_at..=mandate.until;
+        for entry in since {
+            let said = span.contains(&entry.issued_at) && entry.not_after.is_some_and(|end| end <= mandate.until);
+            if !said || entry.from <= mandate.base || !within(&entry.policies()?, &most.write) {
                 return Ok(false);
             }
         }
-        Ok(true)
+        Ok(kept && past.last().is_none_or(|last| last.to < version))
     }
+}
+
+/// How many entries are from before that version.
+fn starts(past: &[PastWriting], from: Version) -> usize {
+    past.iter().take_while(|entry| entry.from < from).count()
 }
 
 /// Each authority's policy only narrows what it was.
@@ -149,7 +188,7 @@ impl PastWriting {
             Some(last) if (&last.write, last.not_after) == (&terms.write, not_after) => last.to = version,
             _ => past.push(Self { from: version, to: version, issued_at, not_after, write: terms.write.clone() }),
         }
-        let over = past.len().saturating_sub(super::terms::MAX_PAST);
+        let over = past.len().saturating_sub(MAX_PAST);
         past.split_off(over)
     }
 }
@@ -181,6 +220,7 @@ impl Signed<MandateStatement> {
             compartment: access.compartment().clone(),
             base: access.version(),
             hash: access.hash(),
+            generation: Some(access.generation()),
             ceiling: Ceiling::of(access)?.hash()?,
             custodian,
             until,
@@ -251,10 +291,14 @@ impl Signed<MandateStatement> {
             return Err(Error::Forged(WHAT));
         }
         // Under one list: a custodian does not choose how late his word counts.
-        let under = consent.devices == mandate.devices && consent.version > mandate.base;
+        let under = consent.devices == mandate.devices;
+        // Numbers go up by one at most, or the owner could be left without any.
+        let steps = consent.version.0.checked_sub(mandate.base.0).filter(|steps| (1..=MAX_MANDATED).contains(steps));
+        let keys = mandate.generation.map(|base| consent.generation.0.checked_sub(base.0));
+        let counted = steps.is_some_and(|steps| keys.is_none_or(|keys| keys.is_some_and(|keys| keys <= steps)));
         let ends = consent.not_after.is_some_and(|end| end <= mandate.until);
         let signed = (mandate.issued_at..=mandate.until).contains(&consent.issued_at);
-        if under && ends && signed { Ok(mandate) } else { Err(Error::NotAllowed) }
+        if under && counted && ends && signed { Ok(mandate) } else { Err(Error::NotAllowed) }
     }
 }
 

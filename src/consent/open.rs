@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::custodian::Custodian;
 use super::slot::{Context, Slot, SlotContent};
+use super::statement::ConsentStatement;
 use super::terms::{Policies, Terms};
 use super::verify::{LiveConsent, WHAT};
 use crate::error::{Error, Result};
@@ -82,7 +83,12 @@ impl LiveConsent {
         let Policies { read, write, past } = terms.policies().map_err(forged)?;
         self.slots_say(&read)?;
         self.stays_within(&terms)?;
-        Ok(Access { statement: self.statement.clone(), hash: self.hash, cek, terms, read, write, past })
+        // By its own date it would shut them out: no honest signer names them any more.
+        if terms.people.iter().any(|named| named.is_over(self.statement.issued_at)) {
+            return Err(Error::Forged(WHAT));
+        }
+        let (statement, base) = (self.statement.clone(), self.base());
+        Ok(Access { statement, hash: self.hash, base, cek, terms, read, write, past })
     }
 
     /// What a custodian signed goes no further than the owner's mandate.
@@ -95,7 +101,8 @@ impl LiveConsent {
         if ceiling.hash()? != mandate.ceiling {
             return Err(Error::Forged(WHAT));
         }
-        if ceiling.covers(mandate, terms, self.statement.not_after)? { Ok(()) } else { Err(Error::NotAllowed) }
+        let ConsentStatement { version, not_after, .. } = self.statement;
+        if ceiling.covers(mandate, terms, (version, not_after))? { Ok(()) } else { Err(Error::NotAllowed) }
     }
 
     /// Every policy slot is for the policy that the terms show, and every policy has its slot.

@@ -8,11 +8,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::terms::Named;
-use crate::authority::VerifiedCredential;
+use super::terms::{Ended, Named};
+use crate::authority::{Standing, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, Hash, OwnerId, PersonId, Time};
-use crate::identity::{Identity, PublicIdentity, Signed, Statement};
+use crate::identity::{Identity, PublicIdentity, SealingPublic, Signed, Statement};
+use crate::policy::PersonNumber;
 use crate::seal::label;
 
 /// Most sections in one referral.
@@ -120,7 +121,11 @@ pub struct EndedReferral(Referred);
 
 /// A decline by the person herself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Declined(DeclineStatement);
+pub struct Declined {
+    statement: DeclineStatement,
+    number: PersonNumber,
+    sealing: SealingPublic,
+}
 
 impl Signed<ReferralStatement> {
     /// Refers a patient to a specialist, for some sections and until a time.
@@ -157,7 +162,8 @@ impl Signed<ReferralStatement> {
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`] if somebody else signed it; [`Error::Malformed`], [`Error::Expired`].
+    /// [`Error::Forged`] if somebody else signed it; [`Error::Revoked`] if the person was revoked since;
+    /// [`Error::Malformed`], [`Error::Expired`].
     pub fn accept(&self, from: &VerifiedCredential, now: Time) -> Result<AcceptedReferral> {
         let claimed = self.unverified();
         if (&claimed.authority, &claimed.by) != (from.authority(), from.person()) {
@@ -171,6 +177,10 @@ impl Signed<ReferralStatement> {
         if statement.until < now {
             return Err(Error::Expired(REFERRAL));
         }
+        // Who was revoked since may have signed since, and written an earlier time.
+        if from.standing() != Standing::Good {
+            return Err(Error::Revoked("who refers"));
+        }
         Ok(AcceptedReferral { statement, hash: self.hash()? })
     }
 }
@@ -179,6 +189,11 @@ impl AcceptedReferral {
     /// What it says.
     pub fn statement(&self) -> &ReferralStatement {
         &self.statement
+    }
+
+    /// Its hash.
+    pub fn hash(&self) -> Hash {
+        self.hash
     }
 
     /// The specialist, as a consent to one of the sections names her.
@@ -232,9 +247,10 @@ impl Signed<ReferralEndStatement> {
 }
 
 impl EndedReferral {
-    /// Whether that one is named by this referral, and by no other.
-    pub(super) fn ends(&self, named: &Named) -> bool {
-        named.referred.as_ref() == Some(&self.0)
+    /// What has to be remembered, if that one is named by this referral and by no other.
+    pub(super) fn of(&self, named: &Named) -> Option<Ended> {
+        let this = named.referred.as_ref() == Some(&self.0);
+        this.then(|| Ended { referral: self.0.referral, until: named.until.unwrap_or(Time(u64::MAX)) })
     }
 }
 
@@ -271,19 +287,29 @@ impl Signed<DeclineStatement> {
         if (&statement.authority, &statement.person) != (from.authority(), from.person()) {
             return Err(Error::Forged("decline"));
         }
-        Ok(Declined(statement.clone()))
+        Ok(Declined { statement: statement.clone(), number: from.number(), sealing: *from.sealing() })
     }
 }
 
 impl Declined {
-    /// Who declines, if it is about this section.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ApiMisuse`] if it is about another one.
-    pub fn person(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<&PersonId> {
-        if (&self.0.owner, &self.0.compartment) == (owner, compartment) {
-            Ok(&self.0.person)
+    /// What it says.
+    pub fn statement(&self) -> &DeclineStatement {
+        &self.statement
+    }
+
+    /// When it was signed, by the person's clock.
+    pub(crate) fn issued_at(&self) -> Time {
+        self.statement.issued_at
+    }
+
+    /// By what its person reads, if it is about this section.
+    pub(crate) fn key(
+        &self,
+        owner: &OwnerId,
+        compartment: &CompartmentId,
+    ) -> Result<((&AuthorityId, PersonNumber), SealingPublic)> {
+        if (&self.statement.owner, &self.statement.compartment) == (owner, compartment) {
+            Ok(((&self.statement.authority, self.number), self.sealing))
         } else {
             Err(Error::ApiMisuse("the decline is about another section"))
         }

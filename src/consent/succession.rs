@@ -104,7 +104,7 @@ impl Statement for VetoStatement {
 
 impl Signed<VetoStatement> {
     /// Remembers the veto, if it is against a change that leads to the announced list, and a device signed it that stands
-    /// in the list that the change was made from: the change is refused for good by whoever has these pins, unless it was
+    /// in the list of the version that the change was made from: the change is refused for good by whoever has these pins, unless it was
     /// accepted before.
     ///
     /// # Errors
@@ -115,7 +115,9 @@ impl Signed<VetoStatement> {
         let device = before.get(&claimed.device).ok_or(Error::Forged("veto"))?;
         let mut changes = announced.unverified().succession.iter().map(|link| &link.change);
         let against = changes.find(|change| change.hash() == Ok(claimed.change));
-        if claimed.owner != *before.owner() || against.is_none_or(|change| change.unverified().list != before.hash()) {
+        // Whatever list the change claims to be made from: who signed it may have written anything.
+        let version = |change: &Signed<RootChangeStatement>| change.unverified().version;
+        if claimed.owner != *before.owner() || against.is_none_or(|change| version(change) != before.version()) {
             return Err(Error::Forged("veto"));
         }
         self.verify(&device.signing)?;
@@ -181,7 +183,9 @@ impl DeviceListStatement {
         for Succession { change, by } in self.succession.get(known..).unwrap_or_default() {
             let (hash, statement) = (change.hash()?, change.unverified());
             let place = place(&self.owner, &hash);
-            if pinned.is_some_and(|(version, list)| version >= statement.version && list != statement.list) {
+            // A key that a later list dismissed signs for the version of its own list, whatever list it names.
+            let made_from = (statement.version, statement.list);
+            if pinned.is_some_and(|pinned| pinned.0 > made_from.0 || (pinned.0 == made_from.0 && pinned != made_from)) {
                 return Err(Error::Fork(WHAT));
             }
             if let Some(by) = by {

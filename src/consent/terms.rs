@@ -8,7 +8,7 @@ use super::mandate::Ceiling;
 use super::referral::Referred;
 use crate::authority::VerifiedCredential;
 use crate::error::{Error, Result};
-use crate::id::{AuthorityId, PersonId, Time, Version};
+use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
 use crate::identity::{PublicIdentity, SealingPublic};
 use crate::policy::{Month, Policy};
 use crate::wire;
@@ -36,6 +36,10 @@ pub struct Terms {
     /// versions are gone. At most [`MAX_PAST`] entries; the earliest are dropped beyond it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<PastWriting>,
+    /// Referrals that who referred has ended, until they would have ended by themselves; ascending. They bring nobody here
+    /// again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<Ended>,
     /// How far the mandate goes under which a custodian signed this; none if the owner did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Box<Ceiling>>,
@@ -93,6 +97,16 @@ pub struct Named {
     /// The referral that brought the person here, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referred: Option<Referred>,
+}
+
+/// A referral that was ended before its time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ended {
+    /// The hash of the referral.
+    pub referral: Hash,
+    /// The last second of it, had it not been ended.
+    pub until: Time,
 }
 
 impl Named {
@@ -163,7 +177,8 @@ impl Terms {
         let ordered = self.past.iter().all(|past| past.from <= past.to)
             && self.past.iter().zip(self.past.iter().skip(1)).all(|(one, next)| one.to < next.from);
         let keys: BTreeSet<_> = self.named().map(|named| named.sealing).collect();
-        let ascending = self.excluded.is_sorted_by(|one, two| one < two);
+        let ascending =
+            self.excluded.is_sorted_by(|one, two| one < two) && self.ended.is_sorted_by(|one, two| one < two);
         if once(&read)
             && once(&write)
             && ordered

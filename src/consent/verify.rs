@@ -34,7 +34,8 @@ impl StoredConsent {
     /// of the list, whole, no older than what `pins` remember, and valid at `now`.
     ///
     /// The signature is checked before anything else is looked at. Once it holds, `pins` remember the consent, even if
-    /// it is valid no longer: what it replaced does not come back. Only one that is not valid yet is not remembered.
+    /// it is valid no longer: what it replaced does not come back. Only one that is not valid yet, or is of a device whose
+    /// own time is over, is not remembered.
     ///
     /// # Errors
     ///
@@ -70,6 +71,10 @@ impl StoredConsent {
         statement.check()?;
         if !device.lasts(statement.not_after) {
             return Err(Error::NotAllowed);
+        }
+        // Before anything is remembered: it may have been signed since.
+        if !device.lasts(Some(now)) {
+            return Err(Error::Expired("device"));
         }
         if now < statement.not_before {
             return Err(Error::Expired(WHAT));
@@ -107,7 +112,9 @@ impl ConsentStatement {
         let first = self.version == Version(1);
         let ends = self.not_after.is_none_or(|end| self.not_before <= end);
         let slots = (1..=MAX_SLOTS).contains(&self.slots.len());
-        if self.version > Version(0) && first == self.previous.is_none() && ends && slots {
+        // Each version brings one new key at most.
+        let keys = (1..=self.version.0).contains(&self.generation.0);
+        if self.version > Version(0) && keys && first == self.previous.is_none() && ends && slots {
             Ok(())
         } else {
             Err(Error::Malformed(WHAT))

@@ -12,12 +12,15 @@ use crate::error::{Error, Result};
 use crate::id::{DeviceId, Time};
 use crate::identity::{SealingKey, Signed, SigningKey};
 
+/// The shortest time that a change of root key may wait for a veto: a day.
+pub const MIN_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A recovery key as the owner names it.
 #[derive(Debug, Clone, Copy)]
 pub struct Recovery<'a> {
     /// The key.
     pub key: RecoveryPublic,
-    /// For how long a change of root key waits for a veto.
+    /// For how long a change of root key waits for a veto: [`MIN_DELAY`] at least, in whole seconds.
     pub delay: Duration,
     /// The plan by which guardians share the key; none if it is on paper.
     pub plan: Option<&'a Guardianship>,
@@ -32,10 +35,13 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`], [`Error::ApiMisuse`] if a key is named twice.
+    /// [`Error::TooLarge`], [`Error::ApiMisuse`] if a key is named twice or a delay is shorter than [`MIN_DELAY`].
     pub fn arrange_recovery(&mut self, recovery: &[Recovery<'_>], now: Time) -> Result<&DeviceList> {
         if recovery.len() > MAX_ARRANGEMENTS {
             return Err(Error::TooLarge("recovery keys"));
+        }
+        if recovery.iter().any(|recovery| recovery.delay < MIN_DELAY) {
+            return Err(Error::ApiMisuse("a delay without time for a veto"));
         }
         let mut statement = self.next(now)?;
         statement.recovery.clear();

@@ -2,10 +2,10 @@
 
 use super::device::Device;
 use super::receipt::Receipt;
-use crate::authority::{Trust, VerifiedCredential};
+use crate::authority::{Credential, Trust, VerifiedCredential};
 use crate::consent::{
-    AcceptedReferral, Access, ConsentBuilder, Declined, Devices, EndedReferral, Named, Preview, StoredConsent,
-    Uncovered,
+    AcceptedReferral, Access, ConsentBuilder, Declined, Devices, EndedReferral, Named, Preview, Reading, StoredConsent,
+    Terms, Writing,
 };
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId, Time};
@@ -56,8 +56,6 @@ pub struct Sharing<'a> {
 pub struct Change<'a> {
     before: &'a Access,
     builder: ConsentBuilder<'a>,
-    /// Who is shut out and still writes, since an authority of the write policies does not know the name.
-    writing: Vec<Uncovered>,
 }
 
 impl Device {
@@ -126,14 +124,9 @@ impl<'a> Sharing<'a> {
     ///
     /// [`Error::Policy`] if there are too many exclusions.
     pub fn revoke(self, person: PersonId) -> Result<Change<'a>> {
-        let unknown = |authority: &AuthorityId| self.trust.resolve(authority)(person.as_str()).is_none();
-        let authorities = self.access.terms().write.iter().map(|writing| &writing.authority);
-        let writing = authorities
-            .filter(|authority| unknown(authority))
-            .map(|authority| Uncovered { authority: authority.clone(), person: person.clone() })
-            .collect();
-        let builder = self.without(self.next()?, &person)?.exclude(person);
-        Ok(Change { writing, ..self.change(builder) })
+        let builder = self.policies(self.next()?, &[], &[])?;
+        let builder = self.people(builder, |named| named.person != person)?;
+        Ok(self.change(self.excluded(builder).exclude(person)))
     }
 
     /// Takes back that a person was shut out by [`Sharing::revoke`]: she reads and writes again what her attributes admit her
@@ -164,7 +157,7 @@ impl<'a> Sharing<'a> {
         for writing in &terms.write {
             builder = builder.write(self.trust, &writing.authority, &policy(&writing.authority, &writing.policy)?)?;
         }
-        let builder = self.people(builder, None)?;
+        let builder = self.people(builder, |_| true)?;
         let others = terms.excluded.iter().filter(|other| *other != person).cloned();
         Ok(self.change(others.fold(builder, ConsentBuilder::exclude)))
     }
@@ -173,14 +166,18 @@ impl<'a> Sharing<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the referral is for another patient or section, and as
-    /// [`Sharing::grant`].
+    /// [`Error::ApiMisuse`] if the referral is for another patient or section, [`Error::Revoked`] if who referred has ended
+    /// it ([`Sharing::end_referral`]), and as [`Sharing::grant`].
     pub fn refer(self, referral: &AcceptedReferral) -> Result<Change<'a>> {
+        if self.access.terms().ended.iter().any(|ended| ended.referral == referral.hash()) {
+            return Err(Error::Revoked("this referral"));
+        }
         let named = referral.named(self.access.owner(), self.access.compartment())?;
         self.grant(named)
     }
 
-    /// Leaves out whom a referral brought here, under a new compartment key, at the word of who referred.
+    /// Leaves out whom a referral brought here, under a new compartment key, at the word of who referred. The consent
+    /// remembers it, so that the same referral brings nobody here again.
     ///
     /// # Errors
     ///
@@ -194,41 +191,76 @@ impl<'a> Sharing<'a> {
         Ok(self.change(builder))
     }
 
-    /// Shuts a person out who does not want access, as [`Sharing::revoke`].
+    /// Shuts a person out who does not want access, under a new compartment key: the very person who signed, by her number
+    /// under the authority that vouches for her, from reading and from writing, and by the key of her credential. To take
+    /// it back, name her, or say the policy anew.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if it is about another section, and as [`Sharing::revoke`].
+    /// [`Error::ApiMisuse`] if it is about another section, [`Error::Expired`] if it was signed before the owner's present
+    /// consent (she may have been taken back since: let her sign again), and [`Error::Policy`] if there are too many
+    /// exclusions.
     pub fn decline(self, declined: &Declined) -> Result<Change<'a>> {
-        let person = declined.person(self.access.owner(), self.access.compartment())?.clone();
-        self.revoke(person)
+        if declined.issued_at() < self.access.owners_word() {
+            return Err(Error::Expired("decline"));
+        }
+        let (number, sealing) = declined.key(self.access.owner(), self.access.compartment())?;
+        let builder = self.policies(self.next()?, &[number], &[number])?;
+        let builder = self.people(builder, |named| named.sealing != sealing)?;
+        Ok(self.change(self.excluded(builder)))
     }
 
-    /// Shuts out the stolen keys of a person and keeps the person: by name, with the sealing key of her new credential.
-    /// Under the credential's authority her number is excluded, which is in the stolen user key and in every key that she
-    /// gets later; so by attributes she reads here no more.
+    /// Shuts out the stolen keys of a person who reads here, and keeps the person: by name, with the sealing key of her new
+    /// credential. `stolen` are the credentials of all the keys that were stolen, as for
+    /// [`Exposure::of`](crate::consent::Exposure::of).
+    ///
+    /// - Whatever one of their sealing keys is named for is named for the new one: as long as before, and by the same
+    ///   referral. A custodian stays custodian; give her a new mandate.
+    /// - Under their authorities her numbers are excluded from reading, which are in the stolen user keys and in every key
+    ///   that she gets later; so by attributes she reads here no more. Who read by attributes is named until the end of the
+    ///   new credential.
+    ///
+    /// What is signed with a stolen signing key is for the authorities' revocation lists.
     ///
     /// # Errors
     ///
-    /// [`Error::Policy`] if there are too many exclusions; [`Error::ApiMisuse`] if the new sealing key is the one that the
-    /// consent names already.
-    pub fn replace_key(self, new: &VerifiedCredential) -> Result<Change<'a>> {
+    /// [`Error::ApiMisuse`] if the person does not read here by these keys, if a credential is another person's, if there is
+    /// none, or if the new sealing key is one that the consent names already; [`Error::Forged`] if a credential is none of
+    /// its authority's; [`Error::Policy`] if there are too many exclusions.
+    pub fn replace_key(self, stolen: &[&Credential], new: &VerifiedCredential) -> Result<Change<'a>> {
         let terms = self.access.terms();
         if terms.named().any(|named| named.sealing == *new.sealing()) {
             return Err(Error::ApiMisuse("the consent names this key already"));
         }
-        let (trust, number) = (self.trust, new.number());
-        let mut builder = self.next()?;
-        for reading in &terms.read {
-            let policy = if reading.authority == *new.authority() {
-                without_number(&reading.policy, number)?
-            } else {
-                reading.policy.clone()
-            };
-            builder = builder.read(trust, &reading.authority, &policy)?;
+        let (mut numbers, mut keys) = (Vec::new(), Vec::new());
+        for credential in stolen {
+            let said = self.trust.authentic(credential)?;
+            if said.person != *new.person() {
+                return Err(Error::ApiMisuse("the stolen credentials and the new one are of one person"));
+            }
+            numbers.push((&said.authority, said.number));
+            keys.push(said.sealing);
         }
-        let change = self.rest(builder, None)?.leave_out(|named| named.person == *new.person()).name(new)?;
-        Ok(self.change(change))
+        let is_stolen = |named: &Named| keys.contains(&named.sealing);
+        let by_attributes = self.access.read_policies().iter().any(|(authority, policy)| {
+            numbers.iter().any(|(of, _)| *of == authority)
+                && authority == new.authority()
+                && policy.satisfied_by(new.attributes())
+        });
+        let attributes = by_attributes.then(|| Named::from(new).until(new.not_after()));
+        let names = terms.people.iter().filter(|named| is_stolen(named)).cloned();
+        let longest = names.chain(attributes).max_by_key(|named| named.until.unwrap_or(Time(u64::MAX)));
+
+        let builder = self.policies(self.next()?, &numbers, &[])?;
+        let builder = self.excluded(self.people(builder, |named| !is_stolen(named))?);
+        let builder = if terms.custodian.as_ref().is_some_and(is_stolen) {
+            builder.custodian(new)?
+        } else {
+            let Named { until, referred, .. } =
+                longest.ok_or(Error::ApiMisuse("the person does not read here by these keys"))?;
+            builder.name(Named { until, referred, ..Named::from(new) })?
+        };
+        Ok(self.change(builder))
     }
 
     /// The same people under a new compartment key.
@@ -257,67 +289,81 @@ impl<'a> Sharing<'a> {
     }
 
     fn change(&self, builder: ConsentBuilder<'a>) -> Change<'a> {
-        Change { before: self.access, builder, writing: Vec::new() }
+        Change { before: self.access, builder }
     }
 
-    /// The terms as they are, without a person by name.
-    fn without(self, mut builder: ConsentBuilder<'a>, person: &PersonId) -> Result<ConsentBuilder<'a>> {
-        for reading in &self.access.terms().read {
-            builder = builder.read(self.trust, &reading.authority, &reading.policy)?;
-        }
-        self.rest(builder, Some(person))
-    }
-
-    /// The terms as they are, but for one authority's policy.
+    /// The terms as they are, but for one authority's read policy.
     fn with_policy(
         self,
         mut builder: ConsentBuilder<'a>,
         authority: &AuthorityId,
         policy: Option<&str>,
     ) -> Result<ConsentBuilder<'a>> {
+        let Terms { read, write, .. } = self.access.terms();
         if let Some(policy) = policy {
             builder = builder.read(self.trust, authority, policy)?;
         }
-        for reading in self.access.terms().read.iter().filter(|reading| reading.authority != *authority) {
+        for reading in read.iter().filter(|reading| reading.authority != *authority) {
             builder = builder.read(self.trust, &reading.authority, &reading.policy)?;
         }
-        self.rest(builder, None)
-    }
-
-    /// Everything but the read policies.
-    fn rest(&self, mut builder: ConsentBuilder<'a>, without: Option<&PersonId>) -> Result<ConsentBuilder<'a>> {
-        let terms = self.access.terms();
-        for writing in &terms.write {
-            let number = without.and_then(|person| self.trust.resolve(&writing.authority)(person.as_str()));
-            let policy = match number {
-                Some(number) => without_number(&writing.policy, number)?,
-                None => writing.policy.clone(),
-            };
-            builder = builder.write(self.trust, &writing.authority, &policy)?;
+        for writing in write {
+            builder = builder.write(self.trust, &writing.authority, &writing.policy)?;
         }
-        let builder = self.people(builder, without)?;
-        Ok(terms.excluded.iter().cloned().fold(builder, ConsentBuilder::exclude))
+        Ok(self.excluded(self.people(builder, |_| true)?))
     }
 
-    /// Who is named, but for one person, and until when it all is valid.
-    fn people(&self, mut builder: ConsentBuilder<'a>, without: Option<&PersonId>) -> Result<ConsentBuilder<'a>> {
-        let terms = self.access.terms();
-        for named in terms.people.iter().filter(|named| Some(&named.person) != without) {
+    /// The policies as they are, without some persons by the number that an authority gave them.
+    fn policies(
+        &self,
+        mut builder: ConsentBuilder<'a>,
+        reading: &[(&AuthorityId, PersonNumber)],
+        writing: &[(&AuthorityId, PersonNumber)],
+    ) -> Result<ConsentBuilder<'a>> {
+        let Terms { read, write, .. } = self.access.terms();
+        for Reading { authority, policy, .. } in read {
+            builder = builder.read(self.trust, authority, &without(policy, authority, reading)?)?;
+        }
+        for Writing { authority, policy } in write {
+            builder = builder.write(self.trust, authority, &without(policy, authority, writing)?)?;
+        }
+        Ok(builder)
+    }
+
+    /// Who is named and is to stay, which referrals have ended, and until when it all is valid.
+    fn people(&self, mut builder: ConsentBuilder<'a>, stays: impl Fn(&Named) -> bool) -> Result<ConsentBuilder<'a>> {
+        let Terms { people, custodian, ended, .. } = self.access.terms();
+        for named in people.iter().filter(|named| stays(named)) {
             builder = builder.name(named.clone())?;
         }
-        if let Some(custodian) = terms.custodian.as_ref().filter(|named| Some(&named.person) != without) {
+        if let Some(custodian) = custodian.as_ref().filter(|named| stays(named)) {
             builder = builder.custodian(custodian.clone())?;
         }
-        Ok(builder.valid(None, self.access.owners_end()))
+        Ok(builder.remember(ended).valid(None, self.access.owners_end()))
+    }
+
+    /// Who is excluded by name.
+    fn excluded(&self, builder: ConsentBuilder<'a>) -> ConsentBuilder<'a> {
+        self.access.terms().excluded.iter().cloned().fold(builder, ConsentBuilder::exclude)
     }
 }
 
-/// The policy with one more person excluded, if she is not yet.
-fn without_number(policy: &str, number: PersonNumber) -> Result<String> {
-    Ok(policy.parse::<Policy>()?.excluding(&[number])?.to_string())
+/// The policy without those of its authority's persons, as far as they are not excluded yet.
+fn without(policy: &str, authority: &AuthorityId, persons: &[(&AuthorityId, PersonNumber)]) -> Result<String> {
+    let numbers = persons.iter().filter(|(of, _)| *of == authority).map(|(_, number)| *number);
+    Ok(policy.parse::<Policy>()?.excluding(&numbers.collect::<Vec<_>>())?.to_string())
 }
 
 impl Change<'_> {
+    /// Takes a version and a key generation above those of what a custodian signed meanwhile: see
+    /// [`ConsentBuilder::beyond`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn beyond(self, other: &Access) -> Result<Self> {
+        Ok(Self { builder: self.builder.beyond(other)?, ..self })
+    }
+
     /// Who opens it, who gains and who loses: see [`ConsentBuilder::preview`].
     ///
     /// # Errors
@@ -333,9 +379,7 @@ impl Change<'_> {
     ///
     /// As [`ConsentBuilder::seal`].
     pub fn seal(self, now: Time) -> Result<(StoredConsent, Access, Receipt)> {
-        let mut uncovered = self.builder.preview(&[], now)?.uncovered;
-        let more = self.writing.into_iter().filter(|one| !uncovered.contains(one)).collect::<Vec<_>>();
-        uncovered.extend(more);
+        let uncovered = self.builder.preview(&[], now)?.uncovered;
         let (stored, access) = self.builder.seal(now)?;
         let receipt = Receipt::new(self.before, &access, uncovered);
         Ok((stored, access, receipt))

@@ -143,12 +143,16 @@ impl<'a> Reader<'a> {
             let own = |access: &&&Access| {
                 access.owner() == record.owner() && access.compartment() == &part.envelope.statement.compartment
             };
-            let Some(access) = accesses.iter().filter(own).find(|access| access.generation() == part.wrap.generation)
-            else {
-                continue;
-            };
             let named = &part.envelope.statement.content;
+            let keys = accesses.iter().filter(own).filter(|access| access.generation() == part.wrap.generation);
+            let keys: Vec<&Access> = keys.copied().collect();
+            let Some(first) = keys.first() else { continue };
             let (hash, content) = contents.iter().find(|(hash, _)| hash == named).ok_or(Error::CannotOpen)?;
+            // Two branches of a compartment, an owner's and her custodian's, may count the same generation.
+            let access = match keys.as_slice() {
+                [only] => only,
+                several => several.iter().find(|access| part.wrap.open(access, content).is_ok()).unwrap_or(first),
+            };
             let rules: Vec<&Access> = accesses.iter().filter(own).copied().collect();
             open.push(self.part((index, part), (hash, content), access, judged.then_some(&rules))?);
             signed.push(*content);
@@ -252,22 +256,21 @@ impl OpenPart {
 ///
 /// So whoever lost the right to write cannot go on by naming the consent that gave it, except by a false time. Consents
 /// that are gone are known from what the newest one remembers of them.
+///
+/// A custodian's versions count until the owner's own word, whatever numbers they have.
 fn rule<'a>(rules: &[&'a Access], version: Version, at: Time) -> Option<WriteRule<'a>> {
-    let newest = rules.iter().max_by_key(|access| access.version())?;
-    let known = |rule: &WriteRule<'_>| rule.versions.contains(&version);
-    let later =
-        |rule: &WriteRule<'_>| *rule.versions.start() > version && rule.issued_at.0.saturating_add(CLOCK_SKEW) < at.0;
-    // At equal versions the last counts: the consent itself before the memory of it.
-    let all = newest.past_rules().chain(rules.iter().map(|access| access.write_rule()));
-    let (mut any, mut best) = (false, None::<WriteRule<'a>>);
-    for rule in all {
-        any |= known(&rule);
-        let better = best.as_ref().is_none_or(|best| best.versions.start() <= rule.versions.start());
-        if (known(&rule) || later(&rule)) && better {
-            best = Some(rule);
-        }
-    }
-    if any { best } else { Some(newest.write_rule()) }
+    let newest = rules.iter().max_by_key(|access| access.place())?;
+    let all = || newest.past_rules().chain(rules.iter().map(|access| access.write_rule()));
+    // Of two branches the earlier; and the consent itself, rather than the memory of it.
+    let first = |best: Option<WriteRule<'a>>, rule: WriteRule<'a>| match best {
+        Some(best) if rule.is_after(&best) => Some(best),
+        _ => Some(rule),
+    };
+    let Some(named) = all().filter(|rule| rule.versions.contains(&version)).fold(None, first) else {
+        return Some(newest.write_rule());
+    };
+    let in_time = |rule: &WriteRule<'_>| rule.issued_at.0.saturating_add(CLOCK_SKEW) < at.0;
+    Some(all().filter(in_time).fold(named, |best, rule| if rule.is_after(&best) { rule } else { best }))
 }
 
 /// The contents with their hashes.

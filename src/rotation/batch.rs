@@ -63,7 +63,14 @@ impl Rotation<'_> {
         if wrap.generation() >= self.new.generation() {
             return Ok(None);
         }
-        wrap.rewrap(self.key_of(wrap.generation())?, self.new)?.to_bytes().map(Some)
+        let mut moved = Err(Error::CannotOpen);
+        for old in self.keys_of(wrap.generation()) {
+            moved = wrap.rewrap(old, self.new);
+            if !matches!(moved, Err(Error::CannotOpen)) {
+                break;
+            }
+        }
+        moved?.to_bytes().map(Some)
     }
 }
 

@@ -67,9 +67,21 @@ impl Rotation<'_> {
             return Err(Error::ApiMisuse("nobody was named who seals again"));
         };
         let generation = record.generation(self.new.compartment()).ok_or(Error::CannotOpen)?;
-        let from: &Access = if generation == self.new.generation() { self.new } else { self.key_of(generation)? };
         let now = (self.clock)();
-        Reader::new(trust, now).devices((*devices).clone()).reseal(record, (from, self.new), author, now)
+        let seal = |from: &Access| {
+            Reader::new(trust, now).devices((*devices).clone()).reseal(record, (from, self.new), author, now)
+        };
+        if generation == self.new.generation() {
+            return seal(self.new);
+        }
+        let mut sealed = Err(Error::CannotOpen);
+        for from in self.keys_of(generation) {
+            sealed = seal(from);
+            if !matches!(sealed, Err(Error::CannotOpen)) {
+                break;
+            }
+        }
+        sealed
     }
 }
 

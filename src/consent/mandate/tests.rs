@@ -170,6 +170,15 @@ fn readers_refuse_what_a_cheating_custodian_widens() {
         ("an earlier month", Box::new(|terms| terms.read[0].month -= 2)),
         ("a wider write policy", Box::new(|terms| terms.write[0].policy = "role:clerk".into())),
         ("a new reader by name", Box::new(move |terms| terms.people.push(eve.clone()))),
+        ("no past", Box::new(|terms| terms.past.clear())),
+        (
+            "a past that is to come",
+            Box::new(|terms| {
+                let (from, to, issued_at, not_after) = (Version(2), Version(9), later(1), Some(UNTIL));
+                terms.past.push(PastWriting { from, to, issued_at, not_after, write: Vec::new() });
+            }),
+        ),
+        ("a past that goes on", Box::new(|terms| terms.past[0].to = Version(2))),
         ("another past", Box::new(|terms| terms.past[0].write[0].policy = "role:clerk".into())),
         ("a past that lasted longer", Box::new(|terms| terms.past[0].not_after = Some(UNTIL))),
         (
@@ -199,6 +208,9 @@ fn readers_refuse_what_outlives_the_mandate_or_evades_it() {
         ("signed after the end", Box::new(|statement| statement.issued_at = later(201))),
         ("signed before the mandate", Box::new(|statement| statement.issued_at = Time(NOW.0 - 1))),
         ("the version that the owner signed", Box::new(|statement| statement.version = Version(1))),
+        ("more versions than there are", Box::new(|statement| statement.version = Version(2 + MAX_MANDATED))),
+        ("no generation", Box::new(|statement| statement.generation = Generation(0))),
+        ("a generation for no version", Box::new(|statement| statement.generation = Generation(3))),
         ("another device list", Box::new(|statement| statement.devices = Version(0))),
         ("no word of the mandate", Box::new(|statement| statement.mandate = None)),
         ("another compartment", Box::new(|statement| statement.compartment = "other".parse().unwrap())),
@@ -229,11 +241,11 @@ fn the_owners_own_word_ends_a_mandate_whatever_version_was_used_up_under_it() {
     let world = World::new();
     let mut pins = PinStore::default();
     let honest = world.builder(&world.access).seal(later(1)).unwrap();
-    let greedy = world.forge(&honest, |_| (), |statement| statement.version = Version(u64::MAX));
+    let greedy = world.forge(&honest, |_| (), |statement| statement.version = Version(1 + MAX_MANDATED));
     let verify = |stored: &StoredConsent, pins: &mut PinStore| {
         stored.verify(world.owner.devices(), &compartment(), pins, later(2)).map(|live| live.version())
     };
-    assert_eq!(verify(&greedy, &mut pins), Ok(Version(u64::MAX)));
+    assert_eq!(verify(&greedy, &mut pins), Ok(Version(1 + MAX_MANDATED)));
     assert_eq!(verify(&honest.0, &mut pins), Err(Error::Rollback("consent")));
 
     let builder = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
@@ -337,4 +349,98 @@ fn a_key_service_seals_on_without_giving_its_key_away() {
     assert_eq!(unsigned.finish(signature).err(), Some(Error::Forged("consent")));
     let stranger = MasterKeyCustodian::new("stranger".parse().unwrap(), &master).unwrap();
     assert_eq!(pollster::block_on(live.open_with(&stranger)).err(), Some(Error::CannotOpen));
+}
+
+/// Between the months nothing but numbers change; these go up by one each, so that the owner has some left.
+#[test]
+fn a_custodian_takes_a_generation_for_each_version_at_most() {
+    let mut world = World::new();
+    let next = world.phone.sharing(world.owner.devices(), &world.trust, &world.access).reseal().unwrap();
+    let (_, access, _) = next.seal(NOW).unwrap();
+    assert_eq!((access.version(), access.generation()), (Version(2), Generation(1)));
+    world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let honest = world.builder(&access).seal(later(1)).unwrap();
+    assert!(world.verify(&honest.0, later(1)).is_ok());
+    for generation in [0, 3, u64::MAX] {
+        let forged = world.forge(&honest, |_| (), |statement| statement.generation = Generation(generation));
+        let refused = world.verify(&forged, later(1)).err();
+        assert!(matches!(refused, Some(Error::NotAllowed | Error::Malformed(_))), "{generation}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_custodian_cannot_write_his_own_past() {
+    let world = World::new();
+    let (_, second) = world.builder(&world.access).seal(later(1)).unwrap();
+    let honest = world.builder(&second).seal(later(2)).unwrap();
+    let open = |change: &dyn Fn(&mut PastWriting)| {
+        let forged = world.forge(&honest, |terms| change(terms.past.last_mut().unwrap()), |_| ());
+        world.verify(&forged, later(2)).and_then(|live| live.open_as(&world.keeper)).map(|access| access.version())
+    };
+    assert_eq!(open(&|_| ()), Ok(Version(3)));
+    assert_eq!(open(&|last| last.issued_at = Time(0)), Err(Error::NotAllowed));
+    assert_eq!(open(&|last| last.not_after = None), Err(Error::NotAllowed));
+    assert_eq!(open(&|last| last.not_after = Some(Time(UNTIL.0 + 1))), Err(Error::NotAllowed));
+    assert_eq!(open(&|last| last.to = Version(3)), Err(Error::NotAllowed));
+}
+
+/// The first that are dropped for want of room are the earliest.
+#[test]
+fn a_long_past_stays_whole_under_a_mandate() {
+    let mut world = World::new();
+    let mut access = None::<Access>;
+    for version in 0..=MAX_PAST as u64 {
+        let before = access.as_ref().unwrap_or(&world.access);
+        let builder = world.phone.consent(world.owner.devices(), compartment()).after(before).unwrap();
+        let builder = builder.reseal().unwrap().same_terms(&world.trust).unwrap();
+        // Each with an end of its own, so that none is one with the one before.
+        access = Some(builder.valid(None, later(300 + version)).seal(NOW).unwrap().1);
+    }
+    let access = access.unwrap();
+    assert_eq!(access.terms.past.len(), MAX_PAST);
+    world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let honest = world.builder(&access).seal(later(1)).unwrap();
+    let open = |stored: &StoredConsent| world.verify(stored, later(1)).and_then(|live| live.open_as(&world.keeper));
+    assert!(open(&honest.0).is_ok());
+    let shorter = world.forge(&honest, |terms| drop(terms.past.remove(0)), |_| ());
+    assert_eq!(open(&shorter).err(), Some(Error::NotAllowed));
+    let gap = world.forge(&honest, |terms| drop(terms.past.remove(30)), |_| ());
+    assert_eq!(open(&gap).err(), Some(Error::NotAllowed));
+}
+
+#[test]
+fn a_custodian_does_not_keep_whose_time_is_over_nor_forget_a_referral_that_ended() {
+    let mut world = World::new();
+    let eve = Identity::generate("eve".parse().unwrap()).unwrap();
+    let builder = world.phone.consent(world.owner.devices(), compartment()).custodian(&world.keeper.public()).unwrap();
+    let builder = builder.name(Named::from(&eve.public()).until(later(1))).unwrap();
+    let ended = Ended { referral: crate::id::Hash([7; 32]), until: later(9) };
+    let (_, access) = builder.remember(std::slice::from_ref(&ended)).seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let honest = world.builder(&access).seal(later(1)).unwrap();
+    let open = |stored: &StoredConsent| world.verify(stored, later(20)).and_then(|live| live.open_as(&world.keeper));
+    assert!(open(&honest.0).is_ok());
+    let kept = world.forge(&honest, |_| (), |statement| statement.issued_at = later(2));
+    assert_eq!(open(&kept).err(), Some(Error::Forged("consent")));
+    let forgotten = world.forge(&honest, |terms| terms.ended.clear(), |_| ());
+    assert_eq!(open(&forgotten).err(), Some(Error::NotAllowed));
+    let (_, next) = world.builder(&access).seal(later(20)).unwrap();
+    assert_eq!((next.terms.people.len(), &next.terms.ended), (0, &vec![ended]));
+}
+
+/// Her parent's device, after majority, with the clock of the year before.
+#[test]
+fn a_device_whose_time_is_over_leaves_no_trace_in_what_readers_remember() {
+    let (mut child, own) = Owner::generate_with_device("own".parse().unwrap(), NOW).unwrap();
+    let parent = Device::generate("parents".parse().unwrap()).unwrap();
+    child.add_device_until(&parent.public(), later(10), NOW).unwrap();
+    let (_, first) = own.consent(child.devices(), compartment()).seal(NOW).unwrap();
+    let (_, second) = parent.consent(child.devices(), compartment()).after(&first).unwrap().seal(later(9)).unwrap();
+    let (third, _) = parent.consent(child.devices(), compartment()).after(&second).unwrap().seal(later(9)).unwrap();
+    let mut pins = PinStore::default();
+    let late = third.verify(child.devices(), &compartment(), &mut pins, later(11));
+    assert_eq!(late.err(), Some(Error::Expired("device")));
+    assert_eq!(pins, PinStore::default());
+    let (honest, _) = own.consent(child.devices(), compartment()).after(&first).unwrap().seal(later(11)).unwrap();
+    assert!(honest.verify(child.devices(), &compartment(), &mut pins, later(11)).is_ok());
 }

@@ -13,7 +13,8 @@ fn forged(last: &Devices, key: &RecoveryKey, (version, list): (Version, Hash)) -
     let said = RootChangeStatement { version, list, announced_at: Time(1), ..change(last, &keys.0, NOW) };
     let link = Succession { change: Signed::sign(said, key.signing()).unwrap(), by: Some(by) };
     let mut statement = next(last, NOW).unwrap();
-    statement.version = Version(version.0 + 1);
+    // One further than it has to be: the next one is held against the list that the change names.
+    statement.version = Version(version.0 + 2);
     statement.previous = Some(list);
     statement.recovery.clear();
     (statement.root, statement.root_sealing) = (keys.0.public(), keys.1.public());
@@ -25,12 +26,12 @@ fn forged(last: &Devices, key: &RecoveryKey, (version, list): (Version, Hash)) -
 fn a_recovery_key_that_is_named_no_more_changes_nothing_on_later_lists_real_or_invented() {
     let (mut owner, _) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
     let (old, new) = (RecoveryKey::generate().unwrap(), RecoveryKey::generate().unwrap());
-    let named = |key: &RecoveryKey| Recovery { key: key.public(), delay: Duration::from_secs(1), plan: None };
+    let named = |key: &RecoveryKey| Recovery { key: key.public(), delay: MIN_DELAY, plan: None };
     owner.arrange_recovery(&[named(&old)], NOW).unwrap();
     let then = owner.devices().clone();
     owner.arrange_recovery(&[named(&new)], NOW).unwrap();
     let now = owner.devices().clone();
-    let late = Time(NOW.0 + 1000);
+    let late = Time(NOW.0 + 2 * MIN_DELAY.as_secs());
     let accept = |list: &DeviceList, pins: &mut PinStore| list.accept_at(owner.id(), pins, late);
     let seen = || {
         let mut pins = PinStore::default();
@@ -40,11 +41,52 @@ fn a_recovery_key_that_is_named_no_more_changes_nothing_on_later_lists_real_or_i
     // The forgery is right but for what it says of the list: on its own list it is taken by who has seen no other.
     let own = forged(&then, &old, (then.version(), then.hash()));
     assert!(accept(&own, &mut PinStore::default()).is_ok());
-    assert!(accept(&own, &mut seen()).is_err());
+    assert_eq!(accept(&own, &mut seen()).err(), Some(Error::Fork("change of root key")));
+    // Of its own version, and made from the list that the reader holds.
+    let mixed = forged(&then, &old, (then.version(), now.hash()));
+    let mut reader = seen();
+    for at in [late, Time(late.0 + 1_000_000_000)] {
+        let refused = mixed.accept_at(owner.id(), &mut reader, at);
+        assert_eq!(refused.err(), Some(Error::Fork("change of root key")));
+    }
     for place in [(now.version(), now.hash()), (Version(1000), Hash([7; 32])), (Version(2000), now.hash())] {
         for mut pins in [PinStore::default(), seen()] {
             let list = forged(&then, &old, place);
             assert_eq!(accept(&list, &mut pins).err(), Some(Error::Forged("change of root key")));
         }
+    }
+}
+
+/// What a thief writes into the change keeps nobody from saying no to it.
+#[test]
+fn a_veto_counts_whatever_list_the_change_says_it_was_made_from() {
+    let (mut owner, phone) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+    let first = owner.list().clone();
+    let key = RecoveryKey::generate().unwrap();
+    owner.arrange_recovery(&[Recovery { key: key.public(), delay: MIN_DELAY, plan: None }], NOW).unwrap();
+    let last = owner.devices().clone();
+    let stolen = forged(&last, &key, (last.version(), Hash([7; 32])));
+    // A reader who has not seen the last list would take it, after the delay.
+    let reader = || {
+        let mut pins = PinStore::default();
+        first.accept(owner.id(), &mut pins).unwrap();
+        assert_eq!(stolen.accept_at(owner.id(), &mut pins, NOW).err(), Some(Error::Expired("change of root key")));
+        pins
+    };
+    let late = Time(NOW.0 + 2 * MIN_DELAY.as_secs());
+    assert!(stolen.accept_at(owner.id(), &mut reader(), late).is_ok());
+    let mut told = reader();
+    phone.veto(&stolen).unwrap().accept(&last, &stolen, &mut told, NOW).unwrap();
+    let refused = stolen.accept_at(owner.id(), &mut told, late);
+    assert_eq!(refused.err(), Some(Error::Revoked("this change of root key")));
+}
+
+#[test]
+fn a_delay_without_time_for_a_veto_is_refused() {
+    let (mut owner, _) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+    let key = RecoveryKey::generate().unwrap().public();
+    for delay in [Duration::ZERO, Duration::from_millis(900), MIN_DELAY - Duration::from_nanos(1)] {
+        let refused = owner.arrange_recovery(&[Recovery { key, delay, plan: None }], NOW).map(|_| ());
+        assert!(matches!(refused, Err(Error::ApiMisuse(_))));
     }
 }

@@ -67,7 +67,9 @@ pub(crate) fn share(secret: &Secret<[u8; 32]>, threshold: usize, shares: usize) 
     if !is_secret(secret) {
         return Err(Error::Malformed(WHAT));
     }
-    let mut coefficients = vec![scalar(secret)?];
+    // At its full size from the start: one that grew would leave the secret behind in freed memory.
+    let mut coefficients = Vec::with_capacity(threshold);
+    coefficients.push(scalar(secret)?);
     while coefficients.len() < threshold {
         coefficients.push(random()?);
     }
