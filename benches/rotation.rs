@@ -151,7 +151,7 @@ fn revoke(c: &mut Criterion) {
                 let start = Instant::now();
                 let new = world.next(&access);
                 let rotation = Rotation::new(&store, &[&access], &new, &clock).unwrap();
-                block_on(rotation.run("job", |_| ())).unwrap();
+                assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
                 spent += start.elapsed();
                 access = new;
             }

@@ -118,7 +118,9 @@ fn take_over(
     let (_, new) = phone.consent(devices, section()?).after(&old)?.seal(day(9))?;
     let clock = || day(9);
     let rotation = Rotation::new(store, &[&old], &new, &clock)?;
-    block_on(rotation.run("recovered", |_| ()))?;
+    if !block_on(rotation.run("recovered", |_| ()))?.finished {
+        return Err("others hold the rest".into());
+    }
     let found: Verification = block_on(rotation.verify())?;
     if found.is_clean() { Ok(new) } else { Err("records stayed behind".into()) }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use chartseal::authority::{Authority, Trust, VerifiedCredential};
 use chartseal::consent::{Access, Referral, ReferralEnd, StoredConsent};
 use chartseal::fhir::{Bundle, Entry, Resource};
-use chartseal::id::{CompartmentId, DeviceId, RecordId, SchemaId, Time, Version};
+use chartseal::id::{CompartmentId, DeviceId, RecordId, SchemaId, Time};
 use chartseal::identity::Identity;
 use chartseal::ledger::Ledger;
 use chartseal::owner::{Device, Owner};
@@ -191,7 +191,7 @@ fn end(
     let (devices, later) = (patient.owner.devices(), days(31));
     // The phone signed this when the referral began.
     let mandate = patient.phone.mandate((devices, access), &custodian.public(), days(60), NOW)?;
-    let consents = block_on(patient.repository.consents(access.owner(), access.compartment(), Version(0)))?;
+    let consents = block_on(patient.repository.consents(access.owner(), access.compartment(), None))?;
     let newest = consents.last().ok_or("no consent")?;
     let held = open(patient, newest, custodian, later)?;
     let kept = open(patient, newest, bo, NOW)?;
@@ -202,7 +202,9 @@ fn end(
     let clock = || later;
     let store = patient.repository.store();
     let rotation = Rotation::new(store, &[&held], &new, &clock)?;
-    block_on(rotation.run("end-of-referral", |_| ()))?;
+    if !block_on(rotation.run("end-of-referral", |_| ()))?.finished {
+        return Err("others hold the rest".into());
+    }
     let Retirement::Done { .. } = block_on(rotation.retire(&patient.repository.ledger().ok_or("no ledger")?))? else {
         return Err("the old key cannot be retired".into());
     };
@@ -222,7 +224,7 @@ fn called_back(
     bo: &Identity,
 ) -> Result<(), Failure> {
     let section = CompartmentId::new(Section::Laboratory.name())?;
-    let consents = block_on(patient.repository.consents(patient.owner.id(), &section, Version(0)))?;
+    let consents = block_on(patient.repository.consents(patient.owner.id(), &section, None))?;
     let newest = consents.last().ok_or("no consent")?;
     let live = newest.verify(patient.owner.devices(), &section, &mut PinStore::default(), days(31))?;
     let access = live.open_as_device(&patient.phone)?;

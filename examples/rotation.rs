@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use chartseal::authority::Trust;
-use chartseal::consent::{Access, DeviceList, Devices};
-use chartseal::id::{CompartmentId, Time, Version};
+use chartseal::consent::{Access, DeviceList, Devices, StoredConsent};
+use chartseal::id::{CompartmentId, Time};
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, Reader, Record};
-use chartseal::repository::Repository;
+use chartseal::repository::{Put, Repository};
 use chartseal::rotation::Rotation;
 use chartseal::store::{Op, RedbStore, Store};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -32,6 +32,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
+fn publish(store: &RedbStore, consent: &StoredConsent) -> Result<(), Box<dyn Error>> {
+    match block_on(Repository::new(store).put_consent(consent))? {
+        Put::Done => Ok(()),
+        _ => Err("the store has another consent".into()),
+    }
+}
+
 fn whole() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path();
@@ -43,11 +50,11 @@ fn whole() -> Result<(), Box<dyn Error>> {
     let first = {
         let store = RedbStore::open(path.join("store"))?;
         let (stored, access) = phone.consent(alice.devices(), compartment()?).seal(clock())?;
-        block_on(Repository::new(&store).put_consent(&stored))?;
+        publish(&store, &stored)?;
         fill(&store, &phone, alice.devices(), &access)?;
         let trust = Trust::new();
         let (stored, _, receipt) = phone.sharing(alice.devices(), &trust, &access).rotate()?.seal(clock())?;
-        block_on(Repository::new(&store).put_consent(&stored))?;
+        publish(&store, &stored)?;
         println!("{receipt}");
         access
     };
@@ -137,8 +144,9 @@ fn write_on(
     while !done.load(Ordering::SeqCst) {
         let id = format!("meanwhile-{}-{written}", std::process::id()).parse()?;
         let record = Record::new(id, "note".parse()?).part(access)?.field("/text", "still writing")?;
-        block_on(Repository::new(store).put(&record.seal(&author, clock())?))?;
-        written += 1;
+        if block_on(Repository::new(store).put(&record.seal(&author, clock())?))? == Put::Done {
+            written += 1;
+        }
     }
     Ok(written)
 }
@@ -167,7 +175,7 @@ fn accesses(store: &RedbStore, phone: &Device, devices: &Devices) -> Result<[Acc
     let compartment = compartment()?;
     let mut pins = PinStore::default();
     let mut opened = Vec::new();
-    for stored in block_on(Repository::new(store).consents(devices.owner(), &compartment, Version(0)))? {
+    for stored in block_on(Repository::new(store).consents(devices.owner(), &compartment, None))? {
         opened.push(stored.verify(devices, &compartment, &mut pins, clock())?.open_as_device(phone)?);
     }
     opened.try_into().map_err(|_| "there are two consents".into())

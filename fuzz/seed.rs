@@ -14,7 +14,7 @@ use chartseal::consent::{Decline, Referral, ReferralEnd};
 use chartseal::owner::recovery::RecoveryKey;
 use chartseal::pin::PinStore;
 use chartseal::record::SealedRecord;
-use chartseal::repository::Repository;
+use chartseal::repository::{Put, Repository};
 use chartseal::store::MemoryStore;
 use pollster::block_on;
 use targets::{AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOW, PEOPLE, PUBLIC, PUBLISHED, SCENES};
@@ -166,7 +166,8 @@ fn life() -> std::io::Result<()> {
     write("life", "code", &[&[9 << 1], key.code().expose().as_bytes()].concat())?;
     let store = MemoryStore::new();
     let mut stream = vec![10 << 1];
-    block_on(Repository::new(&store).put_consent(&CLINIC.consents[0])).expect("memory holds it");
+    let put = block_on(Repository::new(&store).put_consent(&CLINIC.consents[0]));
+    assert_eq!(put.expect("memory holds it"), Put::Done);
     let written = block_on(backup::write(&store, &mut stream)).expect("memory holds it");
     assert!(written.damaged.is_empty());
     write("life", "backup", &stream)?;

@@ -15,16 +15,18 @@
 //! `"csb" ‖ 1 ‖ entry … ‖ end`, where an entry is `1 ‖ length of key (4, big-endian) ‖ length of value (4) ‖ key ‖ value` and
 //! the end is `0 ‖ number of entries (8) ‖ SHA-256 of everything before it (32)`. Nothing follows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 
 use sha2::{Digest, Sha256};
 
+use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
-use crate::id::{OwnerId, RecordId};
-use crate::record::MAX_CBOR;
+use crate::id::{CompartmentId, Generation, OwnerId, RecordId, Revision};
+use crate::record::{MAX_CBOR, SealedRecord};
 use crate::repository::Repository;
-use crate::store::{Entry, Op, Store, check_key};
+use crate::repository::restored::RESTORING;
+use crate::store::{Entry, MAX_KEY, Op, Store, check_key};
 
 /// Why a backup could not be written or restored.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +47,9 @@ pub enum BackupError {
 pub struct Written {
     /// How many entries.
     pub entries: u64,
-    /// Keys of records that the store does not have whole, at that revision: a part is missing, or a piece cannot be read.
-    /// What can be read of them is in the backup.
+    /// Keys of what the store does not have whole: of records, at that revision, of which a part is missing, a piece cannot
+    /// be read, or no consent gives the key; of consents that cannot be read; and of what belongs to nothing. What can be
+    /// read of them is in the backup, but for what is too large to be restored.
     pub damaged: Vec<String>,
 }
 
@@ -57,72 +60,136 @@ pub struct Written {
 ///
 /// [`BackupError`]; the stream is useless then.
 pub async fn write(store: &dyn Store, stream: &mut dyn Write) -> Result<Written, BackupError> {
-    let mut out = Out { stream, digest: Sha256::new(), written: Written::default() };
+    if !store.get(&[RESTORING.to_owned()]).await?.iter().all(Option::is_none) {
+        return Err(Error::ApiMisuse("the store is half a backup itself").into());
+    }
+    let mut out = Out { stream, digest: Sha256::new(), written: Written::default(), seen: Seen::default() };
     out.bytes(MAGIC)?;
     // First, too: a rotation may delete consents while the records that still need them are read.
-    let mut seen = BTreeSet::new();
-    consents(store, &mut seen, &mut out).await?;
-    for kind in ["content~", "past~"] {
-        let mut after = String::new();
-        loop {
-            let page = store.keys(kind, &after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(last);
-            for key in &page {
-                record(store, key, &mut out).await?;
+    consents(store, "consent~", &mut out).await?;
+    let mut after = String::new();
+    loop {
+        let page = store.keys("content~", &after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(last);
+        for key in &page {
+            record(store, key, &mut out).await?;
+        }
+    }
+    // What belongs to no record by now, or never did.
+    let mut after = String::new();
+    loop {
+        let page = store.keys("past~", &after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(last);
+        for key in &page {
+            let content = key.strip_prefix("past~").and_then(|rest| Some(rest.rsplit_once('~')?.0));
+            let content = content.map(|content| format!("content~{content}")).filter(|key| key.len() <= MAX_KEY);
+            let held = match content {
+                Some(content) => store.get(&[content]).await?.pop().flatten(),
+                None => None,
+            };
+            if held.is_none() {
+                out.damage(store, key).await?;
             }
         }
     }
     // Again: by now records may lie under keys of consents that were not there before.
-    consents(store, &mut seen, &mut out).await?;
+    consents(store, "consent~", &mut out).await?;
     out.end()
 }
 
-async fn consents(store: &dyn Store, seen: &mut BTreeSet<String>, out: &mut Out<'_>) -> Result<(), BackupError> {
+/// Writes the consents with this prefix that are not written yet.
+async fn consents(store: &dyn Store, prefix: &str, out: &mut Out<'_>) -> Result<(), BackupError> {
     let mut after = String::new();
     loop {
-        let page = store.keys("consent~", &after, PAGE).await?;
+        let page = store.keys(prefix, &after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after.clone_from(last);
         let entries = store.get(&page).await?;
         for (key, entry) in page.into_iter().zip(entries) {
-            if let Some(entry) = entry
-                && !seen.contains(&key)
-            {
-                out.entry(&key, &entry.value)?;
-                seen.insert(key);
+            let Some(entry) = entry.filter(|_| !out.seen.entries.contains(&key)) else { continue };
+            match StoredConsent::from_cbor(&entry.value) {
+                Ok(consent) => {
+                    let said = consent.consent().unverified();
+                    let gives = format!("{}~{}~{:020}", said.owner, said.compartment, said.generation.0);
+                    out.seen.keys.insert(gives);
+                    out.entry(&key, &entry.value)?;
+                }
+                Err(_) => out.damage(store, &key).await?,
             }
+            out.seen.entries.insert(key);
         }
     }
 }
 
+/// Writes a record with all its revisions.
 async fn record(store: &dyn Store, key: &str, out: &mut Out<'_>) -> Result<(), BackupError> {
     let mut names = key.split('~').skip(1);
-    let (Some(owner), Some(record)) = (names.next(), names.next()) else {
-        return Err(Error::Malformed("record").into());
+    let names = (names.next().map(OwnerId::new), names.next().map(RecordId::new), names.next());
+    let (Some(Ok(owner)), Some(Ok(record)), None) = names else {
+        return out.damage(store, key).await;
     };
-    let (owner, record) = (OwnerId::new(owner)?, RecordId::new(record)?);
-    let whole = match Repository::new(store).read(&owner, &record, key).await {
-        Ok(Some(whole)) => whole,
-        Ok(None) => return Ok(()),
-        Err(Error::Malformed(_) | Error::UnknownVersion(_) | Error::TooLarge(_)) => {
-            if let Some(Entry { value, .. }) = store.get(&[key.to_owned()]).await?.pop().flatten() {
-                out.entry(key, &value)?;
+    let Some(latest) = revision(store, (&owner, &record), key, out).await? else { return Ok(()) };
+    // Those before this one, and no later ones: it may be amended meanwhile.
+    let prefix = format!("past~{owner}~{record}~");
+    let mut after = String::new();
+    while latest > Revision(0) {
+        let page = store.keys(&prefix, &after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(last);
+        for key in &page {
+            let number: Option<u64> = key.strip_prefix(&prefix).and_then(|number| number.parse().ok());
+            if number.is_none_or(|number| number < latest.0) {
+                revision(store, (&owner, &record), key, out).await?;
             }
-            out.written.damaged.push(key.to_owned());
-            return Ok(());
         }
-        Err(error) => return Err(error.into()),
-    };
-    if !whole.has_all_parts() {
-        out.written.damaged.push(key.to_owned());
-    }
-    let contents = crate::record::SealedRecord::content_key(&owner, &record);
-    for (name, value) in whole.pieces()? {
-        let name = if name == contents { key } else { &name };
-        out.entry(name, &value)?;
     }
     Ok(())
+}
+
+/// Writes one revision of a record, and says which it is.
+async fn revision(
+    store: &dyn Store,
+    (owner, record): (&OwnerId, &RecordId),
+    key: &str,
+    out: &mut Out<'_>,
+) -> Result<Option<Revision>, BackupError> {
+    for last in [false, true] {
+        let whole = match Repository::new(store).read(owner, record, key).await {
+            Ok(Some(whole)) => whole,
+            Ok(None) => return Ok(None),
+            Err(Error::Malformed(_) | Error::UnknownVersion(_) | Error::TooLarge(_)) => {
+                out.damage(store, key).await?;
+                // Of a latest one that cannot be read, all earlier ones are held.
+                return Ok(Some(Revision(u64::MAX)));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // A key may have come and gone since the consents were read.
+        let mut open = true;
+        for compartment in whole.compartments() {
+            let Some(generation) = whole.generation(compartment) else { continue };
+            let needs = format!("{owner}~{compartment}~{:020}", generation.0);
+            if !out.seen.keys.contains(&needs) {
+                consents(store, &format!("consent~{owner}~{compartment}~"), out).await?;
+                open &= out.seen.keys.contains(&needs);
+            }
+        }
+        if !open && !last {
+            continue;
+        }
+        if !open || !whole.has_all_parts() {
+            out.written.damaged.push(key.to_owned());
+        }
+        let contents = SealedRecord::content_key(owner, record);
+        for (name, value) in whole.pieces()? {
+            let name = if name == contents { key } else { &name };
+            out.entry(name, &value)?;
+        }
+        return Ok(Some(whole.revision()));
+    }
+    Ok(None)
 }
 
 /// Puts a backup into an empty store, and gives the number of entries.
@@ -136,6 +203,9 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
         return Err(Error::ApiMisuse("a backup is restored into an empty store").into());
     }
     let mut input = In { stream, digest: Sha256::new() };
+    // Until it is whole, nothing of it is served by a guarded repository.
+    store.apply(vec![Op::Put { key: RESTORING.to_owned(), value: Vec::new() }]).await?;
+    let mut generations = BTreeMap::<(OwnerId, CompartmentId), BTreeSet<Generation>>::new();
     let [c, s, b, version] = input.array()?;
     if [c, s, b] != *b"csb" {
         return Err(MALFORMED.into());
@@ -148,6 +218,13 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
         match input.array()? {
             [1] => {
                 let (key, value) = input.entry()?;
+                if let Ok(consent) = StoredConsent::from_cbor(&value)
+                    && key.starts_with("consent~")
+                {
+                    let said = consent.consent().unverified();
+                    let place = (said.owner.clone(), said.compartment.clone());
+                    generations.entry(place).or_default().insert(said.generation);
+                }
                 size += key.len() + value.len();
                 ops.push(Op::Put { key, value });
                 entries += 1;
@@ -168,6 +245,15 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
     if !ops.is_empty() {
         store.apply(ops).await?;
     }
+    // Where there are several keys, records may have been moved since that lie under the earlier ones here.
+    for ((owner, compartment), keys) in generations.iter().filter(|(_, keys)| keys.len() > 1) {
+        if let Some(newest) = keys.last() {
+            Repository::new(store).mark(owner, compartment, *newest).await?;
+        }
+    }
+    if let Some(Entry { tag, .. }) = store.get(&[RESTORING.to_owned()]).await?.pop().flatten() {
+        store.apply(vec![Op::Delete { key: RESTORING.to_owned(), tag }]).await?;
+    }
     Ok(entries)
 }
 
@@ -175,9 +261,28 @@ struct Out<'a> {
     stream: &'a mut dyn Write,
     digest: Sha256,
     written: Written,
+    seen: Seen,
+}
+
+/// What is written of consents.
+#[derive(Default)]
+struct Seen {
+    /// Their keys in the store.
+    entries: BTreeSet<String>,
+    /// Owner, compartment and generation of the keys that they give.
+    keys: BTreeSet<String>,
 }
 
 impl Out<'_> {
+    /// Names an entry as damaged, and writes what there is of it, if it can be restored.
+    async fn damage(&mut self, store: &dyn Store, key: &str) -> Result<(), BackupError> {
+        self.written.damaged.push(key.to_owned());
+        match store.get(&[key.to_owned()]).await?.pop().flatten() {
+            Some(Entry { value, .. }) if value.len() <= MAX_CBOR => self.entry(key, &value),
+            _ => Ok(()),
+        }
+    }
+
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), BackupError> {
         self.digest.update(bytes);
         Ok(self.stream.write_all(bytes)?)
@@ -261,6 +366,5 @@ impl From<crate::store::StoreError> for BackupError {
 const MAGIC: &[u8] = b"csb\x01";
 const KINDS: [&str; 6] = ["content~", "past~", "envelope~", "wrap~", "body~", "consent~"];
 const PAGE: usize = 1000;
-const MAX_KEY: usize = 4096;
 const WHAT: &str = "backup";
 const MALFORMED: Error = Error::Malformed(WHAT);

@@ -8,6 +8,8 @@
 //! it is read and moved, nothing new is written), and *destroyed* when [`Rotation::retire`](crate::rotation::Rotation::retire)
 //! found that it is needed no more.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::consent::{LiveConsent, StoredConsent};
@@ -43,6 +45,19 @@ struct Known {
     destroyed: Generation,
 }
 
+impl Known {
+    /// Whether a consent is later than this one, and not the same.
+    fn is_before(&self, stored: &StoredConsent) -> Result<bool> {
+        let newest = StoredConsent::from_cbor(&self.consent)?;
+        match stored.place().cmp(&newest.place()) {
+            Ordering::Less => Err(Error::Rollback("consent")),
+            Ordering::Equal if stored.consent().hash()? != newest.consent().hash()? => Err(Error::Fork("consent")),
+            Ordering::Equal => Ok(false),
+            Ordering::Greater => Ok(true),
+        }
+    }
+}
+
 impl<'a> Ledger<'a> {
     /// In this store, which is not the one that records lie in, nor restored with it.
     pub fn new(store: &'a dyn Store) -> Self {
@@ -67,18 +82,28 @@ impl<'a> Ledger<'a> {
             let Some(known) = known else {
                 return Ok(Some(Known { consent: bytes.clone(), destroyed: Generation(0) }));
             };
-            let newest = StoredConsent::from_cbor(&known.consent)?;
-            let (place, newest_place) = (stored.place(), newest.place());
-            if place == newest_place {
-                let same = stored.consent().hash()? == newest.consent().hash()?;
-                return if same { Ok(None) } else { Err(Error::Fork("consent")) };
-            }
-            if place < newest_place {
-                return Err(Error::Rollback("consent"));
-            }
-            Ok(Some(Known { consent: bytes.clone(), destroyed: known.destroyed }))
+            let later = known.is_before(stored)?;
+            Ok(later.then(|| Known { consent: bytes.clone(), destroyed: known.destroyed }))
         })
-        .await
+        .await?;
+        // Once more: the owner may have been erased meanwhile, and her entries gone through already.
+        if self.is_erased(live.owner()).await? {
+            self.forget(live.owner()).await?;
+            return Err(Error::Rollback("consent"));
+        }
+        Ok(())
+    }
+
+    /// Whether [`Ledger::advance`] would refuse it.
+    pub(crate) async fn admits(&self, stored: &StoredConsent) -> Result<()> {
+        let statement = stored.consent().unverified();
+        if self.is_erased(&statement.owner).await? {
+            return Err(Error::Rollback("consent"));
+        }
+        if let Some((_, known)) = self.known(&key(&statement.owner, &statement.compartment)).await? {
+            known.is_before(stored)?;
+        }
+        Ok(())
     }
 
     /// The newest consent to a compartment, if any is known.
@@ -145,6 +170,10 @@ impl<'a> Ledger<'a> {
     /// Notes an owner as erased, and forgets her consents.
     pub(crate) async fn erase(&self, owner: &OwnerId) -> Result<()> {
         self.store.apply(vec![Op::Put { key: format!("{ERASED}{owner}"), value: Vec::new() }]).await?;
+        self.forget(owner).await
+    }
+
+    async fn forget(&self, owner: &OwnerId) -> Result<()> {
         let prefix = format!("{PREFIX}{owner}~");
         loop {
             let keys = self.store.keys(&prefix, "", 100).await?;
@@ -155,6 +184,11 @@ impl<'a> Ledger<'a> {
             let there = keys.into_iter().zip(held).filter_map(|(key, entry)| Some((key, entry?.tag)));
             self.store.apply(there.map(|(key, tag)| Op::Delete { key, tag }).collect()).await?;
         }
+    }
+
+    /// The first generation whose key is not gone.
+    pub(crate) async fn destroyed(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Generation> {
+        Ok(self.known(&key(owner, compartment)).await?.map_or(Generation(0), |(_, known)| known.destroyed))
     }
 
     /// The keys of generations before this one are gone.

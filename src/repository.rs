@@ -10,6 +10,8 @@
 
 mod consents;
 mod erase;
+mod reseal;
+pub(crate) mod restored;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +32,7 @@ pub struct Repository<'a> {
 
 /// Whether a verb did what it was asked for, or somebody was faster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "nothing may have been written"]
 pub enum Put {
     /// It is done, or was done before.
     Done,
@@ -63,8 +66,8 @@ impl<'a> Repository<'a> {
     }
 
     /// Writes a record that the store does not have. Its content is written last: without it, nothing of the rest is
-    /// seen. To write the same bytes again does no harm. Another record of the same id is a conflict, even if its writing
-    /// was never finished.
+    /// seen. To write the same bytes again does no harm. Another record of the same id is a conflict; what was left by one
+    /// whose writing was never finished stays beside it, unseen.
     ///
     /// # Errors
     ///
@@ -82,11 +85,13 @@ impl<'a> Repository<'a> {
         if self.outdated(record, None).await? {
             return Ok(Put::Outdated);
         }
-        if self.write_pieces(pieces).await? == Put::Conflict {
+        let (put, written) = self.write_pieces(pieces).await?;
+        if put == Put::Conflict {
             return Ok(Put::Conflict);
         }
         // Once more: whoever retires the key from now on has seen the wraps.
         if self.outdated(record, None).await? {
+            self.take_back(written).await?;
             return Ok(Put::Outdated);
         }
         self.commit(key, value).await
@@ -117,55 +122,15 @@ impl<'a> Repository<'a> {
         // Parts that were not changed are there, and may have been moved or sealed again since.
         new.retain(|key, _| !old.contains_key(key));
         new.insert(past(before.owner(), before.record(), before.revision()), old_contents);
-        if self.write_pieces(new).await? == Put::Conflict {
+        let (put, written) = self.write_pieces(new).await?;
+        if put == Put::Conflict {
             return Ok(Put::Conflict);
         }
         if self.outdated(after, Some(before)).await? {
+            self.take_back(written).await?;
             return Ok(Put::Outdated);
         }
         self.exchange(key, held.tag, contents).await
-    }
-
-    /// Writes a record of which parts were sealed again, `before` being the one that they were sealed from, and deletes
-    /// what was replaced. Each part changes at once, one after the other. To do it again does no harm.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if the two are not of one content.
-    pub async fn reseal(&self, before: &SealedRecord, after: &SealedRecord) -> Result<Put> {
-        let (old, new) = (before.pieces()?, after.pieces()?);
-        let key = SealedRecord::content_key(after.owner(), after.record());
-        if old.get(&key) != new.get(&key) {
-            return Err(Error::ApiMisuse("sealed again, a record keeps its content"));
-        }
-        if self.outdated(after, Some(before)).await? {
-            return Ok(Put::Outdated);
-        }
-        let kept = |pieces: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>| {
-            let differ = pieces.iter().filter(|(key, _)| !other.contains_key(*key));
-            differ.map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()
-        };
-        let (gone, added) = (kept(&old, &new), kept(&new, &old));
-        if self.write_pieces(added).await? == Put::Conflict {
-            return Ok(Put::Conflict);
-        }
-        if self.outdated(after, Some(before)).await? {
-            return Ok(Put::Outdated);
-        }
-        let envelopes = new.into_iter().filter(|(key, value)| old.get(key).is_some_and(|old| old != value));
-        for (key, value) in envelopes.filter(|(key, _)| key.starts_with("envelope~")) {
-            let Some(held) = self.entry(&key).await? else {
-                return Ok(Put::Conflict);
-            };
-            if held.value != value && old.get(&key) != Some(&held.value) {
-                return Ok(Put::Conflict);
-            }
-            if held.value != value && self.exchange(key, held.tag, value).await? == Put::Conflict {
-                return Ok(Put::Conflict);
-            }
-        }
-        self.delete(gone.into_keys().collect()).await?;
-        Ok(Put::Done)
     }
 
     /// Reads a record, all its parts that are there; none if there is no such record.
@@ -173,7 +138,8 @@ impl<'a> Repository<'a> {
     /// # Errors
     ///
     /// [`Error::Malformed`] if what is stored is no record, or keeps changing while it is read; [`Error::Rollback`] if a
-    /// part lies under a compartment key that the ledger knows as destroyed: it came out of a backup; [`Error::Store`].
+    /// part lies under a compartment key that the ledger knows as destroyed, or in a compartment that has not caught up: it
+    /// came out of a backup; [`Error::Store`].
     pub async fn get(&self, owner: &OwnerId, record: &RecordId) -> Result<Option<SealedRecord>> {
         self.served(self.read(owner, record, &SealedRecord::content_key(owner, record)).await?).await
     }
@@ -193,14 +159,18 @@ impl<'a> Repository<'a> {
         if let Some(latest) = self.get(owner, record).await?.filter(|latest| latest.revision() == revision) {
             return Ok(Some(latest));
         }
-        self.served(self.read(owner, record, &past(owner, record, revision)).await?).await
+        let earlier = self.read(owner, record, &past(owner, record, revision)).await?;
+        // What a key says is the store's word alone.
+        self.served(earlier.filter(|earlier| earlier.revision() == revision)).await
     }
 
     async fn served(&self, record: Option<SealedRecord>) -> Result<Option<SealedRecord>> {
         if let (Some(ledger), Some(record)) = (&self.ledger, &record) {
             for compartment in record.compartments() {
                 let generation = record.generation(compartment).unwrap_or(Generation(0));
-                if ledger.state(record.owner(), compartment, generation).await? == KeyState::Destroyed {
+                if ledger.state(record.owner(), compartment, generation).await? == KeyState::Destroyed
+                    || self.lags(record.owner(), compartment).await?
+                {
                     return Err(Error::Rollback("record"));
                 }
             }
@@ -273,17 +243,31 @@ impl<'a> Repository<'a> {
         Err(Error::Malformed("record"))
     }
 
-    /// Never writes over a piece that is there: somebody else may be about to commit it.
-    async fn write_pieces(&self, pieces: BTreeMap<String, Vec<u8>>) -> Result<Put> {
+    /// Never writes over a piece that is there: somebody else may be about to commit it. Gives what was written.
+    async fn write_pieces(&self, pieces: BTreeMap<String, Vec<u8>>) -> Result<(Put, Vec<(String, Tag)>)> {
         let keys: Vec<String> = pieces.keys().cloned().collect();
         let ops = pieces.clone().into_iter().map(|(key, value)| Op::Put { key, value }).collect();
-        self.store.apply(ops).await?;
+        let outcomes = self.store.apply(ops).await?;
         let held = self.store.get(&keys).await?;
         let same = pieces.iter().zip(held).all(|((key, value), held)| {
             // A rotation may have moved the wrap on; its key is that of the body.
             held.is_some_and(|held| held.value == *value || key.starts_with("wrap~"))
         });
-        Ok(Put::of(same))
+        let written = keys.into_iter().zip(outcomes).filter_map(|(key, outcome)| match outcome {
+            Outcome::Written(tag) => Some((key, tag)),
+            _ => None,
+        });
+        Ok((Put::of(same), written.collect()))
+    }
+
+    /// Deletes what was written for a commit that is not to come, unless somebody has touched it since: of a record that was
+    /// turned away, or of an owner who was erased, nothing stays.
+    async fn take_back(&self, written: Vec<(String, Tag)>) -> Result<()> {
+        let ops: Vec<Op> = written.into_iter().map(|(key, tag)| Op::Delete { key, tag }).collect();
+        if !ops.is_empty() {
+            self.store.apply(ops).await?;
+        }
+        Ok(())
     }
 
     async fn commit(&self, key: String, value: Vec<u8>) -> Result<Put> {

@@ -34,6 +34,7 @@ use crate::authority::Trust;
 use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
 use crate::id::{Generation, Time};
+use crate::ledger::Ledger;
 use crate::record::{Author, StoredWrap};
 use crate::store::Store;
 use reencrypt::Sealer;
@@ -42,7 +43,7 @@ pub use job::{Progress, Quarantined};
 pub use keys_only::KeysOnly;
 pub use retire::Retirement;
 pub use sweep::{Keys, Scope, Sweep, Swept};
-pub use verify::Verification;
+pub use verify::{MAX_NAMED, Verification};
 pub use walk::Pass;
 
 /// Moves the records of one compartment from older compartment keys to the newest one.
@@ -63,7 +64,8 @@ impl<'a> Rotation<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if they are not of one compartment, or an old one is not of an earlier generation.
+    /// [`Error::ApiMisuse`] if they are not of one compartment, or an old one is neither of an earlier generation nor of the
+    /// same key: go [beyond](crate::consent::ConsentBuilder::beyond) it first.
     pub fn new(
         store: &'a dyn Store,
         old: &[&'a Access],
@@ -74,12 +76,13 @@ impl<'a> Rotation<'a> {
             if (access.owner(), access.compartment()) != (new.owner(), new.compartment()) {
                 return Err(Error::ApiMisuse("a rotation stays in one compartment"));
             }
-            if access.generation() >= new.generation() {
+            if access.generation() >= new.generation() && !new.has_key_of(access) {
                 return Err(Error::ApiMisuse("a rotation goes to a later generation"));
             }
         }
         let prefix = StoredWrap::prefix(new.owner(), new.compartment());
-        Ok(Self { store, old: old.to_vec(), new, clock, prefix, lease: LEASE, sealer: None })
+        let old = old.iter().copied().filter(|access| !new.has_key_of(access)).collect();
+        Ok(Self { store, old, new, clock, prefix, lease: LEASE, sealer: None })
     }
 
     /// For how many seconds a worker holds a batch of a thousand before others may take it for dead; 60 by default. If it
@@ -92,9 +95,18 @@ impl<'a> Rotation<'a> {
 
     /// Seals every part again, too, under a new key of its own: for when records' own keys are known to somebody. Bodies
     /// are read then. Authors' signatures stay; `author`, one of the owner's devices, signs as who sealed it again.
+    ///
+    /// It writes, and so it needs the ledger, as every writer does: a worker who was overtaken by a later rotation would
+    /// otherwise bring parts back under a key that is gone.
     #[must_use]
-    pub fn reencrypt(mut self, trust: &'a Trust, devices: &'a Devices, author: &'a Author<'a>) -> Self {
-        self.sealer = Some(Sealer { trust, devices, author });
+    pub fn reencrypt(
+        mut self,
+        ledger: Ledger<'a>,
+        trust: &'a Trust,
+        devices: &'a Devices,
+        author: &'a Author<'a>,
+    ) -> Self {
+        self.sealer = Some(Sealer { ledger, trust, devices, author });
         self
     }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use chartseal::Error;
 use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::{Revision, Time};
+use chartseal::ledger::Ledger;
 use chartseal::owner::Device;
 use chartseal::record::{Author, SealedRecord, Writer};
 use chartseal::repository::{Put, Repository};
@@ -47,17 +48,17 @@ fn opens_with_kept_wraps(world: &World, store: &dyn Store, kept: &SealedRecord, 
 #[test]
 fn a_reencryption_gives_each_part_a_new_key_and_keeps_its_author() {
     let world = World::new();
-    let (store, old) = (MemoryStore::new(), world.access("a"));
+    let (store, ledger, old) = (MemoryStore::new(), MemoryStore::new(), world.access("a"));
     fill(&world, &store, &old, 5);
     let kept = read(&store, &old, "r00003");
     let new = world.rotated(&old, "role:doctor");
     let author = device(&world);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     // A rewrap alone leaves the parts' own keys to whoever kept a wrap.
-    block_on(rotation.run("first", |_| ())).unwrap();
+    assert!(block_on(rotation.run("first", |_| ())).unwrap().finished);
     assert!(opens_with_kept_wraps(&world, &store, &kept, &old));
 
-    let rotation = rotation.reencrypt(&world.trust, world.devices(), &author);
+    let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
     let progress = block_on(rotation.run("second", |_| ())).unwrap();
     assert!(progress.finished);
     assert!(!opens_with_kept_wraps(&world, &store, &kept, &old));
@@ -77,10 +78,10 @@ fn a_reencryption_gives_each_part_a_new_key_and_keeps_its_author() {
 #[test]
 fn earlier_revisions_stay_and_are_sealed_again_with_the_rest() {
     let world = World::new();
-    let (store, old) = (MemoryStore::new(), world.access("a"));
+    let (store, ledger, old) = (MemoryStore::new(), MemoryStore::new(), world.access("a"));
     let repository = Repository::new(&store);
     let first = sealed(&world, &old, "r");
-    block_on(repository.put(&first)).unwrap();
+    assert_eq!(block_on(repository.put(&first)).unwrap(), Put::Done);
     let second = amended(&world, &first, &old, "second");
     let third = amended(&world, &second, &old, "third");
     assert_eq!(block_on(repository.amend(&first, &second)).unwrap(), Put::Done);
@@ -88,7 +89,7 @@ fn earlier_revisions_stay_and_are_sealed_again_with_the_rest() {
     let new = world.rotated(&old, "role:doctor");
     let author = device(&world);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
-    let rotation = rotation.reencrypt(&world.trust, world.devices(), &author);
+    let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     assert!(block_on(rotation.quarantined("job")).unwrap().is_empty());
     for (revision, before, value) in [(0, &first, "of r"), (1, &second, "second"), (2, &third, "third")] {
@@ -107,7 +108,7 @@ fn of_two_amendments_one_counts_and_is_whole() {
     let (store, access) = (MemoryStore::new(), world.access("a"));
     let repository = Repository::new(&store);
     let first = sealed(&world, &access, "r");
-    block_on(repository.put(&first)).unwrap();
+    assert_eq!(block_on(repository.put(&first)).unwrap(), Put::Done);
     let (one, other) = (amended(&world, &first, &access, "one"), amended(&world, &first, &access, "other"));
     let shared = other.pieces().unwrap().into_keys().filter(|key| one.pieces().unwrap().contains_key(key));
     assert_eq!(shared.collect::<Vec<_>>(), [SealedRecord::content_key(first.owner(), first.record())]);
@@ -134,7 +135,7 @@ fn an_amendment_that_dies_at_any_call_leaves_the_old_or_the_new() {
         for call in 1.. {
             let store = FaultyStore::new(MemoryStore::new());
             let repository = Repository::new(&store);
-            block_on(repository.put(&first)).unwrap();
+            assert_eq!(block_on(repository.put(&first)).unwrap(), Put::Done);
             store.fail_at(call, fault);
             let died = block_on(repository.amend(&first, &second)).is_err();
             store.heal();
@@ -155,18 +156,19 @@ fn a_reencryption_that_dies_at_any_call_loses_nothing_and_ends_whole() {
     let old = world.access("a");
     let new = world.rotated(&old, "role:doctor");
     let author = device(&world);
+    let ledger = MemoryStore::new();
     let records: Vec<_> = (0..2).map(|i| sealed(&world, &old, &format!("r{i:05}"))).collect();
     for fault in [Fault::Refused, Fault::AnswerLost, Fault::Torn(1), Fault::CrashTorn(2)] {
         let mut deaths = 0;
         for call in 1.. {
             let store = FaultyStore::new(MemoryStore::new());
             for record in &records {
-                block_on(Repository::new(store.inner()).put(record)).unwrap();
+                assert_eq!(block_on(Repository::new(store.inner()).put(record)).unwrap(), Put::Done);
             }
             let time = AtomicU64::new(NOW.0);
             let clock = || Time(time.load(Ordering::SeqCst));
             let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
-            let rotation = rotation.reencrypt(&world.trust, world.devices(), &author);
+            let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
             store.fail_at(call, fault);
             let died = block_on(rotation.run("job", |_| ())).is_err();
             store.heal();
@@ -221,18 +223,19 @@ impl Store for Racing<'_> {
 fn an_amendment_in_the_middle_of_a_reencryption_is_not_lost() {
     let world = World::new();
     let old = world.access("a");
+    let ledger = MemoryStore::new();
     let first = sealed(&world, &old, "r");
     let second = amended(&world, &first, &old, "second");
     let amend = |store: &MemoryStore| {
         assert_eq!(block_on(Repository::new(store).amend(&first, &second)).unwrap(), Put::Done);
     };
     let store = Racing { store: MemoryStore::new(), armed: AtomicBool::new(false), amend: &amend };
-    block_on(Repository::new(&store).put(&first)).unwrap();
+    assert_eq!(block_on(Repository::new(&store).put(&first)).unwrap(), Put::Done);
     store.armed.store(true, Ordering::SeqCst);
     let new = world.rotated(&old, "role:doctor");
     let author = device(&world);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
-    let rotation = rotation.reencrypt(&world.trust, world.devices(), &author);
+    let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     assert!(!store.armed.load(Ordering::SeqCst));
     let held = read(&store, &old, "r");
@@ -244,7 +247,7 @@ fn an_amendment_in_the_middle_of_a_reencryption_is_not_lost() {
 #[test]
 fn a_sweep_seals_all_compartments_of_a_patient_again() {
     let world = World::new();
-    let store = MemoryStore::new();
+    let (store, ledger) = (MemoryStore::new(), MemoryStore::new());
     let repository = Repository::new(&store);
     let mut kept = Vec::new();
     for compartment in ["a", "b"] {
@@ -267,7 +270,12 @@ fn a_sweep_seals_all_compartments_of_a_patient_again() {
     let scope = Scope::Patient(world.alice.id().clone());
     let blind = block_on(Sweep::new(&store, &now, scope.clone()).run("blind", keys, |_, _| ()));
     assert!(matches!(blind, Err(Error::ApiMisuse(_))));
-    let swept = block_on(Sweep::new(&store, &now, scope).trusting(&world.trust).run("job", keys, |_, _| ())).unwrap();
+    let swept = block_on(Sweep::new(&store, &now, scope).trusting(Ledger::new(&ledger), &world.trust).run(
+        "job",
+        keys,
+        |_, _| (),
+    ))
+    .unwrap();
     assert_eq!((swept.finished, swept.is_complete()), (2, true));
     for (record, access) in &kept {
         assert!(world.reader().open(record, &[access]).is_ok());

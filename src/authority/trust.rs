@@ -238,6 +238,13 @@ impl Trust {
         credential.verify(&self.known(&credential.unverified().authority)?.key)
     }
 
+    /// Whether the key of a credential was revoked, by the list at hand.
+    pub(crate) fn standing(&self, said: &CredentialStatement) -> Standing {
+        let revocations = self.authorities.get(&said.authority).and_then(|known| known.revocations.as_ref());
+        let revoked = revocations.and_then(|held| held.value.get(&(said.number, said.signing)));
+        revoked.map_or(Standing::Good, |revoked| Standing::RevokedSince(revoked.since))
+    }
+
     /// The number of a person by name, for [`Policy::parse_with`](crate::policy::Policy::parse_with). Without a map of
     /// people of this authority, nobody has one.
     pub fn resolve(&self, authority: &AuthorityId) -> impl Fn(&str) -> Option<PersonNumber> {

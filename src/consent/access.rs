@@ -162,6 +162,11 @@ impl Access {
         })
     }
 
+    /// Whether both hold one compartment key: one consent was sealed again for the other, or they are the same.
+    pub fn has_key_of(&self, other: &Self) -> bool {
+        self.statement.has_key_of(other)
+    }
+
     pub(crate) fn cek(&self) -> &Cek {
         &self.cek
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Access;
 use crate::id::{CompartmentId, DeviceId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::{SealingPublic, Signed, Statement};
 use crate::seal::{Commitment, Salt, label};
@@ -46,6 +47,18 @@ pub struct ConsentStatement {
     /// The hash of the mandate under which a custodian signed it; none if the device itself did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mandate: Option<Hash>,
+}
+
+impl ConsentStatement {
+    /// Whether it gives the key that somebody holds who opened another one.
+    pub(crate) fn has_key_of(&self, access: &Access) -> bool {
+        self.has_key_with(&access.statement)
+    }
+
+    /// Whether the two give one key.
+    pub(crate) fn has_key_with(&self, other: &Self) -> bool {
+        (self.generation, &self.salt, &self.commitment) == (other.generation, &other.salt, &other.commitment)
+    }
 }
 
 impl Statement for ConsentStatement {

@@ -79,12 +79,12 @@ impl Reader<'_> {
     }
 
     /// Seals a part anew under a fresh key, as a device of the owner does so that who kept the old key cannot follow.
-    /// Author, content and revision stay: the device signs the envelope only. Whether the author was allowed to write there
-    /// is not looked at: the consent that says so may be an old one. Readers look at it.
+    /// Author, content and revision stay: the device signs the envelope only. Whether the author was allowed to write there,
+    /// and was revoked since, is not looked at: readers look at it.
     ///
     /// # Errors
     ///
-    /// Those of [`Reader::open`] but for the write policy; [`Error::ApiMisuse`] if `new` is for another owner or compartment than `old`, or
+    /// Those of [`Reader::open`] but for the write policy and the author's standing; [`Error::ApiMisuse`] if `new` is for another owner or compartment than `old`, or
     /// of an earlier generation, or `sealer` no device; [`Error::NotAllowed`] if it is another owner's.
     pub fn reseal(
         &self,

@@ -8,8 +8,8 @@ use super::author::{By, Writer};
 use crate::authority::{Credential, Standing, Trust};
 use crate::consent::Devices;
 use crate::error::{Error, Result};
-use crate::id::{AuthorityId, OwnerId, PersonId, Time};
-use crate::identity::PreparedKey;
+use crate::id::{AuthorityId, DeviceId, OwnerId, PersonId, Time};
+use crate::identity::{PreparedKey, SigningPublic};
 use crate::policy::Attributes;
 
 /// Who signed, as far as somebody vouches for it.
@@ -61,27 +61,61 @@ impl<'a> Signers<'a> {
                 Ok(Signer { key: known.key.clone(), writer, attributes: Some(known.attributes.clone()) })
             }
             By::Device(id) => {
-                let lists = || self.devices.iter().filter(|devices| devices.owner() == owner);
-                // The newest list says most.
-                let devices = lists().max_by_key(|devices| devices.version()).ok_or(Error::Unknown("device list"))?;
-                let (key, standing) = match devices.get(id) {
-                    Some(device) if device.until.is_some_and(|until| until < at) => {
-                        return Err(Error::Expired("device"));
-                    }
-                    Some(device) => (device.signing, Standing::Good),
-                    None => {
-                        let removed = devices.removed().iter().find(|device| device.id == *id);
-                        let removed = removed.ok_or(Error::Forged("content"))?;
-                        if removed.since <= at {
-                            return Err(Error::Revoked("this device"));
-                        }
-                        (removed.signing, Standing::RevokedSince(removed.since))
-                    }
-                };
+                let (key, standing) = self.device(id, owner)?;
+                if self.until(id, owner).is_some_and(|until| until < at) {
+                    return Err(Error::Expired("device"));
+                }
+                if matches!(standing, Standing::RevokedSince(since) if since <= at) {
+                    return Err(Error::Revoked("this device"));
+                }
                 let key = key.prepare().ok_or(Error::Forged("content"))?;
                 Ok(Signer { key, writer: Writer::Device { device: id.clone(), standing }, attributes: None })
             }
         }
+    }
+
+    /// Whose key it is, whether it counts at any time or not: for what the signer does not vouch for alone, or to seal again
+    /// what others will judge.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] without an anchor or the owner's list, [`Error::Forged`] if these do not know the key.
+    pub(super) fn find_any(&self, by: &By, owner: &OwnerId) -> Result<Signer> {
+        match by {
+            By::Credential(bytes) => {
+                let credential = Credential::from_cbor(bytes)?;
+                let said = self.trust.authentic(&credential)?;
+                let standing = self.trust.standing(said);
+                let writer =
+                    Writer::Person { authority: said.authority.clone(), person: said.person.clone(), standing };
+                let key = said.signing.prepare().ok_or(Error::Forged("credential"))?;
+                Ok(Signer { key, writer, attributes: None })
+            }
+            By::Device(id) => {
+                let (key, standing) = self.device(id, owner)?;
+                let key = key.prepare().ok_or(Error::Forged("content"))?;
+                Ok(Signer { key, writer: Writer::Device { device: id.clone(), standing }, attributes: None })
+            }
+        }
+    }
+
+    /// The newest list says most.
+    fn list(&self, owner: &OwnerId) -> Option<&Devices> {
+        self.devices.iter().filter(|devices| devices.owner() == owner).max_by_key(|devices| devices.version())
+    }
+
+    fn until(&self, id: &DeviceId, owner: &OwnerId) -> Option<Time> {
+        self.list(owner)?.get(id)?.until
+    }
+
+    /// The key of a device of the owner's, or of one that was, and since when it counts no more.
+    fn device(&self, id: &DeviceId, owner: &OwnerId) -> Result<(SigningPublic, Standing)> {
+        let devices = self.list(owner).ok_or(Error::Unknown("device list"))?;
+        if let Some(device) = devices.get(id) {
+            return Ok((device.signing, Standing::Good));
+        }
+        let removed = devices.removed().iter().find(|device| device.id == *id).ok_or(Error::Forged("content"))?;
+        Ok((removed.signing, Standing::RevokedSince(removed.since)))
     }
 
     fn known(&self, bytes: &[u8], at: Time) -> Result<Rc<Known>> {

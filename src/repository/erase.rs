@@ -54,19 +54,20 @@ impl Repository<'_> {
         let wraps = self.delete_all(&format!("wrap~{owner}~")).await?;
         let records = self.delete_all(&format!("content~{owner}~")).await?;
         let bodies = self.delete_all(&format!("body~{owner}~")).await?;
-        for kind in ["past", "envelope", "job", "reencrypt", "quarantine~job", "quarantine~reencrypt"] {
+        for kind in
+            ["past", "envelope", "replaced", "restored", "job", "reencrypt", "quarantine~job", "quarantine~reencrypt"]
+        {
             self.delete_all(&format!("{kind}~{owner}~")).await?;
         }
         Ok(Erased { records, wraps, bodies, consents })
     }
 
     async fn delete_all(&self, prefix: &str) -> Result<u64> {
-        let mut deleted = 0;
+        let (mut deleted, mut after) = (0, String::new());
         loop {
-            let keys = self.store.keys(prefix, "", 1000).await?;
-            if keys.is_empty() {
-                return Ok(deleted);
-            }
+            let keys = self.store.keys(prefix, &after, 1000).await?;
+            let Some(last) = keys.last() else { return Ok(deleted) };
+            after.clone_from(last);
             deleted += u64::try_from(keys.len()).unwrap_or(u64::MAX);
             self.delete(keys).await?;
         }

@@ -1,6 +1,7 @@
 //! One batch: read, rewrap, swap; again for what was changed meanwhile.
 
 use super::Rotation;
+use super::job::BATCH;
 use crate::error::{Error, Result};
 use crate::record::StoredWrap;
 use crate::store::{Entry, Op, Outcome};
@@ -20,8 +21,16 @@ pub(super) struct Done {
 pub(super) const MOST_TRIES: usize = 16;
 
 impl Rotation<'_> {
-    pub(super) async fn batch(&self, mut keys: Vec<String>) -> Result<Done> {
+    pub(super) async fn batch(&self, keys: Vec<String>) -> Result<Done> {
         let mut done = Done::default();
+        // More than were claimed, if others were written in between.
+        for keys in keys.chunks(BATCH) {
+            self.some(keys.to_vec(), &mut done).await?;
+        }
+        Ok(done)
+    }
+
+    async fn some(&self, mut keys: Vec<String>, done: &mut Done) -> Result<()> {
         for _ in 0..MOST_TRIES {
             let entries = self.store.get(&keys).await?;
             let (mut ops, mut sizes) = (Vec::new(), Vec::new());
@@ -39,7 +48,7 @@ impl Rotation<'_> {
                 }
             }
             if ops.is_empty() {
-                return Ok(done);
+                return Ok(());
             }
             let swapped: Vec<String> = ops.iter().map(|op| op.key().to_owned()).collect();
             let outcomes = self.store.apply(ops).await?;
@@ -50,18 +59,22 @@ impl Rotation<'_> {
                 }
             }
             if keys.is_empty() {
-                return Ok(done);
+                return Ok(());
             }
         }
         done.failed.append(&mut keys);
-        Ok(done)
+        Ok(())
     }
 
     /// The wrap under the new key; none if it lies there already.
     fn moved(&self, key: &str, entry: &Entry) -> Result<Option<Vec<u8>>> {
         let wrap = StoredWrap::read(&self.prefix, key, &entry.value)?;
-        if wrap.generation() >= self.new.generation() {
+        if wrap.generation() > self.new.generation() {
             return Ok(None);
+        }
+        if wrap.generation() == self.new.generation() {
+            // Of another branch, perhaps, that has this generation, too.
+            return wrap.check(self.new, None).map(|()| None);
         }
         let mut moved = Err(Error::CannotOpen);
         for old in self.keys_of(wrap.generation()) {

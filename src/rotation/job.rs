@@ -1,13 +1,17 @@
 //! A job that several workers share, and that outlives each of them.
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::Rotation;
 use super::batch::Done;
 use super::walk::{Pass, Walk};
 use crate::error::Result;
 use crate::id::Time;
-use crate::store::{Entry, Op, Outcome, Tag};
+use crate::repository::Repository;
+use crate::repository::restored::moved;
+use crate::store::{Entry, MAX_KEY, Op, Outcome, Tag};
 use crate::wire;
 
 /// How far a job is, in the store.
@@ -36,6 +40,7 @@ struct Claim {
 /// How far a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "others may hold the rest"]
 pub struct Progress {
     /// What is being done; a re-encryption ends with a pass of rewraps.
     pub pass: Pass,
@@ -79,7 +84,8 @@ impl Rotation<'_> {
     /// # Errors
     ///
     /// [`Error::Store`](crate::Error::Store); run it again then. [`Error::Malformed`](crate::Error::Malformed) if the name is not 1 to 64 bytes of letters, digits and
-    /// `-`, or if the job's entry is damaged.
+    /// `-`, or if the job's entry is damaged. [`Error::Rollback`](crate::Error::Rollback) if it re-encrypts and the ledger knows
+    /// a later key: start one to that.
     pub async fn run(&self, name: &str, mut progress: impl FnMut(&Progress) + Send) -> Result<Progress> {
         let mut report = Progress { pass: Pass::Rewrap, records: 0, bytes: 0, seconds: 0, finished: true };
         for pass in self.passes() {
@@ -93,8 +99,15 @@ impl Rotation<'_> {
             }
             report = self.progress(*pass, &self.state(&walk.job).await?.1);
             if !report.finished {
-                break;
+                return Ok(report);
             }
+        }
+        let (owner, compartment) = (self.new.owner(), self.new.compartment());
+        if self.sealer.is_some() {
+            Repository::new(self.store).delete_replaced(owner, compartment).await?;
+        }
+        if self.quarantined(name).await?.is_empty() {
+            moved(self.store, owner, compartment, self.new.generation()).await?;
         }
         Ok(report)
     }
@@ -107,11 +120,9 @@ impl Rotation<'_> {
     pub async fn quarantined(&self, name: &str) -> Result<Vec<Quarantined>> {
         let mut all = Vec::new();
         for pass in Pass::ALL {
-            let prefix = self.walk(pass, name)?.quarantine();
-            let keys = self.all_keys(&prefix).await?;
-            all.extend(
-                keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(|key| Quarantined { key: key.into() }),
-            );
+            for entry in self.all_keys(&self.walk(pass, name)?.quarantine()).await? {
+                all.push(Quarantined { key: self.subject(&entry).await? });
+            }
         }
         Ok(all)
     }
@@ -125,10 +136,12 @@ impl Rotation<'_> {
     pub async fn retry(&self, name: &str) -> Result<u64> {
         let mut stay = 0;
         for pass in Pass::ALL {
-            let prefix = self.walk(pass, name)?.quarantine();
-            for entry in self.all_keys(&prefix).await? {
-                let key = entry.strip_prefix(&prefix).unwrap_or_default().to_owned();
-                if self.done(pass, vec![key]).await?.failed.is_empty() {
+            let walk = self.walk(pass, name)?;
+            for entry in self.all_keys(&walk.quarantine()).await? {
+                let key = self.subject(&entry).await?;
+                // What is no key of the walk was not put there by a job.
+                let done = !key.starts_with(&walk.prefix) || self.done(pass, vec![key]).await?.failed.is_empty();
+                if done {
                     if let Some(Entry { tag, .. }) = self.entry(&entry).await? {
                         self.store.apply(vec![Op::Delete { key: entry, tag }]).await?;
                     }
@@ -138,6 +151,17 @@ impl Rotation<'_> {
             }
         }
         Ok(stay)
+    }
+
+    /// The key that an entry of a quarantine is about.
+    pub(super) async fn subject(&self, entry: &str) -> Result<String> {
+        // `quarantine`, kind, owner, compartment, generation, name, key.
+        let key = entry.splitn(7, '~').last().unwrap_or_default();
+        if !key.starts_with(HASHED) {
+            return Ok(key.to_owned());
+        }
+        let held = self.entry(entry).await?;
+        Ok(held.and_then(|held| String::from_utf8(held.value).ok()).unwrap_or_default())
     }
 
     pub(super) async fn all_keys(&self, prefix: &str) -> Result<Vec<String>> {
@@ -156,7 +180,9 @@ impl Rotation<'_> {
             let (tag, mut state) = self.state(job).await?;
             let now = (self.clock)();
             let until = Time(now.0.saturating_add(self.lease));
-            let dead = state.claims.iter_mut().find(|claim| claim.until < now);
+            // A claim that lasts longer than any is by a clock that is wrong; to go through a batch twice does no harm.
+            let longest = now.0.saturating_add(self.lease.max(LONGEST));
+            let dead = state.claims.iter_mut().find(|claim| claim.until < now || claim.until.0 > longest);
             let claim = if let Some(dead) = dead {
                 dead.until = until;
                 dead.clone()
@@ -219,7 +245,14 @@ impl Rotation<'_> {
 
     async fn quarantine(&self, walk: &Walk, done: &Done) -> Result<()> {
         let prefix = walk.quarantine();
-        let put = |key: &String| Op::Put { key: format!("{prefix}{key}"), value: Vec::new() };
+        let put = |key: &String| {
+            let named = format!("{prefix}{key}");
+            if named.len() <= MAX_KEY {
+                return Op::Put { key: named, value: Vec::new() };
+            }
+            let hash = Base64UrlUnpadded::encode_string(&Sha256::digest(key));
+            Op::Put { key: format!("{prefix}{HASHED}{hash}"), value: key.clone().into_bytes() }
+        };
         if !done.failed.is_empty() {
             self.store.apply(done.failed.iter().map(put).collect()).await?;
         }
@@ -263,3 +296,7 @@ pub(super) const BATCH: usize = 1000;
 /// Most batches that are worked on at once.
 const MOST_CLAIMS: usize = 256;
 const MAX_STATE: usize = 1 << 20;
+/// For how many seconds a worker may hold a batch, unless his lease is longer.
+const LONGEST: u64 = 24 * 60 * 60;
+/// What the hash of a key begins with that is too long to stand in another one. No key of a walk begins so.
+const HASHED: char = '#';

@@ -15,7 +15,7 @@ use crate::store::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailur
 pub struct KeysOnly<'a> {
     store: &'a dyn Store,
     read: [String; 3],
-    jobs: [String; 3],
+    jobs: [String; 4],
 }
 
 impl<'a> KeysOnly<'a> {
@@ -23,7 +23,7 @@ impl<'a> KeysOnly<'a> {
     pub fn new(store: &'a dyn Store, owner: &OwnerId, compartment: &CompartmentId) -> Self {
         let place = format!("{owner}~{compartment}~");
         let (wraps, envelopes) = (StoredWrap::prefix(owner, compartment), StoredEnvelope::prefix(owner, compartment));
-        let jobs = ["job", "quarantine~job", "quarantine~reencrypt"].map(|kind| format!("{kind}~{place}"));
+        let jobs = ["job", "quarantine~job", "quarantine~reencrypt", "restored"].map(|kind| format!("{kind}~{place}"));
         Self { store, read: [wraps, envelopes, format!("consent~{place}")], jobs }
     }
 

@@ -5,11 +5,13 @@ use super::batch::{Done, MOST_TRIES};
 use crate::authority::Trust;
 use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
+use crate::ledger::Ledger;
 use crate::record::{Author, Reader, SealedRecord, StoredEnvelope};
 use crate::repository::{Put, Repository};
 
 /// Who seals parts again, and whom it believes.
 pub(super) struct Sealer<'a> {
+    pub(super) ledger: Ledger<'a>,
     pub(super) trust: &'a Trust,
     pub(super) devices: &'a Devices,
     pub(super) author: &'a Author<'a>,
@@ -42,7 +44,10 @@ impl Rotation<'_> {
         let Some(place) = StoredEnvelope::place(&prefix, key) else {
             return Ok(Part::Failed);
         };
-        let repository = Repository::new(self.store);
+        let Some(sealer) = &self.sealer else {
+            return Err(Error::ApiMisuse("nobody was named who seals again"));
+        };
+        let repository = Repository::new(self.store).guarded(sealer.ledger);
         for _ in 0..MOST_TRIES {
             let record = match repository.with_part(self.new.owner(), self.new.compartment(), &place).await {
                 Ok(Some(record)) => record,
@@ -50,22 +55,23 @@ impl Rotation<'_> {
                 Err(error) if lasting(&error) => return Ok(Part::Failed),
                 Err(error) => return Err(error),
             };
-            let sealed = match self.sealed_again(&record) {
+            let sealed = match self.sealed_again(sealer, &record) {
                 Ok(sealed) => sealed,
                 Err(error) if lasting(&error) => return Ok(Part::Failed),
                 Err(error) => return Err(error),
             };
-            if repository.reseal(&record, &sealed).await? == Put::Done {
-                return Ok(Part::Sealed(sealed.fields().map(|(_, field)| field.data().len()).sum()));
+            match repository.reseal(&record, &sealed).await? {
+                Put::Done => return Ok(Part::Sealed(sealed.fields().map(|(_, field)| field.data().len()).sum())),
+                Put::Conflict => {}
+                // The compartment went on to a later key, or its owner was erased: nothing is left for this job.
+                Put::Outdated => return Err(Error::Rollback("compartment key")),
             }
         }
         Ok(Part::Failed)
     }
 
-    fn sealed_again(&self, record: &SealedRecord) -> Result<SealedRecord> {
-        let Some(Sealer { trust, devices, author }) = self.sealer else {
-            return Err(Error::ApiMisuse("nobody was named who seals again"));
-        };
+    fn sealed_again(&self, sealer: &Sealer<'_>, record: &SealedRecord) -> Result<SealedRecord> {
+        let Sealer { trust, devices, author, .. } = *sealer;
         let generation = record.generation(self.new.compartment()).ok_or(Error::CannotOpen)?;
         let now = (self.clock)();
         let seal = |from: &Access| {

@@ -1,14 +1,20 @@
 //! Destroying the keys that nothing lies under any more.
 
+use std::collections::BTreeSet;
+
 use super::job::BATCH;
+use super::verify::Scope;
 use super::{Pass, Rotation, Verification};
 use crate::error::{Error, Result};
+use crate::id::Generation;
 use crate::ledger::Ledger;
+use crate::record::StoredWrap;
 use crate::repository::Repository;
 
 /// What became of a retirement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "it may be blocked"]
 pub enum Retirement {
     /// The older keys are destroyed: so many consents that gave them were deleted.
     Done {
@@ -17,16 +23,17 @@ pub enum Retirement {
     },
     /// Something still needs them; nothing was deleted.
     Blocked {
-        /// What the walk found.
+        /// What the walk found, with the keys of what blocks.
         found: Verification,
         /// Entries in the quarantine of any job to this generation.
-        quarantined: u64,
+        quarantined: Vec<String>,
     },
 }
 
 impl Rotation<'_> {
     /// Deletes the consents that give older compartment keys, and says in the ledger that these keys are gone: if nothing
-    /// is left under them, by a walk of its own, and no job to this generation has anything in its quarantine.
+    /// is left under them, by a walk of its own, and no job to this generation has anything in its quarantine. What lies
+    /// under keys that were destroyed before blocks nothing: it is lost already.
     ///
     /// Every writer has to go through a [guarded](Repository::guarded) repository with this ledger: what another one writes
     /// under an older key from now on is lost.
@@ -35,27 +42,53 @@ impl Rotation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the ledger does not know the consent of the new key, so that
-    /// writers may still use the older ones; [`Error::Store`]: try again then.
+    /// [`Error::ApiMisuse`] if the consent of the new key is not the newest that the ledger knows, or one with the same key:
+    /// writers may still use the older ones, or nobody has the new one; [`Error::Store`]: try again then.
     pub async fn retire(&self, ledger: &Ledger<'_>) -> Result<Retirement> {
+        self.retire_leaving(ledger, &[]).await
+    }
+
+    /// As [`Rotation::retire`], giving up what these keys in the store name, as [`Retirement::Blocked`] and
+    /// [`Rotation::quarantined`] list them: the parts that need them can never be read again. For what is damaged beyond
+    /// repair, and would keep the old keys for ever.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn retire_leaving(&self, ledger: &Ledger<'_>, given_up: &[String]) -> Result<Retirement> {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
         // Before the walk: who writes under an older key from here on is turned away, and who did so before is seen.
-        let newest = ledger.newest(owner, compartment).await?.map(|newest| newest.consent().unverified().generation);
-        if newest.is_none_or(|newest| newest < self.new.generation()) {
-            return Err(Error::ApiMisuse("the ledger does not know the consent of the new key"));
+        let newest = ledger.newest(owner, compartment).await?;
+        if !newest.is_some_and(|newest| newest.consent().unverified().has_key_of(self.new)) {
+            return Err(Error::ApiMisuse("the newest consent that the ledger knows has another key"));
         }
-        let mut quarantined: usize = 0;
-        for pass in Pass::ALL {
-            quarantined += self.all_keys(&format!("quarantine~{}", self.jobs(pass))).await?.len();
-        }
-        let quarantined = u64::try_from(quarantined).unwrap_or(u64::MAX);
-        let found = self.verify().await?;
-        if !found.is_clean() || quarantined > 0 {
+        let destroyed = ledger.destroyed(owner, compartment).await?;
+        let given_up: BTreeSet<&str> = given_up.iter().map(String::as_str).collect();
+        let quarantined = self.in_quarantine(destroyed, &given_up).await?;
+        let found = self.walk_through(&Scope { destroyed, given_up }).await?;
+        if !found.is_clean() || !quarantined.is_empty() {
             return Ok(Retirement::Blocked { found, quarantined });
         }
         ledger.destroy(owner, compartment, self.new.generation()).await?;
         let repository = Repository::new(self.store);
         let consents = repository.delete_consents(owner, compartment, self.new.generation(), BATCH).await?;
         Ok(Retirement::Done { consents })
+    }
+
+    /// What is in the quarantine of any job to this generation, was not given up, and is not lost anyway.
+    async fn in_quarantine(&self, destroyed: Generation, given_up: &BTreeSet<&str>) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        for pass in Pass::ALL {
+            for entry in self.all_keys(&format!("quarantine~{}", self.jobs(pass))).await? {
+                let key = self.subject(&entry).await?;
+                let held = if key.starts_with(&self.prefix) { self.entry(&key).await? } else { None };
+                let wrap = held.and_then(|held| StoredWrap::read(&self.prefix, &key, &held.value).ok());
+                let lost = wrap.is_some_and(|wrap| wrap.generation() < destroyed);
+                if !lost && !given_up.contains(key.as_str()) {
+                    all.push(key);
+                }
+            }
+        }
+        Ok(all)
     }
 }

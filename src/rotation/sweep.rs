@@ -4,7 +4,8 @@ use super::{Pass, Progress, Rotation};
 use crate::authority::Trust;
 use crate::consent::{Access, Devices, StoredConsent};
 use crate::error::{Error, Result};
-use crate::id::{AuthorityId, CompartmentId, OwnerId, Time, Version};
+use crate::id::{AuthorityId, CompartmentId, OwnerId, Time};
+use crate::ledger::Ledger;
 use crate::owner::Device;
 use crate::record::Author;
 use crate::repository::Repository;
@@ -36,6 +37,7 @@ pub struct Keys {
 /// What a sweep did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "compartments may be left"]
 pub struct Swept {
     /// Compartments whose job is finished.
     pub finished: u64,
@@ -47,12 +49,14 @@ pub struct Swept {
     pub held: Vec<(OwnerId, CompartmentId)>,
     /// Compartments that nobody gave keys for.
     pub closed: Vec<(OwnerId, CompartmentId)>,
+    /// Compartments of which a consent cannot be read.
+    pub damaged: Vec<(OwnerId, CompartmentId)>,
 }
 
 impl Swept {
     /// Whether every compartment in the scope was gone through, and nothing stayed behind.
     pub fn is_complete(&self) -> bool {
-        self.quarantined == 0 && self.held.is_empty() && self.closed.is_empty()
+        self.quarantined == 0 && self.held.is_empty() && self.closed.is_empty() && self.damaged.is_empty()
     }
 }
 
@@ -64,7 +68,7 @@ pub struct Sweep<'a> {
     store: &'a dyn Store,
     clock: &'a (dyn Fn() -> Time + Sync),
     scope: Scope,
-    trust: Option<&'a Trust>,
+    trust: Option<(Ledger<'a>, &'a Trust)>,
 }
 
 impl<'a> Sweep<'a> {
@@ -73,10 +77,11 @@ impl<'a> Sweep<'a> {
         Self { store, clock, scope, trust: None }
     }
 
-    /// Believes whom `trust` believes of the authors of what is sealed again; needed where a device is given for that.
+    /// Believes whom `trust` believes of the authors of what is sealed again, and writes under no key that the ledger has a
+    /// later one for; needed where a device is given for that.
     #[must_use]
-    pub fn trusting(self, trust: &'a Trust) -> Self {
-        Self { trust: Some(trust), ..self }
+    pub fn trusting(self, ledger: Ledger<'a>, trust: &'a Trust) -> Self {
+        Self { trust: Some((ledger, trust)), ..self }
     }
 
     /// Moves every compartment in the scope to the key of its newest consent in the store; publish the consents with new keys
@@ -101,10 +106,16 @@ impl<'a> Sweep<'a> {
             let Some(end) = page.last() else { return Ok(swept) };
             last = Some(end.clone());
             for place in page {
-                let consents = self.consents(&place).await?;
-                if !self.is_in_scope(&consents)? {
-                    continue;
-                }
+                let read = self.consents(&place).await.and_then(|all| Ok((self.is_in_scope(&all)?, all)));
+                let consents = match read {
+                    Ok((true, consents)) => consents,
+                    Ok((false, _)) => continue,
+                    Err(Error::Malformed(_) | Error::UnknownVersion(_) | Error::TooLarge(_)) => {
+                        swept.damaged.push(place);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let Some(Keys { old, new, device }) = keys(&consents)? else {
                     swept.closed.push(place);
                     continue;
@@ -113,12 +124,13 @@ impl<'a> Sweep<'a> {
                 if newest != Some(new.hash()) {
                     return Err(Error::ApiMisuse("a sweep moves to the newest consent in the store"));
                 }
-                let old: Vec<&Access> = old.iter().filter(|access| access.generation() < new.generation()).collect();
+                let earlier = |access: &&Access| access.generation() < new.generation() || new.has_key_of(access);
+                let old: Vec<&Access> = old.iter().filter(earlier).collect();
                 let mut rotation = Rotation::new(self.store, &old, &new, self.clock)?;
                 let author = device.as_ref().map(|(devices, device)| Author::device(device, devices)).transpose()?;
                 if let (Some(author), Some((devices, _))) = (&author, &device) {
-                    let trust = self.trust.ok_or(Error::ApiMisuse("say whom the sweep trusts"))?;
-                    rotation = rotation.reencrypt(trust, devices, author);
+                    let (ledger, trust) = self.trust.ok_or(Error::ApiMisuse("say whom the sweep trusts"))?;
+                    rotation = rotation.reencrypt(ledger, trust, devices, author);
                 }
                 let done = rotation.run(name, |at| progress(&place.1, at)).await?;
                 swept.records += done.records;
@@ -134,11 +146,12 @@ impl<'a> Sweep<'a> {
 
     async fn consents(&self, (owner, compartment): &(OwnerId, CompartmentId)) -> Result<Vec<StoredConsent>> {
         let repository = Repository::new(self.store);
-        let (mut all, mut after) = (Vec::new(), Version(0));
+        let mut all = Vec::<StoredConsent>::new();
         loop {
-            let page = repository.consents(owner, compartment, after).await?;
-            let Some(last) = page.last() else { return Ok(all) };
-            after = last.consent().unverified().version;
+            let page = repository.consents(owner, compartment, all.last()).await?;
+            if page.is_empty() {
+                return Ok(all);
+            }
             all.extend(page);
         }
     }

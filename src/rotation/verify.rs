@@ -1,26 +1,75 @@
 //! Whether the old compartment keys are needed no more.
 
+use std::collections::BTreeSet;
+
 use super::Rotation;
 use super::job::BATCH;
 use crate::error::Result;
+use crate::id::Generation;
 use crate::record::{StoredEnvelope, StoredWrap};
 
 /// What a walk through a compartment found. It says what was there while it walked, not what was written since.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "older keys may be needed"]
 pub struct Verification {
     /// Wraps that open under the new key.
     pub moved: u64,
     /// Wraps under older keys.
     pub behind: u64,
-    /// Wraps that are damaged, do not open, or hold another key than their part's.
+    /// Wraps under a later key than the new one.
+    pub later: u64,
+    /// Wraps that are damaged, do not open, or hold another key than their part's; and envelopes that are damaged.
     pub broken: u64,
+    /// Envelopes without a wrap.
+    pub missing: u64,
+    /// Wraps under keys that were destroyed before: whatever they held is lost.
+    pub lost: u64,
+    /// The keys, in the store, of what is behind, broken or missing: the first [`MAX_NAMED`].
+    pub named: Vec<String>,
+}
+
+/// How many keys a [`Verification`] names.
+pub const MAX_NAMED: usize = 1000;
+
+/// What a walk passes over.
+pub(super) struct Scope<'a> {
+    /// Keys of generations before this one are gone.
+    pub(super) destroyed: Generation,
+    /// Keys of entries that are given up.
+    pub(super) given_up: BTreeSet<&'a str>,
+}
+
+/// What is found of one entry.
+enum Found {
+    Moved,
+    Behind,
+    Later,
+    Broken,
+    Missing,
+    Lost,
 }
 
 impl Verification {
     /// Whether the older keys open nothing that the new one does not.
     pub fn is_clean(&self) -> bool {
-        (self.behind, self.broken) == (0, 0)
+        (self.behind, self.broken, self.missing) == (0, 0, 0)
+    }
+
+    fn count(&mut self, scope: &Scope<'_>, key: &str, found: &Found) {
+        let count = match found {
+            Found::Moved => &mut self.moved,
+            Found::Later => &mut self.later,
+            Found::Lost => &mut self.lost,
+            _ if scope.given_up.contains(key) => return,
+            Found::Behind => &mut self.behind,
+            Found::Broken => &mut self.broken,
+            Found::Missing => &mut self.missing,
+        };
+        *count += 1;
+        if matches!(found, Found::Behind | Found::Broken | Found::Missing) && self.named.len() < MAX_NAMED {
+            self.named.push(key.to_owned());
+        }
     }
 }
 
@@ -32,6 +81,10 @@ impl Rotation<'_> {
     ///
     /// [`Error::Store`](crate::Error::Store).
     pub async fn verify(&self) -> Result<Verification> {
+        self.walk_through(&Scope { destroyed: Generation(0), given_up: BTreeSet::new() }).await
+    }
+
+    pub(super) async fn walk_through(&self, scope: &Scope<'_>) -> Result<Verification> {
         let mut found = Verification::default();
         let mut after = String::new();
         loop {
@@ -40,43 +93,62 @@ impl Rotation<'_> {
             after.clone_from(last);
             for (key, entry) in page.iter().zip(self.store.get(&page).await?) {
                 let Some(entry) = entry else { continue };
-                match StoredWrap::read(&self.prefix, key, &entry.value) {
-                    Ok(wrap) if wrap.generation() < self.new.generation() => found.behind += 1,
-                    Ok(wrap) if wrap.check(self.new, None).is_ok() => found.moved += 1,
-                    _ => found.broken += 1,
-                }
+                let new = self.new.generation();
+                let one = match StoredWrap::read(&self.prefix, key, &entry.value) {
+                    Ok(wrap) if wrap.generation() < scope.destroyed => Found::Lost,
+                    Ok(wrap) if wrap.generation() < new => Found::Behind,
+                    Ok(wrap) if wrap.generation() > new => Found::Later,
+                    Ok(wrap) if wrap.check(self.new, None).is_ok() => Found::Moved,
+                    _ => Found::Broken,
+                };
+                found.count(scope, key, &one);
             }
         }
-        self.hold_against_envelopes(&mut found).await?;
+        self.hold_against_envelopes(scope, &mut found).await?;
         Ok(found)
     }
 
-    async fn hold_against_envelopes(&self, found: &mut Verification) -> Result<()> {
+    async fn hold_against_envelopes(&self, scope: &Scope<'_>, found: &mut Verification) -> Result<()> {
         let prefix = StoredEnvelope::prefix(self.new.owner(), self.new.compartment());
         let mut after = String::new();
         loop {
             let page = self.store.keys(&prefix, &after, BATCH).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after.clone_from(last);
-            let mut envelopes = Vec::new();
-            for (key, entry) in page.iter().zip(self.store.get(&page).await?) {
+            let (mut wraps, mut envelopes) = (Vec::new(), Vec::new());
+            let entries = self.store.get(&page).await?;
+            for (key, entry) in page.into_iter().zip(entries) {
                 let Some(entry) = entry else { continue };
                 let envelope = StoredEnvelope::read(&entry.value);
-                match envelope.and_then(|envelope| Ok((envelope.wrap_key(&prefix, key, &self.prefix)?, envelope))) {
-                    Ok(envelope) => envelopes.push(envelope),
-                    Err(_) => found.broken += 1,
+                match envelope.and_then(|envelope| Ok((envelope.wrap_key(&prefix, &key, &self.prefix)?, envelope))) {
+                    Ok((wrap, envelope)) => {
+                        wraps.push(wrap);
+                        envelopes.push((key, envelope));
+                    }
+                    Err(_) => found.count(scope, &key, &Found::Broken),
                 }
             }
-            let keys: Vec<String> = envelopes.iter().map(|(key, _)| key.clone()).collect();
-            for ((key, envelope), entry) in envelopes.iter().zip(self.store.get(&keys).await?) {
-                // Envelopes of former revisions may have lost theirs.
-                let Some(entry) = entry else { continue };
-                let wrap = StoredWrap::read(&self.prefix, key, &entry.value);
-                let current = wrap.ok().filter(|wrap| wrap.generation() >= self.new.generation());
-                if current.is_some_and(|wrap| wrap.check(self.new, Some(envelope)).is_err()) {
-                    found.broken += 1;
+            let held = self.store.get(&wraps).await?;
+            for ((wrap, (key, envelope)), entry) in wraps.iter().zip(envelopes).zip(held) {
+                let Some(entry) = entry else {
+                    if !self.is_replaced(&prefix, &key, wrap).await? {
+                        found.count(scope, &key, &Found::Missing);
+                    }
+                    continue;
+                };
+                let stored = StoredWrap::read(&self.prefix, wrap, &entry.value);
+                let current = stored.ok().filter(|stored| stored.generation() == self.new.generation());
+                if current.is_some_and(|stored| stored.check(self.new, Some(&envelope)).is_err()) {
+                    found.count(scope, wrap, &Found::Broken);
                 }
             }
         }
+    }
+
+    /// Whether the envelope names another wrap by now, or is gone.
+    async fn is_replaced(&self, prefix: &str, key: &str, wrap: &str) -> Result<bool> {
+        let Some(entry) = self.entry(key).await? else { return Ok(true) };
+        let named = StoredEnvelope::read(&entry.value).and_then(|held| held.wrap_key(prefix, key, &self.prefix));
+        Ok(named.is_ok_and(|named| named != wrap))
     }
 }

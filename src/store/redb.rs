@@ -67,10 +67,10 @@ impl RedbStore {
 
     fn read(&self, keys: &[String]) -> Result<Vec<Option<Entry>>, StoreError> {
         keys.iter().try_for_each(|key| check_key(key))?;
-        let reading = self.database.begin_read().map_err(unavailable)?;
-        let table = reading.open_table(ENTRIES).map_err(unavailable)?;
+        let reading = self.database.begin_read().map_err(failed)?;
+        let table = reading.open_table(ENTRIES).map_err(failed)?;
         let entry = |key: &String| -> Result<Option<Entry>, StoreError> {
-            let Some(bytes) = table.get(key.as_str()).map_err(unavailable)? else { return Ok(None) };
+            let Some(bytes) = table.get(key.as_str()).map_err(failed)? else { return Ok(None) };
             let (tag, value) = bytes.value().split_at_checked(TAG).ok_or_else(damaged)?;
             Ok(Some(Entry { tag: Tag::new(tag), value: value.to_vec() }))
         };
@@ -78,14 +78,14 @@ impl RedbStore {
     }
 
     fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        let reading = self.database.begin_read().map_err(unavailable)?;
-        let table = reading.open_table(ENTRIES).map_err(unavailable)?;
+        let reading = self.database.begin_read().map_err(failed)?;
+        let table = reading.open_table(ENTRIES).map_err(failed)?;
         let mut keys = Vec::new();
-        for entry in table.range(prefix.max(after)..).map_err(unavailable)? {
+        for entry in table.range(prefix.max(after)..).map_err(failed)? {
             if keys.len() == limit {
                 break;
             }
-            let (key, _) = entry.map_err(unavailable)?;
+            let (key, _) = entry.map_err(failed)?;
             let key = key.value();
             if !key.starts_with(prefix) {
                 break;
@@ -118,11 +118,18 @@ fn write(database: &Database, batches: &Receiver<Batch>) {
             group.push(next);
         }
         let (ops, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|batch| (batch.ops, batch.answer)).unzip();
-        match transact(database, ops) {
-            // Whoever no longer waits for an answer needs none.
+        // Whoever no longer waits for an answer needs none.
+        match transact(database, &ops) {
             Ok(outcomes) => answers.into_iter().zip(outcomes).for_each(|(answer, outcomes)| {
                 let _gone = answer.send(Ok(outcomes));
             }),
+            // Nothing of the group was written, and one of them alone is to blame.
+            Err(error) if error.failure() == StoreFailure::Corrupt => {
+                answers.into_iter().zip(ops).for_each(|(answer, ops)| {
+                    let alone = transact(database, &[ops]).map(|outcomes| outcomes.into_iter().flatten().collect());
+                    let _gone = answer.send(alone);
+                })
+            }
             Err(error) => answers.into_iter().for_each(|answer| {
                 let _gone = answer.send(Err(error.clone()));
             }),
@@ -130,34 +137,34 @@ fn write(database: &Database, batches: &Receiver<Batch>) {
     }
 }
 
-fn transact(database: &Database, batches: Vec<Vec<Op>>) -> Result<Vec<Vec<Outcome>>, StoreError> {
-    let writing = database.begin_write().map_err(unavailable)?;
+fn transact(database: &Database, batches: &[Vec<Op>]) -> Result<Vec<Vec<Outcome>>, StoreError> {
+    let writing = database.begin_write().map_err(failed)?;
     let outcomes = {
-        let mut entries = writing.open_table(ENTRIES).map_err(unavailable)?;
-        let mut counter = writing.open_table(WRITTEN).map_err(unavailable)?;
-        let mut written = counter.get("").map_err(unavailable)?.map_or(0, |count| count.value());
+        let mut entries = writing.open_table(ENTRIES).map_err(failed)?;
+        let mut counter = writing.open_table(WRITTEN).map_err(failed)?;
+        let mut written = counter.get("").map_err(failed)?.map_or(0, |count| count.value());
         let mut outcomes = Vec::with_capacity(batches.len());
         for ops in batches {
-            let changes = ops.into_iter().map(|op| change(&mut entries, &mut written, op));
+            let changes = ops.iter().map(|op| change(&mut entries, &mut written, op));
             outcomes.push(changes.collect::<Result<Vec<_>, _>>()?);
         }
-        counter.insert("", written).map_err(unavailable)?;
+        counter.insert("", written).map_err(failed)?;
         outcomes
     };
-    writing.commit().map_err(unavailable)?;
+    writing.commit().map_err(failed)?;
     Ok(outcomes)
 }
 
-fn change(entries: &mut Table<'_, &str, &[u8]>, written: &mut u64, op: Op) -> Result<Outcome, StoreError> {
-    let held: Option<Tag> = match entries.get(op.key()).map_err(unavailable)? {
+fn change(entries: &mut Table<'_, &str, &[u8]>, written: &mut u64, op: &Op) -> Result<Outcome, StoreError> {
+    let held: Option<Tag> = match entries.get(op.key()).map_err(failed)? {
         None => None,
         Some(bytes) => Some(Tag::new(bytes.value().get(..TAG).ok_or_else(damaged)?)),
     };
     match op {
-        Op::Put { key, value } if held.is_none() => insert(entries, written, &key, &value),
-        Op::Swap { key, tag, value } if held.as_ref() == Some(&tag) => insert(entries, written, &key, &value),
-        Op::Delete { key, tag } if held.as_ref() == Some(&tag) => {
-            entries.remove(key.as_str()).map_err(unavailable)?;
+        Op::Put { key, value } if held.is_none() => insert(entries, written, key, value),
+        Op::Swap { key, tag, value } if held.as_ref() == Some(tag) => insert(entries, written, key, value),
+        Op::Delete { key, tag } if held.as_ref() == Some(tag) => {
+            entries.remove(key.as_str()).map_err(failed)?;
             Ok(Outcome::Deleted)
         }
         _ => Ok(Outcome::Conflict),
@@ -172,7 +179,7 @@ fn insert(
 ) -> Result<Outcome, StoreError> {
     *written += 1;
     let tag = written.to_be_bytes();
-    entries.insert(key, [&tag[..], value].concat().as_slice()).map_err(unavailable)?;
+    entries.insert(key, [&tag[..], value].concat().as_slice()).map_err(failed)?;
     Ok(Outcome::Written(Tag::new(tag)))
 }
 
@@ -210,6 +217,17 @@ impl Drop for RedbStore {
 impl fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedbStore").finish_non_exhaustive()
+    }
+}
+
+/// As the database says: what is damaged is not better later.
+fn failed(error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        error @ redb::Error::Corrupted(_) => corrupt(&error),
+        error @ redb::Error::PreviousIo => {
+            StoreError::new(StoreFailure::Unavailable, format!("close the store and open it again: {error}"))
+        }
+        error => unavailable(error),
     }
 }
 

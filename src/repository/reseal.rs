@@ -1,0 +1,125 @@
+//! Exchanging parts for the same parts under new keys of their own.
+
+use std::collections::BTreeMap;
+
+use super::{Put, Repository};
+use crate::error::{Error, Result};
+use crate::id::{CompartmentId, OwnerId};
+use crate::record::{SealedRecord, StoredEnvelope, StoredWrap};
+use crate::store::{Entry, Op};
+
+/// The pieces of one part, before and after.
+struct Exchange {
+    /// The key of its envelope.
+    envelope: String,
+    old: Vec<u8>,
+    new: Vec<u8>,
+    /// The keys of wrap and body that go.
+    gone: Vec<String>,
+}
+
+impl Repository<'_> {
+    /// Writes a record of which parts were sealed again, `before` being the one that they were sealed from, and deletes
+    /// what was replaced. Each part changes at once, one after the other. To do it again does no harm.
+    ///
+    /// What was replaced is noted before, so that it is deleted by the next [rotation](crate::rotation) that re-encrypts the
+    /// compartment, should this one not come to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if the two are not of one content.
+    pub async fn reseal(&self, before: &SealedRecord, after: &SealedRecord) -> Result<Put> {
+        let (old, new) = (before.pieces()?, after.pieces()?);
+        let key = SealedRecord::content_key(after.owner(), after.record());
+        if old.get(&key) != new.get(&key) {
+            return Err(Error::ApiMisuse("sealed again, a record keeps its content"));
+        }
+        if self.outdated(after, Some(before)).await? {
+            return Ok(Put::Outdated);
+        }
+        let only_in = |pieces: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>| {
+            let differ = pieces.iter().filter(|(key, _)| !other.contains_key(*key));
+            differ.map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()
+        };
+        let (put, mut written) = self.write_pieces(only_in(&new, &old)).await?;
+        if put == Put::Conflict {
+            return Ok(Put::Conflict);
+        }
+        if self.outdated(after, Some(before)).await? {
+            self.take_back(written).await?;
+            return Ok(Put::Outdated);
+        }
+        let gone = only_in(&old, &new);
+        for (envelope, old) in old.into_iter().filter(|(key, _)| key.starts_with("envelope~")) {
+            let Some(new) = new.get(&envelope).filter(|new| **new != old).cloned() else { continue };
+            let gone = gone.keys().filter(|key| place(key) == place(&envelope)).cloned().collect();
+            let part = Exchange { envelope, old, new, gone };
+            if self.exchange_part(&part).await? == Put::Conflict {
+                // Nothing names these pieces, and nothing will.
+                self.take_back(written).await?;
+                return Ok(Put::Conflict);
+            }
+            written.retain(|(key, _)| place(key) != place(&part.envelope));
+        }
+        Ok(Put::Done)
+    }
+
+    async fn exchange_part(&self, Exchange { envelope, old, new, gone }: &Exchange) -> Result<Put> {
+        let Some(Entry { tag, value: held }) = self.entry(envelope).await? else {
+            return Ok(Put::Conflict);
+        };
+        if held != *new && held != *old {
+            return Ok(Put::Conflict);
+        }
+        let notes: Vec<String> = gone.iter().filter_map(|key| note(key)).collect();
+        if held != *new {
+            let put = notes.iter().map(|key| Op::Put { key: key.clone(), value: envelope.clone().into_bytes() });
+            self.store.apply(put.collect()).await?;
+            if self.exchange(envelope.clone(), tag, new.clone()).await? == Put::Conflict {
+                return Ok(Put::Conflict);
+            }
+        }
+        self.delete(gone.clone()).await?;
+        self.delete(notes).await?;
+        Ok(Put::Done)
+    }
+
+    /// Deletes what is noted as replaced in a compartment and is not named any more: what a worker left who died, or was
+    /// overtaken, between the exchange of an envelope and the end.
+    pub(crate) async fn delete_replaced(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<()> {
+        let (wraps, envelopes) = (StoredWrap::prefix(owner, compartment), StoredEnvelope::prefix(owner, compartment));
+        let prefix = format!("{REPLACED}{}", wraps.strip_prefix(WRAP).unwrap_or_default());
+        let mut after = String::new();
+        loop {
+            let page = self.store.keys(&prefix, &after, 100).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after.clone_from(last);
+            for note in &page {
+                let Some(Entry { value, .. }) = self.entry(note).await? else { continue };
+                let envelope = String::from_utf8(value).ok().filter(|key| key.starts_with(&envelopes));
+                let (Some(envelope), Some(rest)) = (envelope, note.strip_prefix(REPLACED)) else { continue };
+                let Some(held) = self.entry(&envelope).await? else { continue };
+                let named =
+                    StoredEnvelope::read(&held.value).and_then(|held| held.wrap_key(&envelopes, &envelope, &wraps));
+                let (wrap, body) = (format!("{WRAP}{rest}"), format!("body~{rest}"));
+                // An envelope that cannot be read may still name them.
+                if named.is_ok_and(|named| named != wrap) {
+                    self.delete(vec![wrap, body, note.clone()]).await?;
+                }
+            }
+        }
+    }
+}
+
+/// Owner, compartment and record of a part's piece.
+fn place(key: &str) -> Option<&str> {
+    Some(key.split_once('~')?.1.rsplit_once('~')?.0)
+}
+
+/// Where it is noted that a wrap, and its body, are replaced.
+fn note(wrap: &str) -> Option<String> {
+    wrap.strip_prefix(WRAP).map(|rest| format!("{REPLACED}{rest}"))
+}
+
+const WRAP: &str = "wrap~";
+const REPLACED: &str = "replaced~";

@@ -1,0 +1,287 @@
+//! Who is overtaken, dies or is revoked in the middle of something loses nothing, and leaves nothing behind.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+
+#[path = "common/hospital.rs"]
+mod hospital;
+#[path = "common/stored.rs"]
+mod stored;
+#[path = "common/world.rs"]
+mod world;
+
+use chartseal::Error;
+use chartseal::authority::Reason;
+use chartseal::id::Time;
+use chartseal::ledger::Ledger;
+use chartseal::owner::Device;
+use chartseal::record::Author;
+use chartseal::repository::{Put, Repository};
+use chartseal::rotation::{Retirement, Rotation};
+use chartseal::store::{Fault, MemoryStore, Op};
+use hospital::{Hospital, Interrupted, When, count};
+use pollster::block_on;
+use stored::{contents, fill, now, read, sealed};
+use world::{NOW, World, after};
+
+fn writes_wrap(op: &Op) -> bool {
+    matches!(op, Op::Put { key, .. } if key.starts_with("wrap~"))
+}
+
+fn swaps_envelope(op: &Op) -> bool {
+    matches!(op, Op::Swap { key, .. } if key.starts_with("envelope~"))
+}
+
+/// He read a record under the first key, to seal it under the second; meanwhile the compartment goes on to the third, and
+/// the first two are destroyed.
+#[test]
+fn a_worker_who_was_overtaken_brings_nothing_back_under_a_destroyed_key() {
+    for (when, notices) in [(writes_wrap as fn(&Op) -> bool, true), (swaps_envelope, false)] {
+        let hospital = Hospital::new();
+        hospital.publish(1);
+        let act = || {
+            hospital.publish(2);
+            let old = [hospital.access(0), hospital.access(1)];
+            let rotation = Rotation::new(&hospital.store, &old, hospital.access(2), &now).unwrap();
+            assert!(block_on(rotation.run("third", |_| ())).unwrap().finished);
+            assert!(matches!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
+        };
+        let store = Interrupted::new(&hospital.store, When::Writing(&when), &act);
+        let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
+        let (old, trust) = ([hospital.access(0)], &hospital.world.trust);
+        let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+        let rotation = rotation.reencrypt(hospital.noted(), trust, hospital.world.devices(), &author);
+        // Where his part had its place by then, it was moved on; the others are closed to him.
+        match block_on(rotation.run("second", |_| ())) {
+            Err(error) => assert!(notices && error == Error::Rollback("compartment key")),
+            Ok(_) => assert!(!notices && block_on(rotation.quarantined("second")).unwrap().len() == 2),
+        }
+        assert!(store.happened());
+        for i in 0..3 {
+            let record = read(&hospital.store, hospital.access(2), &format!("r{i:05}"));
+            assert!(hospital.world.reader().open(&record, &[hospital.access(2)]).is_ok(), "r{i:05}");
+        }
+        assert_eq!(count(&contents(&hospital.store), "body"), 3);
+        hospital.publish(3);
+        assert!(matches!(hospital.rotate(2, 3, "fourth"), Retirement::Done { .. }));
+    }
+}
+
+#[test]
+fn a_write_that_came_too_late_leaves_nothing_and_blocks_no_retirement() {
+    let hospital = Hospital::new();
+    let act = || {
+        hospital.publish(1);
+        assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
+    };
+    let store = Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &act);
+    let late = sealed(&hospital.world, hospital.access(0), "late");
+    assert_eq!(block_on(hospital.over(&store).put(&late)).unwrap(), Put::Outdated);
+    assert!(store.happened());
+    assert_eq!(count(&contents(&hospital.store), "body"), 3);
+    hospital.publish(2);
+    assert!(matches!(hospital.rotate(1, 2, "next"), Retirement::Done { .. }));
+
+    // A writer who died there left a wrap that opens under a destroyed key only: it keeps nobody from going on.
+    for (key, value) in late.pieces().unwrap() {
+        if !key.starts_with("content~") {
+            hospital::put(&hospital.store, &key, &value);
+        }
+    }
+    hospital.publish(3);
+    assert!(matches!(hospital.rotate(2, 3, "last"), Retirement::Done { .. }));
+}
+
+#[test]
+fn of_an_erased_patient_no_writer_brings_anything_back() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+    let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
+    let late = sealed(&hospital.world, hospital.access(1), "late");
+    let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
+    let (old, trust) = ([hospital.access(0)], &hospital.world.trust);
+
+    let store = Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &act);
+    let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+    let rotation = rotation.reencrypt(hospital.noted(), trust, hospital.world.devices(), &author);
+    assert_eq!(block_on(rotation.run("job", |_| ())).err(), Some(Error::Rollback("compartment key")));
+    assert!(store.happened());
+    let store = Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &act);
+    assert_eq!(block_on(hospital.over(&store).put(&late)).unwrap(), Put::Outdated);
+    for kind in ["body", "wrap", "envelope", "content", "consent"] {
+        assert_eq!(count(&contents(&hospital.store), kind), 0, "{kind}");
+    }
+
+    // Nor into the ledger.
+    let hospital = Hospital::new();
+    let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+    let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
+    let when = |op: &Op| op.key().starts_with("ledger~");
+    let ledger = Interrupted::new(&hospital.ledger, When::Writing(&when), &act);
+    let stored = &hospital.chain[1].0;
+    let noted = block_on(Ledger::new(&ledger).advance(&hospital.world.live(stored), stored));
+    assert_eq!(noted, Err(Error::Rollback("consent")));
+    assert!(ledger.happened());
+    assert_eq!(contents(&hospital.ledger).into_keys().collect::<Vec<_>>(), [format!("erased~{}", hospital.place().0)]);
+    assert!(block_on(hospital.repository().behind()).unwrap().is_empty());
+}
+
+/// What was replaced is closed to old keys only when it is gone.
+#[test]
+fn a_reencryption_that_died_leaves_no_body_of_before() {
+    let mut deaths = 0;
+    for call in 1.. {
+        let hospital = Hospital::new();
+        hospital.publish(1);
+        let before: Vec<String> =
+            contents(&hospital.store).into_keys().filter(|key| key.starts_with("body~")).collect();
+        let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
+        let (old, trust) = ([hospital.access(0)], &hospital.world.trust);
+        let run = |clock: &(dyn Fn() -> Time + Sync)| {
+            let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), clock).unwrap();
+            let rotation = rotation.reencrypt(hospital.noted(), trust, hospital.world.devices(), &author);
+            block_on(rotation.run("job", |_| ()))
+        };
+        hospital.store.fail_at(call, Fault::Crash);
+        let died = run(&now).is_err();
+        hospital.store.heal();
+        assert!(run(&|| after(61)).unwrap().finished);
+        let held = contents(&hospital.store);
+        assert!(before.iter().all(|key| !held.contains_key(key)), "a crash at call {call}");
+        assert_eq!(count(&held, "replaced"), 0, "a crash at call {call}");
+        if !died {
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths > 20, "{deaths}");
+}
+
+/// The lease of one was over while he still worked.
+#[test]
+fn of_two_workers_on_one_part_the_slower_takes_his_pieces_back() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
+    let (old, trust) = ([hospital.access(0)], &hospital.world.trust);
+    let later = || after(61);
+    let act = || {
+        let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &later).unwrap();
+        let rotation = rotation.reencrypt(hospital.noted(), trust, hospital.world.devices(), &author);
+        assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    };
+    let store = Interrupted::new(&hospital.store, When::Writing(&swaps_envelope), &act);
+    let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+    let rotation = rotation.reencrypt(hospital.noted(), trust, hospital.world.devices(), &author);
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    assert!(store.happened());
+    let held = contents(&hospital.store);
+    assert_eq!(["body", "wrap", "envelope", "replaced"].map(|kind| count(&held, kind)), [3, 3, 3, 0]);
+    for i in 0..3 {
+        let record = read(&hospital.store, hospital.access(1), &format!("r{i:05}"));
+        assert!(hospital.world.reader().open(&record, &[hospital.access(1)]).is_ok());
+    }
+}
+
+/// The tablet was stolen while it sealed the records again, and goes on for a second.
+#[test]
+fn what_a_device_sealed_again_when_it_was_removed_opens() {
+    let mut world = World::new();
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    world.alice.add_device(&tablet.public(), NOW).unwrap();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let ledger = Ledger::new(&noted);
+    let repository = Repository::new(&store).guarded(ledger);
+    let (first, access) = world.consent("a", "role:doctor");
+    assert_eq!(block_on(repository.publish(&world.live(&first), &first)).unwrap(), Put::Done);
+    fill(&world, &store, &access, 2);
+    let change = world.phone.sharing(world.devices(), &world.trust, &access).rotate().unwrap();
+    let (second, new, _) = change.seal(NOW).unwrap();
+    assert_eq!(block_on(repository.publish(&world.live(&second), &second)).unwrap(), Put::Done);
+    let list = world.devices().clone();
+    let author = Author::device(&tablet, &list).unwrap();
+    world.alice.remove_device(tablet.id(), NOW).unwrap();
+    let (clock, old) = (|| after(1), [&access]);
+    let rotation = Rotation::new(&store, &old, &new, &clock).unwrap();
+    let rotation = rotation.reencrypt(ledger, &world.trust, &list, &author);
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    assert!(matches!(block_on(rotation.retire(&ledger)).unwrap(), Retirement::Done { .. }));
+    let record = read(&store, &new, "r00000");
+    let reader = chartseal::record::Reader::new(&world.trust, after(2)).devices(world.devices().clone());
+    assert!(reader.open(&record, &[&new]).is_ok());
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    assert!(reader.reseal(&record, (&new, &new), &phone, after(2)).is_ok());
+}
+
+/// Nothing that a stolen key signed is believed; but it is moved with the rest, and keeps no old key alive.
+#[test]
+fn records_whose_author_was_revoked_are_sealed_again_with_the_others() {
+    let mut hospital = Hospital::new();
+    hospital.publish(1);
+    hospital.world.revoke("dr-ada", Time(NOW.0 - 10), Reason::Compromised);
+    let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
+    let (old, trust) = ([hospital.access(0)], &hospital.world.trust);
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    let rotation = rotation.reencrypt(hospital.noted(), trust, hospital.world.devices(), &author);
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    assert!(block_on(rotation.quarantined("job")).unwrap().is_empty());
+    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 1 });
+    let record = read(&hospital.store, hospital.access(1), "r00000");
+    let refused = hospital.world.reader().open(&record, &[hospital.access(1)]);
+    assert_eq!(refused.err(), Some(Error::Revoked("this person")));
+}
+
+/// A retry of a call that had timed out.
+#[test]
+fn a_consent_that_comes_in_the_middle_of_a_retirement_does_not_stay() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let act = || assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
+    let when = |op: &Op| op.key().starts_with("consent~");
+    let store = Interrupted::new(&hospital.store, When::Writing(&when), &act);
+    hospital::remove(
+        &hospital.store,
+        &contents(&hospital.store).into_keys().find(|key| key.starts_with("consent~")).unwrap(),
+    );
+    assert_eq!(block_on(hospital.over(&store).put_consent(&hospital.chain[0].0)).unwrap(), Put::Outdated);
+    assert!(store.happened());
+    let (owner, section) = hospital.place();
+    let served = block_on(hospital.repository().consents(&owner, &section, None)).unwrap();
+    assert_eq!(served, [hospital.chain[1].0.clone()]);
+}
+
+/// The wrap may be in a backup, under the key that is about to go.
+#[test]
+fn a_part_without_its_wrap_blocks_the_retirement_and_is_named() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let wrap = contents(&hospital.store).into_keys().find(|key| key.starts_with("wrap~")).unwrap();
+    hospital::remove(&hospital.store, &wrap);
+    let Retirement::Blocked { found, .. } = hospital.rotate(0, 1, "job") else { panic!("retired") };
+    assert_eq!((found.missing, found.named.len()), (1, 1));
+    assert!(found.named[0].starts_with("envelope~"));
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    let retired = block_on(rotation.retire_leaving(&hospital.noted(), &found.named)).unwrap();
+    assert_eq!(retired, Retirement::Done { consents: 1 });
+}
+
+/// Between the retirement's question to the ledger and its walk, the compartment goes on.
+#[test]
+fn what_was_written_under_a_later_key_is_not_broken() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let act = || {
+        hospital.publish(2);
+        let newer = sealed(&hospital.world, hospital.access(2), "newer");
+        assert_eq!(block_on(hospital.repository().put(&newer)).unwrap(), Put::Done);
+    };
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let wraps = hospital.prefix("wrap");
+    let store = Interrupted::new(&hospital.store, When::Listing(&wraps), &act);
+    let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
+    assert!(store.happened());
+    assert_eq!(block_on(rotation.verify()).unwrap().later, 1);
+}
