@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chartseal::Error;
 use chartseal::consent::Access;
-use chartseal::id::{Generation, Time, Version};
+use chartseal::id::{Generation, Time};
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Rotation, Verification};
@@ -172,9 +172,9 @@ fn workers_share_a_job() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
-                assert!(
-                    block_on(rotation.run("job", |_| _ = batches.fetch_add(1, Ordering::SeqCst))).unwrap().finished
-                );
+                // Whoever is not the last leaves before the job is finished.
+                let mine = block_on(rotation.run("job", |_| _ = batches.fetch_add(1, Ordering::SeqCst))).unwrap();
+                assert!(mine.records <= 2500);
             });
         }
     });
