@@ -15,7 +15,7 @@ use chartseal::id::{RecordId, Revision};
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
-use chartseal::store::{Fault, FaultyStore, MemoryStore, Op, Store};
+use chartseal::store::{Fault, FaultyStore, MemoryStore, Store};
 use hospital::{Hospital, Interrupted, When, put};
 use pollster::block_on;
 use stored::{contents, now, read, sealed};
@@ -250,7 +250,7 @@ fn a_damaged_value_fails_no_other_batch_of_its_transaction() {
         writing.commit().unwrap();
     }
     let store = chartseal::store::RedbStore::open(&path).unwrap();
-    let put = |key: &str| Op::Put { key: key.into(), value: vec![0; 2000] };
+    let put = |key: &str| chartseal::store::Op::Put { key: key.into(), value: vec![0; 2000] };
     let large = store.apply((0..4096).map(|i| put(&format!("k{i}"))).collect());
     let (innocent, bad) = (store.apply(vec![put("innocent")]), store.apply(vec![put("bad")]));
     assert!(block_on(large).is_ok() && block_on(innocent).is_ok());
