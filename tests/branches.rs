@@ -77,6 +77,16 @@ fn a_custodians_numbers_let_nobody_write_on_whom_the_owner_shut_out() {
             assert_eq!(branches.reads(&late, &accesses), Some(Error::NotAllowed));
         }
     }
+    // Of her word itself nobody has more than what her next consent remembers.
+    let world = &branches.world;
+    let change = world.phone.sharing(world.devices(), &world.trust, &branches.own.1).rotate().unwrap();
+    let (_, last, _) = change.seal(after(2 * LATER + 1)).unwrap();
+    let (before, late) =
+        (branches.writes(&branches.third.0, after(2000)), branches.writes(&branches.third.0, after(2 * LATER)));
+    for accesses in [[&last, &branches.third.1], [&branches.third.1, &last]] {
+        assert_eq!(branches.reads(&before, &accesses), None);
+        assert_eq!(branches.reads(&late, &accesses), Some(Error::NotAllowed));
+    }
 }
 
 #[test]
