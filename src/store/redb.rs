@@ -42,7 +42,7 @@ impl RedbStore {
     ///
     /// [`StoreFailure::Unavailable`] if it cannot be opened, [`StoreFailure::Corrupt`] if it is not such a file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let database = Database::create(path).map_err(|error| match error {
+        let database = Database::create(&path).map_err(|error| match error {
             redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => corrupt(&error),
             redb::DatabaseError::Storage(redb::StorageError::Io(ref io))
                 if io.kind() == std::io::ErrorKind::InvalidData =>
@@ -55,6 +55,7 @@ impl RedbStore {
         setup.open_table(ENTRIES).map_err(|error| corrupt(&error))?;
         setup.open_table(WRITTEN).map_err(|error| corrupt(&error))?;
         setup.commit().map_err(unavailable)?;
+        lasting(path.as_ref()).map_err(unavailable)?;
 
         let database = Arc::new(database);
         let (queue, batches) = channel();
@@ -104,6 +105,18 @@ impl RedbStore {
         queue.send(Batch { ops, answer }).map_err(|_| gone())?;
         Ok(answered)
     }
+}
+
+/// A new file survives a power cut only when its folder is written, too.
+#[cfg(unix)]
+fn lasting(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn lasting(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// Until the last sender is gone: takes what waits, writes it in one transaction, answers.
