@@ -136,13 +136,13 @@ fn thief(last: &Devices, honest: &DeviceList, id: &chartseal::id::OwnerId) -> Re
     if stolen.list().accept_at(owner.id(), &mut hospital, day(1)).is_ok() {
         return Err("the theft did not wait".into());
     }
-    tablet.veto(stolen.list())?.accept(owner.devices(), stolen.list(), &mut hospital, day(1))?;
+    tablet.veto(owner.devices(), stolen.list())?.accept(owner.devices(), stolen.list(), &mut hospital, day(1))?;
     if stolen.list().accept_at(owner.id(), &mut hospital, day(365)).is_ok() {
         return Err("the veto does not count".into());
     }
     // A veto stops what it was made against, and nothing else.
     let mut other = PinStore::default();
-    if tablet.veto(stolen.list())?.accept(last, honest, &mut other, day(1)).is_ok() {
+    if tablet.veto(owner.devices(), stolen.list())?.accept(last, honest, &mut other, day(1)).is_ok() {
         return Err("a veto of another owner counts".into());
     }
     honest.accept_at(id, &mut other, day(9))?;

@@ -233,7 +233,7 @@ fn called_back(
     let sharing = |access| patient.phone.sharing(patient.owner.devices(), trust, access);
     let (open_to_bo, referred, _) = sharing(&access).refer(&accepted)?.seal(days(31))?;
     open(patient, &open_to_bo, bo, days(31))?;
-    let ended = ReferralEnd::end((ada, ada_says), &referral, days(31))?.accept(ada_says)?;
+    let ended = ReferralEnd::end((ada, ada_says), &referral, days(31))?.accept(&referral, ada_says)?;
     let (ended, ..) = sharing(&referred).end_referral(&ended)?.seal(days(31))?;
     closed(patient, &ended, bo, days(31))
 }

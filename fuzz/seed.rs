@@ -10,14 +10,14 @@ mod targets;
 
 use chartseal::authority::Authority;
 use chartseal::backup;
-use chartseal::consent::{Decline, Referral, ReferralEnd};
+use chartseal::consent::{Decline, ReferralEnd};
 use chartseal::owner::recovery::RecoveryKey;
 use chartseal::pin::PinStore;
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::store::MemoryStore;
 use pollster::block_on;
-use targets::{AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOW, PEOPLE, PUBLIC, PUBLISHED, SCENES};
+use targets::{AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOW, PEOPLE, PUBLIC, PUBLISHED, REFERRAL, SCENES};
 
 fn main() -> std::io::Result<()> {
     for (name, text) in POLICIES {
@@ -140,16 +140,15 @@ fn life() -> std::io::Result<()> {
     let from = HOUSE.trust.credential(&HOUSE.issued[0].credential, NOW).expect("it is genuine");
     let (by, owner) = ((&PEOPLE[0], &from), CLINIC.root.id());
     let section: chartseal::id::CompartmentId = "surgery".parse().expect("it is an id");
-    let referral = Referral::refer(by, owner, [section.clone()], PEOPLE[1].public(), (NOW, NOW)).expect("it is one");
-    let end = ReferralEnd::end(by, &referral, NOW).expect("it is hers");
+    let end = ReferralEnd::end(by, &REFERRAL, NOW).expect("it is hers");
     let decline = Decline::decline(by, owner, &section, NOW).expect("it is hers");
-    let veto = CLINIC.phone.veto(&CHANGED).expect("there is a change");
+    let veto = CLINIC.phone.veto(CLINIC.root.devices(), &CHANGED).expect("there is a change");
     let erasure = CLINIC.root.erase(NOW).expect("it is a wish");
     let key = RecoveryKey::generate().expect("there is randomness");
     let names = ["ann", "ben"].map(|name| name.parse().expect("it is an id"));
     let (plan, shares) = key.share(2, names.into()).expect("two of two");
     for (object, name, [cbor, json]) in [
-        (1, "referral", forms!(referral)),
+        (1, "referral", forms!(REFERRAL)),
         (2, "end", forms!(end)),
         (3, "decline", forms!(decline)),
         (4, "veto", forms!(veto)),

@@ -21,7 +21,7 @@ use chartseal::kem::{self, Capsule, MasterKey, PublicParameters, UserKey, danger
 use chartseal::policy::{AccessTree, Attributes, Leaf, ParseError, PersonNumber, Policy};
 use chartseal::seal::{FieldPath, SharedKey};
 
-pub(crate) use life::{CHANGED, life};
+pub(crate) use life::{CHANGED, REFERRAL, life};
 pub(crate) use record::{record_cbor, record_json};
 pub(crate) use secrets::{HOUSE, NOW, PEOPLE, secrets};
 pub(crate) use signed::{CLINIC, PUBLISHED, consent, statements};

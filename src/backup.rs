@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, OwnerId, RecordId, Revision};
-use crate::record::{MAX_CBOR, SealedRecord};
+use crate::record::{MAX_CBOR, SealedRecord, StoredWrap};
 use crate::repository::Repository;
 use crate::repository::restored::RESTORING;
 use crate::store::{Entry, MAX_KEY, Op, Store, check_key};
@@ -208,7 +208,7 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
     let mut input = In { stream, digest: Sha256::new() };
     // Until it is whole, nothing of it is served by a guarded repository.
     store.apply(vec![Op::Put { key: RESTORING.to_owned(), value: Vec::new() }]).await?;
-    let mut generations = BTreeMap::<(OwnerId, CompartmentId), BTreeSet<Generation>>::new();
+    let mut found = BTreeMap::<(OwnerId, CompartmentId), Found>::new();
     let [c, s, b, version] = input.array()?;
     if [c, s, b] != *b"csb" {
         return Err(MALFORMED.into());
@@ -221,12 +221,12 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
         match input.array()? {
             [1] => {
                 let (key, value) = input.entry()?;
-                if let Ok(consent) = StoredConsent::from_cbor(&value)
-                    && key.starts_with("consent~")
-                {
-                    let said = consent.consent().unverified();
-                    let place = (said.owner.clone(), said.compartment.clone());
-                    generations.entry(place).or_default().insert(said.generation);
+                if let Some((place, generation)) = consent_in(&key, &value) {
+                    let found = found.entry(place).or_default();
+                    found.newest = found.newest.max(Some(generation));
+                } else if let Some((place, generation)) = wrap_in(&key, &value) {
+                    let found = found.entry(place).or_default();
+                    found.earliest = Some(found.earliest.map_or(generation, |earliest| earliest.min(generation)));
                 }
                 size += key.len() + value.len();
                 ops.push(Op::Put { key, value });
@@ -248,16 +248,39 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
     if !ops.is_empty() {
         store.apply(ops).await?;
     }
-    // Where there are several keys, records may have been moved since that lie under the earlier ones here.
-    for ((owner, compartment), keys) in generations.iter().filter(|(_, keys)| keys.len() > 1) {
-        if let Some(newest) = keys.last() {
-            Repository::new(store).mark(owner, compartment, *newest).await?;
+    // A rotation was on, and may have been finished since.
+    for ((owner, compartment), Found { newest, earliest }) in &found {
+        if earliest.is_some_and(|earliest| newest.is_some_and(|newest| earliest < newest)) {
+            Repository::new(store).mark(owner, compartment).await?;
         }
     }
     if let Some(Entry { tag, .. }) = store.get(&[RESTORING.to_owned()]).await?.pop().flatten() {
         store.apply(vec![Op::Delete { key: RESTORING.to_owned(), tag }]).await?;
     }
     Ok(entries)
+}
+
+/// What a backup holds of a compartment.
+#[derive(Default)]
+struct Found {
+    /// The latest generation that a consent gives.
+    newest: Option<Generation>,
+    /// The earliest that a wrap lies under.
+    earliest: Option<Generation>,
+}
+
+fn consent_in(key: &str, value: &[u8]) -> Option<((OwnerId, CompartmentId), Generation)> {
+    key.strip_prefix("consent~")?;
+    let consent = StoredConsent::from_cbor(value).ok()?;
+    let said = consent.consent().unverified();
+    Some(((said.owner.clone(), said.compartment.clone()), said.generation))
+}
+
+fn wrap_in(key: &str, value: &[u8]) -> Option<((OwnerId, CompartmentId), Generation)> {
+    let mut names = key.strip_prefix("wrap~")?.split('~');
+    let (owner, compartment) = (OwnerId::new(names.next()?).ok()?, CompartmentId::new(names.next()?).ok()?);
+    let wrap = StoredWrap::read(&StoredWrap::prefix(&owner, &compartment), key, value).ok()?;
+    Some(((owner, compartment), wrap.generation()))
 }
 
 struct Out<'a> {

@@ -85,8 +85,8 @@ pub use head::{Freshness, HEAD_LIMIT, Head, HeadStatement};
 pub use mandate::{Ceiling, MAX_MANDATED, Mandate, MandateStatement};
 pub use preview::{Preview, Reader, Uncovered};
 pub use referral::{
-    AcceptedReferral, Decline, DeclineStatement, Declined, EndedReferral, MAX_SECTIONS, Referral, ReferralEnd,
-    ReferralEndStatement, ReferralStatement, Referred,
+    AcceptedReferral, DECLINE_LIMIT, Decline, DeclineStatement, Declined, EndedReferral, MAX_SECTIONS, Referral,
+    ReferralEnd, ReferralEndStatement, ReferralStatement, Referred,
 };
 pub use slot::{MAX_SLOT, MAX_SLOTS};
 pub use statement::{Consent, ConsentStatement};
@@ -95,5 +95,7 @@ pub use succession::{
     Arrangement, ArrangementStatement, MAX_ARRANGEMENTS, MAX_SUCCESSION, RootChangeStatement, Succession, Veto,
     VetoStatement,
 };
-pub use terms::{Ended, MAX_PAST, MAX_TERMS, Named, PastWriting, Reading, Terms, Writing};
+pub use terms::{
+    Barred, MAX_PAST, MAX_PAST_BYTES, MAX_TERMS, Named, PastWriting, Reading, Spent, Terms, Verb, Writing,
+};
 pub use verify::LiveConsent;

@@ -27,9 +27,10 @@ pub struct Ledger<'a> {
 /// What a compartment key is still for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
-    /// Records are written under it. It is that of the newest consent, or of one that the ledger does not know yet.
+    /// Records are written under it: that of the newest consent, or any where the ledger knows no consent yet.
     Active,
-    /// What lies under it is read and moved, and nothing new is written.
+    /// What lies under it is read and moved, and nothing new is written. It is an earlier one; or a later one of a branch
+    /// that is not the owner's, or that nobody published.
     DecryptOnly,
     /// Nothing lies under it, and the consents that gave it are deleted.
     Destroyed,
@@ -43,6 +44,31 @@ struct Known {
     consent: Vec<u8>,
     /// The keys of earlier generations than this are gone.
     destroyed: Generation,
+}
+
+/// What the ledger knows of a compartment, read.
+#[derive(Debug, Clone)]
+pub(crate) enum Standing {
+    /// Its owner was erased.
+    Erased,
+    Unknown,
+    Known {
+        newest: Box<StoredConsent>,
+        /// The keys of earlier generations than this are gone.
+        destroyed: Generation,
+    },
+}
+
+impl Standing {
+    pub(crate) fn state(&self, generation: Generation) -> KeyState {
+        match self {
+            Self::Erased => KeyState::Destroyed,
+            Self::Unknown => KeyState::Active,
+            Self::Known { destroyed, .. } if generation < *destroyed => KeyState::Destroyed,
+            Self::Known { newest, .. } if newest.consent().unverified().generation == generation => KeyState::Active,
+            Self::Known { .. } => KeyState::DecryptOnly,
+        }
+    }
 }
 
 impl Known {
@@ -127,23 +153,25 @@ impl<'a> Ledger<'a> {
         compartment: &CompartmentId,
         generation: Generation,
     ) -> Result<KeyState> {
-        let keys = [format!("{ERASED}{owner}"), key(owner, compartment)];
+        let known = self.standings(owner, &[compartment]).await?;
+        Ok(known.first().map_or(KeyState::Active, |standing| standing.state(generation)))
+    }
+
+    /// What is known of some compartments, in their order.
+    pub(crate) async fn standings(&self, owner: &OwnerId, compartments: &[&CompartmentId]) -> Result<Vec<Standing>> {
+        let mut keys = vec![format!("{ERASED}{owner}")];
+        keys.extend(compartments.iter().map(|compartment| key(owner, compartment)));
         let mut held = self.store.get(&keys).await?.into_iter();
         if held.next().flatten().is_some() {
-            return Ok(KeyState::Destroyed);
+            return Ok(vec![Standing::Erased; compartments.len()]);
         }
-        let Some(entry) = held.next().flatten() else {
-            return Ok(KeyState::Active);
+        let standing = |entry: Option<Entry>| {
+            let Some(entry) = entry else { return Ok(Standing::Unknown) };
+            let known: Known = wire::from_cbor(&entry.value, MAX_ENTRY, WHAT)?;
+            let newest = Box::new(StoredConsent::from_cbor(&known.consent)?);
+            Ok(Standing::Known { newest, destroyed: known.destroyed })
         };
-        let known: Known = wire::from_cbor(&entry.value, MAX_ENTRY, WHAT)?;
-        let newest = StoredConsent::from_cbor(&known.consent)?.consent().unverified().generation;
-        Ok(if generation < known.destroyed {
-            KeyState::Destroyed
-        } else if generation < newest {
-            KeyState::DecryptOnly
-        } else {
-            KeyState::Active
-        })
+        held.map(standing).collect()
     }
 
     /// Owners who were erased, from the one after `after` on, a hundred at most.

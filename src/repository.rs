@@ -91,7 +91,7 @@ impl<'a> Repository<'a> {
         }
         // Once more: whoever retires the key from now on has seen the wraps.
         if self.outdated(record, None).await? {
-            self.take_back(written).await?;
+            self.leave_nothing_of_the_erased(record.owner(), written).await?;
             return Ok(Put::Outdated);
         }
         self.commit(key, value).await
@@ -127,7 +127,7 @@ impl<'a> Repository<'a> {
             return Ok(Put::Conflict);
         }
         if self.outdated(after, Some(before)).await? {
-            self.take_back(written).await?;
+            self.leave_nothing_of_the_erased(after.owner(), written).await?;
             return Ok(Put::Outdated);
         }
         self.exchange(key, held.tag, contents).await
@@ -166,13 +166,14 @@ impl<'a> Repository<'a> {
 
     async fn served(&self, record: Option<SealedRecord>) -> Result<Option<SealedRecord>> {
         if let (Some(ledger), Some(record)) = (&self.ledger, &record) {
-            for compartment in record.compartments() {
+            let compartments: Vec<&CompartmentId> = record.compartments().collect();
+            let known = ledger.standings(record.owner(), &compartments).await?;
+            let destroyed = compartments.iter().zip(&known).any(|(compartment, standing)| {
                 let generation = record.generation(compartment).unwrap_or(Generation(0));
-                if ledger.state(record.owner(), compartment, generation).await? == KeyState::Destroyed
-                    || self.lags(record.owner(), compartment).await?
-                {
-                    return Err(Error::Rollback("record"));
-                }
+                standing.state(generation) == KeyState::Destroyed
+            });
+            if destroyed || self.lags(record.owner(), &compartments, &known).await? {
+                return Err(Error::Rollback("record"));
             }
         }
         Ok(record)
@@ -260,8 +261,16 @@ impl<'a> Repository<'a> {
         Ok((Put::of(same), written.collect()))
     }
 
-    /// Deletes what was written for a commit that is not to come, unless somebody has touched it since: of a record that was
-    /// turned away, or of an owner who was erased, nothing stays.
+    /// Of an owner who was erased, what was written too late is deleted. Otherwise it stays, unseen: the same call, made
+    /// twice, may commit on the pieces of the first.
+    async fn leave_nothing_of_the_erased(&self, owner: &OwnerId, written: Vec<(String, Tag)>) -> Result<()> {
+        match &self.ledger {
+            Some(ledger) if ledger.is_erased(owner).await? => self.take_back(written).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes what was written and is named by nothing, unless somebody has touched it since.
     async fn take_back(&self, written: Vec<(String, Tag)>) -> Result<()> {
         let ops: Vec<Op> = written.into_iter().map(|(key, tag)| Op::Delete { key, tag }).collect();
         if !ops.is_empty() {

@@ -362,7 +362,7 @@ fn a_new_key_has_what_the_stolen_one_had_and_no_more() {
     let referral = referral.unwrap();
     let (_, empty) = consent("a").seal(NOW).unwrap();
     let accepted = referral.accept(&nurse, NOW).unwrap();
-    let end = ReferralEnd::end(from, &referral, NOW).unwrap().accept(&nurse).unwrap();
+    let end = ReferralEnd::end(from, &referral, NOW).unwrap().accept(&referral, &nurse).unwrap();
     let (_, referred, _) = sharing(&world, &empty).refer(&accepted).unwrap().seal(NOW).unwrap();
     let (_, kept) = consent("kept").custodian(&ada).unwrap().seal(NOW).unwrap();
     let both = consent("both").read(&world.trust, world.hospital.id(), "role:doctor").unwrap();

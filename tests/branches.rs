@@ -134,7 +134,7 @@ fn both_branches_have_their_place_and_the_owners_is_the_later() {
     assert_eq!((last.version(), last.generation()), (Version(3), Generation(3)));
     assert_eq!(publish(&stored), Put::Done);
     let retired = moved(&[&branches.own.1, &branches.second.1], &last).unwrap();
-    assert_eq!(retired, Retirement::Done { consents: 2 });
+    assert_eq!(retired, Retirement::Done { consents: 2, lost: 0 });
     for i in 0..3 {
         let record = read(&store, &last, &format!("r{i:05}"));
         assert!(world.reader().open(&record, &[&last]).is_ok());

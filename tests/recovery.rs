@@ -128,10 +128,10 @@ fn any_device_of_the_last_list_stops_a_change_and_no_other_does() {
     let mut reader = family.known();
     assert!(family.accept(stolen.list(), &mut reader, NOW).is_err());
     for other in [&thiefs, &device("tablet")] {
-        let veto = other.veto(stolen.list()).unwrap();
+        let veto = other.veto(family.owner.devices(), stolen.list()).unwrap();
         assert_eq!(veto.accept(family.owner.devices(), stolen.list(), &mut reader, NOW), Err(Error::Forged("veto")));
     }
-    let veto = family.tablet.veto(stolen.list()).unwrap();
+    let veto = family.tablet.veto(family.owner.devices(), stolen.list()).unwrap();
     // A veto against another change, or of another owner, is none against this.
     let other = key.succeed(family.owner.devices(), &[], &thiefs.public(), after(1)).unwrap();
     let elsewhere = Family::new();
@@ -328,7 +328,7 @@ fn an_executor_needs_two_attestations_and_a_patient_who_is_silent() {
     assert!(family.accept(executor.list(), &mut reader, after(4 * WEEK)).is_err());
     let mut alive = PinStore::from_cbor(&reader.to_cbor().unwrap()).unwrap();
     assert!(family.accept(executor.list(), &mut reader, after(4 * WEEK + 1)).is_ok());
-    let veto = family.phone.veto(executor.list()).unwrap();
+    let veto = family.phone.veto(family.owner.devices(), executor.list()).unwrap();
     veto.accept(family.owner.devices(), executor.list(), &mut alive, NOW).unwrap();
     assert!(family.accept(executor.list(), &mut alive, after(4 * WEEK + 1)).is_err());
 }

@@ -129,6 +129,10 @@ fn who_is_named_for_a_time_that_is_over_is_refused() {
     assert_eq!(referral.accept(&from, after(WEEK + 1)).err(), Some(Error::Expired("referral")));
 }
 
+fn forged_end() -> Option<Error> {
+    Some(Error::Forged("end of a referral"))
+}
+
 #[test]
 fn who_referred_ends_it_and_nobody_else_does() {
     let clinic = Clinic::new();
@@ -145,19 +149,22 @@ fn who_referred_ends_it_and_nobody_else_does() {
         clinic.specialist.public(),
         (after(1), NOW),
     );
-    let other = ReferralEnd::end(ada, &other.unwrap(), NOW).unwrap().accept(&from).unwrap();
-    assert_eq!(clinic.sharing(&access).end_referral(&other).err(), Some(Error::Unknown("referral")));
+    let other = other.unwrap();
+    let ended = ReferralEnd::end(ada, &other, NOW).unwrap().accept(&other, &from).unwrap();
+    let (stays, _) = clinic.seal(clinic.sharing(&access).end_referral(&ended).unwrap(), NOW);
+    assert!(clinic.open(&stays, NOW).is_ok());
+    assert_eq!(ReferralEnd::end(ada, &other, NOW).unwrap().accept(&referral, &from).err(), forged_end());
 
     // The nurse cannot: her statement of the same referral is hers, and the doctor's name on it is forged.
     let ned = clinic.credential(&world.nurse);
     let nurse = (&world.nurse.identity, &ned);
     assert!(matches!(ReferralEnd::end(nurse, &referral, NOW), Err(Error::ApiMisuse(_))));
     let end = ReferralEnd::end(ada, &referral, NOW).unwrap();
-    assert_eq!(end.accept(&ned).err(), Some(Error::Forged("end of a referral")));
+    assert!(end.accept(&referral, &ned).is_err());
     let renamed = end.to_json().unwrap().replace("dr-ada", "nurse-ned");
-    assert!(ReferralEnd::from_json(&renamed).unwrap().accept(&ned).is_err());
+    assert!(ReferralEnd::from_json(&renamed).unwrap().accept(&referral, &ned).is_err());
 
-    let ended = end.accept(&from).unwrap();
+    let ended = end.accept(&referral, &from).unwrap();
     let (closed, new) = clinic.seal(clinic.sharing(&access).end_referral(&ended).unwrap(), NOW);
     assert_eq!(new.generation(), Generation(2));
     assert_eq!(clinic.open(&closed, NOW).err(), Some(Error::CannotOpen));
@@ -241,8 +248,8 @@ fn a_physician_who_declines_is_shut_out_by_her_own_word_only() {
     assert!(world.live(&stored).open(&key).is_ok());
     let (ada, ned) = (clinic.credential(&world.ada), clinic.credential(&world.nurse));
     let decline = Decline::decline((&world.ada.identity, &ada), access.owner(), access.compartment(), NOW).unwrap();
-    assert_eq!(decline.accept(&ned).err(), Some(Error::Forged("decline")));
-    let declined = decline.accept(&ada).unwrap();
+    assert_eq!(decline.accept(&ned, NOW).err(), Some(Error::Forged("decline")));
+    let declined = decline.accept(&ada, NOW).unwrap();
     let elsewhere = world.access("other");
     assert!(matches!(clinic.sharing(&elsewhere).decline(&declined), Err(Error::ApiMisuse(_))));
     let (closed, _) = clinic.seal(clinic.sharing(&access).decline(&declined).unwrap(), NOW);
@@ -258,7 +265,7 @@ fn a_referral_that_was_ended_brings_nobody_here_again() {
     let (ada, credential) = (&clinic.world.ada.identity, clinic.credential(&clinic.world.ada));
     let (_, access) = clinic.referred();
     let referral = clinic.referral();
-    let ended = ReferralEnd::end((ada, &credential), &referral, NOW).unwrap().accept(&credential).unwrap();
+    let ended = ReferralEnd::end((ada, &credential), &referral, NOW).unwrap().accept(&referral, &credential).unwrap();
     let (_, closed) = clinic.seal(clinic.sharing(&access).end_referral(&ended).unwrap(), NOW);
     let again = referral.accept(&credential, NOW).unwrap();
     assert_eq!(clinic.sharing(&closed).refer(&again).err(), Some(Error::Revoked("this referral")));
@@ -273,7 +280,7 @@ fn a_referral_that_was_ended_brings_nobody_here_again() {
         let (_, next) = clinic.seal(verb(clinic.sharing(&closed)), after(WEEK));
         assert_eq!(clinic.sharing(&next).refer(&again).err(), Some(Error::Revoked("this referral")));
         let (_, later) = clinic.seal(clinic.sharing(&next).rotate().unwrap(), after(WEEK + 1));
-        assert!(later.terms().ended.is_empty());
+        assert!(later.terms().spent.is_empty());
     }
 }
 
@@ -305,7 +312,7 @@ fn a_decline_shuts_out_its_own_signer_and_once() {
 
     let hers = world.trust.credential(&issued.credential, NOW).unwrap();
     let at = |time| Decline::decline((&namesake, &hers), access.owner(), access.compartment(), time).unwrap();
-    let declined = at(after(10)).accept(&hers).unwrap();
+    let declined = at(after(10)).accept(&hers, after(10)).unwrap();
     let (closed, next) = clinic.seal(clinic.sharing(&access).decline(&declined).unwrap(), after(10));
     let live = closed.verify(world.devices(), next.compartment(), &mut PinStore::default(), after(10)).unwrap();
     let key = |person: &Identity, issued| person.accept(issued, &world.trust, NOW).unwrap();
@@ -316,6 +323,8 @@ fn a_decline_shuts_out_its_own_signer_and_once() {
     // She is asked back; what she said before does not count against that.
     let builder = consent().after(&next).unwrap().read(&world.trust, small.id(), "role:doctor").unwrap();
     let (_, back) = builder.seal(after(20)).unwrap();
-    assert_eq!(clinic.sharing(&back).decline(&declined).err(), Some(Error::Expired("decline")));
-    assert!(clinic.sharing(&back).decline(&at(after(20)).accept(&hers).unwrap()).is_ok());
+    let builder = consent().after(&back).unwrap().reseal().unwrap().same_terms(&world.trust).unwrap();
+    let (_, back) = builder.seal(after(21)).unwrap();
+    assert_eq!(clinic.sharing(&back).decline(&declined).err(), Some(Error::Revoked("this decline")));
+    assert!(clinic.sharing(&back).decline(&at(after(20)).accept(&hers, after(20)).unwrap()).is_ok());
 }

@@ -70,6 +70,8 @@ fn a_revoked_reader_stays_out_of_a_restored_store_until_its_records_are_moved_ag
     assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
     let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
     assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
+    closed();
+    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 1, lost: 0 });
     assert!(block_on(repository.behind()).unwrap().is_empty());
     let record = block_on(repository.get(&owner, &id())).unwrap().unwrap();
     assert!(hospital.world.reader().open(&record, &old).is_err());
@@ -91,6 +93,7 @@ fn a_backup_from_the_middle_of_a_rotation_has_to_catch_up_too() {
     let old = [hospital.access(0)];
     let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
     assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
+    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 1, lost: 0 });
     assert!(block_on(repository.behind()).unwrap().is_empty());
     assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
 }
@@ -114,7 +117,7 @@ fn after_a_mere_reseal_it_is_enough_to_catch_up() {
     // Whoever goes by the book and rotates finds nothing to do.
     let rotation = Rotation::new(&store, &[hospital.access(0)], &access, &now).unwrap();
     assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
-    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 0 });
+    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 0, lost: 0 });
 }
 
 #[test]

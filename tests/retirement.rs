@@ -81,11 +81,12 @@ impl Hospital {
 #[test]
 fn a_key_goes_from_active_to_decrypt_only_to_destroyed() {
     let hospital = Hospital::new();
-    assert_eq!([hospital.state(1), hospital.state(2)], [KeyState::Active; 2]);
+    // One that nobody published is for no writes.
+    assert_eq!([hospital.state(1), hospital.state(2)], [KeyState::Active, KeyState::DecryptOnly]);
     hospital.publish(&hospital.second.0);
     assert_eq!([hospital.state(1), hospital.state(2)], [KeyState::DecryptOnly, KeyState::Active]);
     assert_eq!(hospital.consents().unwrap(), [Version(1), Version(2)]);
-    assert_eq!(hospital.rotate(), Retirement::Done { consents: 1 });
+    assert_eq!(hospital.rotate(), Retirement::Done { consents: 1, lost: 0 });
     assert_eq!([hospital.state(1), hospital.state(2)], [KeyState::Destroyed, KeyState::Active]);
     assert_eq!(hospital.consents().unwrap(), [Version(2)]);
     for i in 0..3 {
@@ -93,7 +94,7 @@ fn a_key_goes_from_active_to_decrypt_only_to_destroyed() {
         assert!(hospital.world.reader().open(&record, &[&hospital.second.1]).is_ok());
     }
     // Once more does no harm.
-    assert_eq!(hospital.rotate(), Retirement::Done { consents: 0 });
+    assert_eq!(hospital.rotate(), Retirement::Done { consents: 0, lost: 0 });
 }
 
 #[test]
@@ -151,7 +152,7 @@ fn a_quarantine_blocks_the_retirement_and_nothing_is_deleted() {
     assert!(block_on(rotation.verify()).unwrap().is_clean());
     assert!(matches!(hospital.rotate(), Retirement::Blocked { quarantined, .. } if quarantined.len() == 1));
     assert_eq!(block_on(rotation.retry("job")).unwrap(), 0);
-    assert_eq!(hospital.rotate(), Retirement::Done { consents: 1 });
+    assert_eq!(hospital.rotate(), Retirement::Done { consents: 1, lost: 0 });
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
     let stream = hospital.backup();
     let before = contents(&hospital.store);
     hospital.publish(&hospital.second.0);
-    assert_eq!(hospital.rotate(), Retirement::Done { consents: 1 });
+    assert_eq!(hospital.rotate(), Retirement::Done { consents: 1, lost: 0 });
 
     let (owner, compartment) = (old.owner().clone(), old.compartment().clone());
     let restored = FaultyStore::new(MemoryStore::new());
@@ -227,7 +228,7 @@ fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
     let rotation = Rotation::new(&restored, &[old], new, &now).unwrap();
     assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
     let retired = block_on(rotation.retire(&Ledger::new(&hospital.ledger))).unwrap();
-    assert_eq!(retired, Retirement::Done { consents: 1 });
+    assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
     assert!(block_on(repository.behind()).unwrap().is_empty());
 
     let served = block_on(repository.get(&owner, &id)).unwrap().unwrap();
@@ -395,7 +396,7 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     let rotation = Rotation::new(&view, &[&old], &new, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     assert!(block_on(rotation.verify()).unwrap().is_clean());
-    assert_eq!(block_on(rotation.retire(&ledger)).unwrap(), Retirement::Done { consents: 1 });
+    assert_eq!(block_on(rotation.retire(&ledger)).unwrap(), Retirement::Done { consents: 1, lost: 0 });
     for i in 0..3 {
         let record = read(&store, &new, &format!("r{i:05}"));
         assert!(world.reader().open(&record, &[&new]).is_ok());

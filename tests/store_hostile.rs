@@ -32,14 +32,16 @@ fn sweep(store: &dyn Store) -> Swept {
 fn a_consent_that_was_copied_to_another_place_is_none() {
     let hospital = Hospital::new();
     hospital.publish(1);
-    assert_eq!(hospital.rotate(0, 1, "job"), Retirement::Done { consents: 1 });
+    assert_eq!(hospital.rotate(0, 1, "job"), Retirement::Done { consents: 1, lost: 0 });
     let copy = hospital.chain[0].0.to_cbor().unwrap();
     let (owner, section) = hospital.place();
     for place in ["00000000000000000007", "p1.1.7", "z", "~"] {
         let key = format!("{}{place}", hospital.prefix("consent"));
         put(&hospital.store, &key, &copy);
-        let served = block_on(hospital.repository().consents(&owner, &section, None));
-        assert_eq!(served.err(), Some(Error::Malformed("consent")), "{place}");
+        let served = block_on(hospital.repository().consents(&owner, &section, None)).unwrap();
+        assert_eq!(served, [hospital.chain[1].0.clone()], "{place}");
+        let damaged = block_on(hospital.repository().damaged_consents(&owner, &section)).unwrap();
+        assert_eq!(damaged, std::slice::from_ref(&key), "{place}");
         let swept = sweep(&hospital.store);
         assert_eq!((swept.damaged.len(), swept.is_complete()), (1, false), "{place}");
         hospital::remove(&hospital.store, &key);
@@ -67,7 +69,7 @@ fn a_retirement_is_finished_whatever_lies_among_the_consents() {
     hospital.publish(1);
     let junk = format!("{}00000000000000000000", hospital.prefix("consent"));
     put(&hospital.store, &junk, b"junk");
-    assert_eq!(hospital.rotate(0, 1, "job"), Retirement::Done { consents: 1 });
+    assert_eq!(hospital.rotate(0, 1, "job"), Retirement::Done { consents: 1, lost: 0 });
     assert_eq!(hospital::count(&contents(&hospital.store), "consent"), 2);
 }
 
@@ -90,7 +92,7 @@ fn a_key_of_any_length_goes_into_the_quarantine() {
     assert_eq!((found.broken, found.named, &quarantined), (1, vec![long.clone()], &vec![long.clone()]));
     // Somebody looked at it, and gives it up.
     let retired = block_on(rotation.retire_leaving(&hospital.noted(), &[long])).unwrap();
-    assert_eq!(retired, Retirement::Done { consents: 1 });
+    assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
 }
 
 #[test]
@@ -144,11 +146,11 @@ fn a_revision_is_the_one_that_was_asked_for() {
 fn a_poisoned_record_is_named_and_can_be_given_up() {
     let wrap_of =
         |record: &SealedRecord| record.pieces().unwrap().into_iter().find(|(key, _)| key.starts_with("wrap~")).unwrap();
-    for blocks in [true, false] {
+    for damaged in [true, false] {
         let hospital = Hospital::new();
         let whole = sealed(&hospital.world, hospital.access(0), "poison");
         let (key, mut value) = wrap_of(&whole);
-        if blocks {
+        if damaged {
             *value.last_mut().unwrap() ^= 1;
         } else {
             let at = value.windows(10).position(|bytes| bytes == b"generation").unwrap() + 10;
@@ -157,20 +159,19 @@ fn a_poisoned_record_is_named_and_can_be_given_up() {
         let mut pieces = whole.pieces().unwrap();
         pieces.insert(key.clone(), value);
         let bad = SealedRecord::from_pieces(whole.owner(), whole.record(), pieces).unwrap();
-        assert_eq!(block_on(hospital.repository().put(&bad)).unwrap(), Put::Done);
+        let guarded = block_on(hospital.repository().put(&bad)).unwrap();
+        assert_eq!(guarded, if damaged { Put::Done } else { Put::Outdated });
+        assert_eq!(block_on(Repository::new(&hospital.store).put(&bad)).unwrap(), Put::Done);
         hospital.publish(1);
         let old = [hospital.access(0)];
         let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
         assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
-        if blocks {
-            let Retirement::Blocked { found, .. } = block_on(rotation.retire(&hospital.noted())).unwrap() else {
-                panic!("retired");
-            };
-            assert_eq!(found.named, std::slice::from_ref(&key));
-        }
-        let given_up = if blocks { vec![key] } else { Vec::new() };
-        let retired = block_on(rotation.retire_leaving(&hospital.noted(), &given_up)).unwrap();
-        assert_eq!(retired, Retirement::Done { consents: 1 });
+        let Retirement::Blocked { found, .. } = block_on(rotation.retire(&hospital.noted())).unwrap() else {
+            panic!("retired");
+        };
+        assert_eq!((found.named, found.later), (vec![key.clone()], u64::from(!damaged)));
+        let retired = block_on(rotation.retire_leaving(&hospital.noted(), &[key])).unwrap();
+        assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
     }
 }
 
@@ -278,7 +279,7 @@ fn of_several_consents_with_one_key_the_last_is_served() {
         let before = access.as_ref().unwrap_or(hospital.access(0));
         let next = world.phone.sharing(world.devices(), &world.trust, before).reseal().unwrap();
         let (stored, next, _) = next.seal(world::NOW).unwrap();
-        assert_eq!(block_on(hospital.repository().put_consent(&stored)).unwrap(), Put::Done);
+        assert_eq!(block_on(hospital.repository().publish(&world.live(&stored), &stored)).unwrap(), Put::Done);
         (access, last) = (Some(next), Some(stored));
     }
     let (owner, section) = hospital.place();

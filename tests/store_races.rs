@@ -8,6 +8,8 @@ mod stored;
 #[path = "common/world.rs"]
 mod world;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chartseal::Error;
 use chartseal::authority::Reason;
 use chartseal::id::Time;
@@ -16,7 +18,7 @@ use chartseal::owner::Device;
 use chartseal::record::Author;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
-use chartseal::store::{Fault, MemoryStore, Op};
+use chartseal::store::{BoxFuture, Entry, Fault, MemoryStore, Op, Outcome, Store, StoreError};
 use hospital::{Hospital, Interrupted, When, count};
 use pollster::block_on;
 use stored::{contents, fill, now, read, sealed};
@@ -59,14 +61,13 @@ fn a_worker_who_was_overtaken_brings_nothing_back_under_a_destroyed_key() {
             let record = read(&hospital.store, hospital.access(2), &format!("r{i:05}"));
             assert!(hospital.world.reader().open(&record, &[hospital.access(2)]).is_ok(), "r{i:05}");
         }
-        assert_eq!(count(&contents(&hospital.store), "body"), 3);
         hospital.publish(3);
         assert!(matches!(hospital.rotate(2, 3, "fourth"), Retirement::Done { .. }));
     }
 }
 
 #[test]
-fn a_write_that_came_too_late_leaves_nothing_and_blocks_no_retirement() {
+fn a_write_that_came_too_late_is_unseen_and_blocks_no_retirement() {
     let hospital = Hospital::new();
     let act = || {
         hospital.publish(1);
@@ -76,18 +77,75 @@ fn a_write_that_came_too_late_leaves_nothing_and_blocks_no_retirement() {
     let late = sealed(&hospital.world, hospital.access(0), "late");
     assert_eq!(block_on(hospital.over(&store).put(&late)).unwrap(), Put::Outdated);
     assert!(store.happened());
-    assert_eq!(count(&contents(&hospital.store), "body"), 3);
+    assert_eq!(count(&contents(&hospital.store), "content"), 3);
     hospital.publish(2);
-    assert!(matches!(hospital.rotate(1, 2, "next"), Retirement::Done { .. }));
+    // It opens under a destroyed key only, and keeps nobody from going on.
+    assert_eq!(hospital.rotate(1, 2, "next"), Retirement::Done { consents: 1, lost: 1 });
+}
 
-    // A writer who died there left a wrap that opens under a destroyed key only: it keeps nobody from going on.
-    for (key, value) in late.pieces().unwrap() {
-        if !key.starts_with("content~") {
-            hospital::put(&hospital.store, &key, &value);
-        }
+/// The first try of a client hung, the second was done; then the first goes on and is turned away.
+#[test]
+fn a_try_that_is_turned_away_takes_nothing_from_the_one_that_was_not() {
+    let hospital = Hospital::new();
+    let late = sealed(&hospital.world, hospital.access(0), "late");
+    let before = read(&hospital.store, hospital.access(0), "r00000");
+    let reader = hospital.world.reader();
+    let amended = |value: &str| {
+        let amendment = reader.amend(&before, &[hospital.access(0)]).unwrap().field("/diagnosis", value).unwrap();
+        amendment.seal(&hospital.world.ada.author(), NOW).unwrap()
+    };
+    let (one, two) = (amended("one"), amended("two"));
+    let phone = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
+    let old = read(&hospital.store, hospital.access(0), "r00001");
+    let again = reader.reseal(&old, (hospital.access(0), hospital.access(0)), &phone, NOW).unwrap();
+    let repository = hospital.repository();
+    let then = |act: &(dyn Fn() + Sync), call: &dyn Fn(&Repository<'_>) -> Put| {
+        let ledger = AfterPieces { store: &hospital.ledger, act, calls: AtomicU64::new(0) };
+        let put = call(&Repository::new(&hospital.store).guarded(Ledger::new(&ledger)));
+        assert!(ledger.calls.load(Ordering::SeqCst) > 1);
+        put
+    };
+    let publish = || hospital.publish(1);
+    let put = || assert_eq!(block_on(repository.put(&late)).unwrap(), Put::Done);
+    assert_eq!(then(&put, &|first| block_on(first.put(&late)).unwrap()), Put::Done);
+    let amend = || {
+        assert_eq!(block_on(repository.amend(&before, &two)).unwrap(), Put::Done);
+        assert_eq!(block_on(repository.reseal(&old, &again)).unwrap(), Put::Done);
+        publish();
+    };
+    assert_eq!(then(&amend, &|first| block_on(first.amend(&before, &one)).unwrap()), Put::Outdated);
+    let id = late.record().clone();
+    for (id, revision) in [(id, 0), (before.record().clone(), 1), (old.record().clone(), 0)] {
+        let held = block_on(repository.get(late.owner(), &id)).unwrap().unwrap();
+        assert_eq!(held.revision().0, revision);
+        assert!(reader.open(&held, &[hospital.access(0)]).is_ok());
     }
-    hospital.publish(3);
-    assert!(matches!(hospital.rotate(2, 3, "last"), Retirement::Done { .. }));
+    let first = block_on(repository.revision(late.owner(), before.record(), before.revision())).unwrap().unwrap();
+    assert!(reader.open(&first, &[hospital.access(0)]).is_ok());
+}
+
+/// A ledger at whose second question, which comes after the pieces were written, something happens first.
+struct AfterPieces<'a> {
+    store: &'a MemoryStore,
+    act: &'a (dyn Fn() + Sync),
+    calls: AtomicU64,
+}
+
+impl Store for AfterPieces<'_> {
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) == 1 {
+            (self.act)();
+        }
+        self.store.get(keys)
+    }
+
+    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.store.keys(prefix, after, n)
+    }
+
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        self.store.apply(ops)
+    }
 }
 
 #[test]
@@ -224,7 +282,7 @@ fn records_whose_author_was_revoked_are_sealed_again_with_the_others() {
     let rotation = rotation.reencrypt(hospital.noted(), trust, hospital.world.devices(), &author);
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     assert!(block_on(rotation.quarantined("job")).unwrap().is_empty());
-    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 1 });
+    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 1, lost: 0 });
     let record = read(&hospital.store, hospital.access(1), "r00000");
     let refused = hospital.world.reader().open(&record, &[hospital.access(1)]);
     assert_eq!(refused.err(), Some(Error::Revoked("this person")));
@@ -262,7 +320,7 @@ fn a_part_without_its_wrap_blocks_the_retirement_and_is_named() {
     let old = [hospital.access(0)];
     let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
     let retired = block_on(rotation.retire_leaving(&hospital.noted(), &found.named)).unwrap();
-    assert_eq!(retired, Retirement::Done { consents: 1 });
+    assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
 }
 
 /// Between the retirement's question to the ledger and its walk, the compartment goes on.

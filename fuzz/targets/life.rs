@@ -38,10 +38,10 @@ pub(crate) fn life(data: &[u8]) -> bool {
                 assert_eq!(again.unwrap(), referral);
             }
         }
-        2 => _ = read!(ReferralEnd, json, data).accept(&from),
+        2 => _ = read!(ReferralEnd, json, data).accept(&REFERRAL, &from),
         3 => {
             let decline = read!(Decline, json, data);
-            if decline.accept(&from).is_ok() {
+            if decline.accept(&from, NOW).is_ok() {
                 let said = decline.unverified();
                 let again =
                     Decline::decline((&PEOPLE[0], &from), &said.owner, &said.compartment, said.issued_at).unwrap();
@@ -50,8 +50,7 @@ pub(crate) fn life(data: &[u8]) -> bool {
         }
         4 => {
             let veto = read!(Veto, json, data);
-            let accepted = veto.accept(devices, &CHANGED, &mut PinStore::default(), NOW).is_ok();
-            assert!(!accepted || veto == CLINIC.phone.veto(&CHANGED).unwrap());
+            assert!(veto.accept(devices, &CHANGED, &mut PinStore::default(), NOW).is_err(), "the root key signed it");
         }
         5 => {
             let erasure = read!(Erasure, json, data);
@@ -90,6 +89,13 @@ pub(crate) fn life(data: &[u8]) -> bool {
     }
     true
 }
+
+/// By the first person to the second.
+pub(crate) static REFERRAL: LazyLock<Referral> = LazyLock::new(|| {
+    let from = HOUSE.trust.credential(&HOUSE.issued[0].credential, NOW).unwrap();
+    let section = ["surgery".parse().unwrap()];
+    Referral::refer((&PEOPLE[0], &from), CLINIC.root.id(), section, PEOPLE[1].public(), (NOW, NOW)).unwrap()
+});
 
 /// The list of the clinic's owner after a planned change of root key. It is another one in each run.
 pub(crate) static CHANGED: LazyLock<DeviceList> = LazyLock::new(|| {

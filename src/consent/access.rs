@@ -34,7 +34,7 @@ pub(crate) struct WriteRule<'a> {
     /// When the first of them was signed.
     pub(crate) issued_at: Time,
     pub(crate) not_after: Option<Time>,
-    /// Where the consent stands that says so itself; none if a later one remembers it.
+    /// Where the last of them stands among all; none in what was remembered before this was said.
     place: Option<Place>,
     write: &'a [(AuthorityId, Policy)],
 }
@@ -46,13 +46,11 @@ impl WriteRule<'_> {
 }
 
 impl WriteRule<'_> {
-    /// Whether this came to be after the other: by what the owner's word counts, or, between a custodian's version and
-    /// the memory of another, by the time.
+    /// Whether this came to be after the other, by what the owner's word counts.
     pub(crate) fn is_after(&self, other: &Self) -> bool {
-        let mandated = |place: Option<Place>| place.is_some_and(|place| place.base < place.version);
         match (self.place, other.place) {
             (Some(this), Some(other)) => this > other,
-            (this, that) if mandated(this) || mandated(that) => self.issued_at > other.issued_at,
+            // What was remembered before places were.
             _ => self.versions.start() > other.versions.start(),
         }
     }
@@ -97,11 +95,6 @@ impl Access {
     /// The generation of the compartment key.
     pub fn generation(&self) -> Generation {
         self.statement.generation
-    }
-
-    /// When the owner last said herself who may read: under a mandate, in the consent that it was given for.
-    pub(crate) fn owners_word(&self) -> Time {
-        self.terms.ceiling.as_ref().map_or(self.issued_at(), |ceiling| ceiling.issued_at)
     }
 
     /// What those who only write seal to.
@@ -157,7 +150,7 @@ impl Access {
             versions: past.from..=past.to,
             issued_at: past.issued_at,
             not_after: past.not_after,
-            place: None,
+            place: past.place(),
             write,
         })
     }

@@ -10,7 +10,7 @@ use super::referral::EndedReferral;
 use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
 use super::statement::{Consent, ConsentStatement};
 use super::stored::StoredConsent;
-use super::terms::{Ended, Named, PastWriting, Policies, Reading, Terms, Writing};
+use super::terms::{Barred, Named, PastWriting, Policies, Reading, Spent, Terms, Verb, Writing};
 use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, PersonId, Time, Version};
@@ -38,9 +38,12 @@ pub struct ConsentBuilder<'a> {
     people: Vec<Named>,
     custodian: Option<Named>,
     excluded: BTreeSet<PersonId>,
-    ended: Vec<Ended>,
+    spent: Vec<Spent>,
+    barred: Vec<Barred>,
     /// Version and key generation that the next ones have to be above.
     beyond: (Version, Generation),
+    /// Whether another branch has another key than the version before.
+    other_key: bool,
     not_before: Option<Time>,
     /// `None` until something is said about it.
     not_after: Option<Option<Time>>,
@@ -150,8 +153,10 @@ impl<'a> ConsentBuilder<'a> {
             people: Vec::new(),
             custodian: None,
             excluded: BTreeSet::new(),
-            ended: Vec::new(),
+            spent: Vec::new(),
+            barred: Vec::new(),
             beyond: (Version(0), Generation(0)),
+            other_key: false,
             not_before: None,
             not_after: None,
         }
@@ -178,17 +183,23 @@ impl<'a> ConsentBuilder<'a> {
 
     /// Takes a version and a key generation above those of another branch, too: of what a custodian signed meanwhile,
     /// where the version before was made without knowing of it. Records that he moved to a key of his are moved on from
-    /// there, with his access among the old ones of the rotation.
+    /// there, with his access among the old ones of the rotation. So there is a new compartment key, unless both have the
+    /// same.
+    ///
+    /// Of its terms it takes over which referrals and declines are spent; whom else the other one left out or excluded is to be
+    /// said anew.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment.
+    /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if that is a consent of another owner or compartment.
     pub fn beyond(mut self, other: &Access) -> Result<Self> {
         if other.owner() != self.devices.owner() || *other.compartment() != self.compartment {
             return Err(Error::ApiMisuse("the other consent is for another owner or compartment"));
         }
+        self.other_key |= !other.has_key_of(self.before()?);
         let (version, generation) = self.beyond;
         self.beyond = (version.max(other.version()), generation.max(other.generation()));
+        self.spent.extend(other.terms.spent.iter().cloned());
         Ok(self)
     }
 
@@ -214,10 +225,10 @@ impl<'a> ConsentBuilder<'a> {
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
     pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
         let before = self.before()?;
-        let Terms { read, write, people, custodian, excluded, ended, .. } = &before.terms;
+        let Terms { read, write, people, custodian, excluded, spent, .. } = &before.terms;
         self.not_after = self.not_after.or(Some(before.owners_end()));
         self.excluded.extend(excluded.iter().cloned());
-        self.ended.extend(ended.iter().cloned());
+        self.spent.extend(spent.iter().cloned());
         for Reading { authority, policy, .. } in read {
             self = self.add_read(Draft { trust, authority: authority.clone(), policy: policy.parse()? })?;
         }
@@ -296,23 +307,26 @@ impl<'a> ConsentBuilder<'a> {
         Ok(self)
     }
 
-    /// Leaves out whom a referral brought here that has ended, under a new compartment key.
+    /// Leaves out whom a referral brought here that has ended, under a new compartment key. The consent remembers it, so that
+    /// it brings nobody here afterwards; what a custodian seals remembers only what brought somebody.
     #[must_use]
     pub fn end_referral(mut self, ended: &EndedReferral) -> Self {
-        let over: Vec<Ended> = self.people.iter().filter_map(|named| ended.of(named)).collect();
-        self.ended.extend(over);
-        self.leave_out(|named| ended.of(named).is_some())
+        if self.mandate.is_none() {
+            self.spent.push(ended.spent().clone());
+        }
+        self.leave_out(|named| ended.brought(named))
     }
 
-    /// The referrals that ended before this one's time, as the version before remembers them.
-    pub(crate) fn remember(mut self, ended: &[Ended]) -> Self {
-        self.ended.extend(ended.iter().cloned());
+    /// Takes it that these count no more.
+    pub(crate) fn spend(mut self, spent: &[Spent]) -> Self {
+        self.spent.extend(spent.iter().cloned());
         self
     }
 
-    /// How many people are named.
-    pub(crate) fn people(&self) -> usize {
-        self.people.len()
+    /// Keeps exclusions by number when the names are readmitted.
+    pub(crate) fn bar(mut self, barred: Barred) -> Self {
+        self.barred.push(barred);
+        self
     }
 
     /// Without some people, under a new compartment key if there are any.
@@ -344,6 +358,8 @@ impl<'a> ConsentBuilder<'a> {
     /// As [`ConsentBuilder::seal`].
     pub fn preview(&self, people: &[VerifiedCredential], now: Time) -> Result<Preview> {
         let (mut terms, uncovered) = self.terms(now)?;
+        let spent: BTreeSet<Hash> = terms.spent.iter().map(|spent| spent.statement).collect();
+        terms.people.retain(|named| named.referred.as_ref().is_none_or(|by| !spent.contains(&by.referral)));
         let Policies { read, .. } = terms.policies()?;
         terms.people.retain(|named| !named.is_over(now));
         let after = Readers { read: &read, terms: &terms };
@@ -376,10 +392,16 @@ impl<'a> ConsentBuilder<'a> {
         self.in_time(now).finish(now)
     }
 
-    /// Without those of the consent before whose time is over meanwhile.
+    /// Without those of the consent before whose time is over meanwhile, and those whose referral counts no more.
     fn in_time(self, now: Time) -> Self {
         let before = self.after.map_or(&[][..], |before| &before.terms.people);
-        self.leave_out(|named| named.is_over(now) && before.contains(named))
+        let spent = self.spent(now);
+        let is_spent = |hash: &Hash| spent.iter().any(|spent| spent.statement == *hash);
+        let builder = self.leave_out(|named| {
+            let over = named.is_over(now) && before.contains(named);
+            over || named.referred.as_ref().is_some_and(|referred| is_spent(&referred.referral))
+        });
+        Self { keep_key: builder.keep_key && !builder.other_key, ..builder }
     }
 
     fn finish(self, now: Time) -> Result<ConsentDraft> {
@@ -404,7 +426,12 @@ impl<'a> ConsentBuilder<'a> {
                 let version = version.0.checked_add(1).ok_or(Error::TooLarge("version"))?;
                 let next = next.0.checked_add(1).ok_or(Error::TooLarge("generation"))?;
                 let generation = if self.keep_key { access.generation() } else { Generation(next) };
-                (Version(version), Some(access.hash()), generation)
+                // A custodian's keys are counted by his versions.
+                let counted = self.mandate.map(Signed::unverified).and_then(|mandate| {
+                    let keys = generation.0.checked_sub(mandate.generation?.0)?;
+                    mandate.base.0.checked_add(keys)
+                });
+                (Version(version.max(counted.unwrap_or(0))), Some(access.hash()), generation)
             }
         };
         if let (Some(mandate), Some(ceiling)) = (self.mandate, &ceiling)
@@ -441,6 +468,10 @@ impl<'a> ConsentBuilder<'a> {
             issued_at: now,
             mandate: self.mandate.map(Signed::hash).transpose()?,
         };
+        // Whatever readers would refuse is not signed.
+        if let Some(mandate) = self.mandate {
+            mandate.check(self.devices, &statement)?;
+        }
         let mandate = self.mandate.cloned();
         let signing = self.signing.public();
         // Its hash is given when it is signed.
@@ -499,24 +530,63 @@ impl<'a> ConsentBuilder<'a> {
             let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
             write.push(Writing { authority: draft.authority.clone(), policy });
         }
-        // A custodian takes all of them over: to leave one out would be to go further than the mandate.
-        let mut ended = self.ended.clone();
-        ended.retain(|one| self.mandate.is_some() || now <= one.until);
-        ended.sort_unstable();
-        ended.dedup();
         let terms = Terms {
             read,
             write,
-            ended,
+            spent: self.spent(now),
+            barred: self.barred()?,
             people: self.people.clone(),
             custodian: self.custodian.clone(),
             excluded: self.excluded.iter().cloned().collect(),
             past: self.after.map_or_else(Vec::new, |before| {
-                PastWriting::after(&before.terms, before.version(), (before.issued_at(), before.not_after()))
+                PastWriting::after(&before.terms, before.place(), (before.issued_at(), before.not_after()))
             }),
             ceiling: self.ceiling()?.map(Box::new),
         };
         Ok((terms, uncovered))
+    }
+
+    /// What counts no more: with the referrals that brought those here who are named no more.
+    fn spent(&self, now: Time) -> Vec<Spent> {
+        let before = self.after.map_or(&[][..], |before| &before.terms.people);
+        let still = |hash: &Hash| {
+            let mut people = self.people.iter().filter_map(|named| named.referred.as_ref());
+            people.any(|referred| referred.referral == *hash)
+        };
+        let left = before.iter().filter_map(|named| Some((named, named.referred.as_ref()?)));
+        let left =
+            left.filter(|(_, referred)| !still(&referred.referral)).map(|(named, referred)| referred.spent(named));
+        // Said or not, what is spent stays so.
+        let known = self.after.map_or(&[][..], |before| &before.terms.spent);
+        let all = self.spent.iter().chain(known).cloned().chain(left);
+        // A custodian takes all of them over: to leave one out would be to go further than the mandate.
+        let all: BTreeSet<Spent> = all.filter(|spent| self.mandate.is_some() || now <= spent.until).collect();
+        all.into_iter().collect()
+    }
+
+    /// Who was excluded by number before she is by name, as long as she is by name.
+    fn barred(&self) -> Result<Vec<Barred>> {
+        let mut all: BTreeSet<Barred> = self.barred.iter().cloned().collect();
+        let Some(before) = self.after.map(|before| &before.terms) else {
+            return Ok(all.into_iter().collect());
+        };
+        let reading = self.read.iter().map(|draft| (Verb::Read, draft));
+        let writing = self.write.iter().map(|draft| (Verb::Write, draft));
+        for (from, Draft { trust, authority, .. }) in reading.chain(writing) {
+            let resolve = trust.resolve(authority);
+            for person in &self.excluded {
+                let Some(number) = resolve(person.as_str()) else { continue };
+                let barred = Barred { authority: authority.clone(), number, from };
+                let was = before.barred.contains(&barred);
+                if was || (!before.excluded.contains(person) && before.excludes(&barred)?) {
+                    all.insert(barred);
+                }
+            }
+        }
+        if self.mandate.is_some() {
+            all.extend(before.barred.iter().cloned());
+        }
+        Ok(all.into_iter().collect())
     }
 
     /// How far a custodian may go; none if the device signs itself.

@@ -7,16 +7,19 @@ use super::access::Access;
 use super::builder::{ConsentBuilder, Signer, Signing};
 use super::devices::Devices;
 use super::statement::ConsentStatement;
-use super::terms::{MAX_PAST, PastWriting, Policies, Terms};
+use super::terms::{Barred, MAX_PAST, MAX_PAST_BYTES, PastWriting, Policies, Spent, Terms, Verb};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::{Identity, PublicIdentity, Signed, Statement};
+use crate::pin::Place;
 use crate::policy::Policy;
 use crate::seal::{Salt, ceiling_salt, label};
 use crate::wire;
 
 /// Most versions that a custodian may sign under one mandate.
 pub const MAX_MANDATED: u64 = 65_536;
+/// Most names, or numbers, that a custodian may exclude beyond those that the owner did.
+const MAX_MORE: usize = 64;
 
 /// A signed mandate. It is stored with each consent that was signed under it.
 pub type Mandate = Signed<MandateStatement>;
@@ -120,7 +123,9 @@ impl Ceiling {
             && terms.people.iter().all(|named| self.terms.people.contains(named))
             && terms.custodian.as_ref().is_none_or(|custodian| self.terms.custodian.as_ref() == Some(custodian))
             && self.terms.excluded.iter().all(|person| terms.excluded.contains(person))
-            && self.terms.ended.iter().all(|referral| terms.ended.contains(referral))
+            && terms.excluded.len() <= self.terms.excluded.len().saturating_add(MAX_MORE)
+            && self.spends(terms)
+            && self.bars(terms)?
             && ends(mandate.until)
             && self.not_after.is_none_or(ends)
             && self.keeps_the_past(mandate, (&terms.past, version), &most)?)
@@ -128,6 +133,28 @@ impl Ceiling {
 
     fn narrows(most: &Policies, now: &Policies) -> bool {
         within(&now.read, &most.read) && within(&now.write, &most.write)
+    }
+
+    /// What counts no more stays so; what is added is of those whom the ceiling names by a referral.
+    fn spends(&self, terms: &Terms) -> bool {
+        let of_named = |spent: &Spent| {
+            let mut people = self.terms.people.iter();
+            people.any(|named| named.referred.as_ref().is_some_and(|referred| referred.spent(named) == *spent))
+        };
+        self.terms.spent.iter().all(|spent| terms.spent.contains(spent))
+            && terms.spent.iter().all(|spent| self.terms.spent.contains(spent) || of_named(spent))
+    }
+
+    /// The same for exclusions by number; what is added is excluded by the ceiling.
+    fn bars(&self, terms: &Terms) -> Result<bool> {
+        let mut more: usize = 0;
+        for barred in terms.barred.iter().filter(|barred| !self.terms.barred.contains(barred)) {
+            more += 1;
+            if more > MAX_MORE || !self.terms.excludes(barred)? {
+                return Ok(false);
+            }
+        }
+        Ok(self.terms.barred.iter().all(|barred| terms.barred.contains(barred)))
     }
 
     /// Who could write before the mandate stands as it stood; since then nobody could who may not under the ceiling, and
@@ -140,36 +167,39 @@ impl Ceiling {
         (past, version): (&[PastWriting], Version),
         most: &Policies,
     ) -> Result<bool> {
-        let known = PastWriting::after(&self.terms, mandate.base, (self.issued_at, self.not_after));
-        // The earliest are dropped where there are too many, and only there.
-        let dropped =
-            if past.len() < MAX_PAST { Some(0) } else { past.first().map(|first| starts(&known, first.from)) };
-        let Some(known) = dropped.and_then(|dropped| known.get(dropped..)) else {
+        let base = Place::own(mandate.devices, mandate.base);
+        let known = PastWriting::after(&self.terms, base, (self.issued_at, self.not_after));
+        let owners = |entry: &&PastWriting| entry.base.is_none();
+        if !known.iter().filter(owners).eq(past.iter().filter(owners))
+            || past.last().is_some_and(|last| last.to >= version)
+            || PastWriting::is_too_much(past)
+        {
             return Ok(false);
-        };
-        let Some((then, since)) = past.split_at_checked(known.len()) else {
-            return Ok(false);
-        };
-        let last = known.len().saturating_sub(1);
-        let kept = known.iter().zip(then).enumerate().all(|(at, (known, entry))| {
-            // What was written under the mandate by the same rule may be one with the last of them.
-            let to = if at == last { entry.to.max(known.to) } else { known.to };
-            PastWriting { to, ..known.clone() } == *entry
-        });
+        }
         let span = mandate.issued_at..=mandate.until;
-        for entry in since {
+        for entry in past.iter().filter(|entry| entry.base.is_some() && !known.contains(entry)) {
+            let own = (entry.devices, entry.base) == (Some(mandate.devices), Some(mandate.base));
             let said = span.contains(&entry.issued_at) && entry.not_after.is_some_and(|end| end <= mandate.until);
-            if !said || entry.from <= mandate.base || !within(&entry.policies()?, &most.write) {
+            if !own || !said || entry.from <= mandate.base || !within(&entry.policies()?, &most.write) {
                 return Ok(false);
             }
         }
-        Ok(kept && past.last().is_none_or(|last| last.to < version))
+        Ok(true)
     }
 }
 
-/// How many entries are from before that version.
-fn starts(past: &[PastWriting], from: Version) -> usize {
-    past.iter().take_while(|entry| entry.from < from).count()
+impl Terms {
+    /// Whether a policy excludes somebody by number.
+    pub(super) fn excludes(&self, barred: &Barred) -> Result<bool> {
+        let reading = self.read.iter().map(|reading| (Verb::Read, &reading.authority, &reading.policy));
+        let writing = self.write.iter().map(|writing| (Verb::Write, &writing.authority, &writing.policy));
+        for (verb, authority, policy) in reading.chain(writing) {
+            if (verb, authority) == (barred.from, &barred.authority) {
+                return Ok(policy.parse::<Policy>()?.excludes(barred.number));
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// Each authority's policy only narrows what it was.
@@ -182,14 +212,31 @@ fn within(now: &[(AuthorityId, Policy)], most: &[(AuthorityId, Policy)]) -> bool
 
 impl PastWriting {
     /// What the version after one with these terms remembers.
-    pub(super) fn after(terms: &Terms, version: Version, (issued_at, not_after): (Time, Option<Time>)) -> Vec<Self> {
+    pub(super) fn after(terms: &Terms, place: Place, (issued_at, not_after): (Time, Option<Time>)) -> Vec<Self> {
         let mut past = terms.past.clone();
+        let version = place.version;
+        let (devices, base) = (Some(place.under), (place.base != version).then_some(place.base));
         match past.last_mut() {
-            Some(last) if (&last.write, last.not_after) == (&terms.write, not_after) => last.to = version,
-            _ => past.push(Self { from: version, to: version, issued_at, not_after, write: terms.write.clone() }),
+            Some(last)
+                if (&last.write, last.not_after) == (&terms.write, not_after)
+                    && (last.devices, last.base) == (devices, base) =>
+            {
+                last.to = version;
+            }
+            _ => {
+                let write = terms.write.clone();
+                past.push(Self { from: version, to: version, issued_at, not_after, write, devices, base });
+            }
         }
-        let over = past.len().saturating_sub(MAX_PAST);
-        past.split_off(over)
+        // What a custodian signed goes first: he could push out what the owner did.
+        while Self::is_too_much(&past) && past.len() > 1 {
+            past.remove(past.iter().position(|entry| entry.base.is_some()).unwrap_or(0));
+        }
+        past
+    }
+
+    fn is_too_much(past: &[Self]) -> bool {
+        past.len() > MAX_PAST || past.iter().map(Self::size).fold(0, usize::saturating_add) > MAX_PAST_BYTES
     }
 }
 

@@ -6,9 +6,11 @@
 //!
 //! [`Sharing::refer`]: crate::owner::Sharing::refer
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::terms::{Ended, Named};
+use super::terms::{Named, Spent};
 use crate::authority::{Standing, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, Hash, OwnerId, PersonId, Time};
@@ -18,6 +20,11 @@ use crate::seal::label;
 
 /// Most sections in one referral.
 pub const MAX_SECTIONS: usize = 64;
+
+/// For how long a decline can be carried out: 90 days.
+pub const DECLINE_LIMIT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// By how many seconds a clock may be ahead.
+const CLOCK_SKEW: u64 = 300;
 
 /// A signed referral. It counts after [`Referral::accept`](Signed::accept).
 pub type Referral = Signed<ReferralStatement>;
@@ -106,6 +113,16 @@ pub struct Referred {
     pub authority: AuthorityId,
     /// Who referred.
     pub by: PersonId,
+    /// The last second of the referral; none where this was not said yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+}
+
+impl Referred {
+    /// What has to be remembered when the one whom it brought here leaves.
+    pub(super) fn spent(&self, named: &Named) -> Spent {
+        Spent { statement: self.referral, until: self.until.or(named.until).unwrap_or(Time(u64::MAX)) }
+    }
 }
 
 /// A referral whose signature holds, by a person whose credential does.
@@ -117,7 +134,7 @@ pub struct AcceptedReferral {
 
 /// The end of a referral, by who signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndedReferral(Referred);
+pub struct EndedReferral(Spent);
 
 /// A decline by the person herself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +142,7 @@ pub struct Declined {
     statement: DeclineStatement,
     number: PersonNumber,
     sealing: SealingPublic,
+    spent: Spent,
 }
 
 impl Signed<ReferralStatement> {
@@ -206,7 +224,8 @@ impl AcceptedReferral {
         if self.statement.owner != *owner || !compartments.contains(compartment) {
             return Err(Error::ApiMisuse("the referral is not for this section of this patient"));
         }
-        let referred = Referred { referral: self.hash, authority: authority.clone(), by: by.clone() };
+        let referred =
+            Referred { referral: self.hash, authority: authority.clone(), by: by.clone(), until: Some(*until) };
         Ok(Named { until: Some(*until), referred: Some(referred), ..Named::from(to) })
     }
 }
@@ -232,25 +251,31 @@ impl Signed<ReferralEndStatement> {
         Self::sign(statement, identity.signing())
     }
 
-    /// The end, if `from` signed it.
+    /// The end of this referral, if `from` signed both.
     ///
     /// # Errors
     ///
     /// [`Error::Forged`].
-    pub fn accept(&self, from: &VerifiedCredential) -> Result<EndedReferral> {
-        let ReferralEndStatement { referral, authority, by, .. } = self.verify(from.signing())?.clone();
-        if (&authority, &by) != (from.authority(), from.person()) {
+    pub fn accept(&self, referral: &Referral, from: &VerifiedCredential) -> Result<EndedReferral> {
+        let said = self.verify(from.signing())?;
+        let ended = referral.verify(from.signing())?;
+        let (who, hash) = ((from.authority(), from.person()), referral.hash()?);
+        if (&said.authority, &said.by) != who || (&ended.authority, &ended.by) != who || said.referral != hash {
             return Err(Error::Forged("end of a referral"));
         }
-        Ok(EndedReferral(Referred { referral, authority, by }))
+        Ok(EndedReferral(Spent { statement: hash, until: ended.until }))
     }
 }
 
 impl EndedReferral {
-    /// What has to be remembered, if that one is named by this referral and by no other.
-    pub(super) fn of(&self, named: &Named) -> Option<Ended> {
-        let this = named.referred.as_ref() == Some(&self.0);
-        this.then(|| Ended { referral: self.0.referral, until: named.until.unwrap_or(Time(u64::MAX)) })
+    /// What has to be remembered.
+    pub(super) fn spent(&self) -> &Spent {
+        &self.0
+    }
+
+    /// Whether that one is named by this referral.
+    pub(super) fn brought(&self, named: &Named) -> bool {
+        named.referred.as_ref().is_some_and(|referred| referred.referral == self.0.statement)
     }
 }
 
@@ -277,17 +302,22 @@ impl Signed<DeclineStatement> {
         Self::sign(statement, identity.signing())
     }
 
-    /// The decline, if the person herself signed it.
+    /// The decline, if the person herself signed it, not longer than [`DECLINE_LIMIT`] ago.
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`].
-    pub fn accept(&self, from: &VerifiedCredential) -> Result<Declined> {
+    /// [`Error::Forged`]; [`Error::Expired`] if it is older, or of a time that is more than five minutes ahead.
+    pub fn accept(&self, from: &VerifiedCredential, now: Time) -> Result<Declined> {
         let statement = self.verify(from.signing())?;
         if (&statement.authority, &statement.person) != (from.authority(), from.person()) {
             return Err(Error::Forged("decline"));
         }
-        Ok(Declined { statement: statement.clone(), number: from.number(), sealing: *from.sealing() })
+        let until = Time(statement.issued_at.0.saturating_add(DECLINE_LIMIT.as_secs()));
+        if until < now || statement.issued_at.0 > now.0.saturating_add(CLOCK_SKEW) {
+            return Err(Error::Expired("decline"));
+        }
+        let spent = Spent { statement: self.hash()?, until };
+        Ok(Declined { statement: statement.clone(), number: from.number(), sealing: *from.sealing(), spent })
     }
 }
 
@@ -297,9 +327,9 @@ impl Declined {
         &self.statement
     }
 
-    /// When it was signed, by the person's clock.
-    pub(crate) fn issued_at(&self) -> Time {
-        self.statement.issued_at
+    /// What has to be remembered.
+    pub(crate) fn spent(&self) -> &Spent {
+        &self.spent
     }
 
     /// By what its person reads, if it is about this section.

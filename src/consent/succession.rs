@@ -103,9 +103,9 @@ impl Statement for VetoStatement {
 }
 
 impl Signed<VetoStatement> {
-    /// Remembers the veto, if it is against a change that leads to the announced list, and a device signed it that stands
-    /// in the list of the version that the change was made from: the change is refused for good by whoever has these pins, unless it was
-    /// accepted before.
+    /// Remembers the veto, if it is against the first change of the announced list that `before` does not tell of, by a
+    /// recovery key, and a device of `before` signed it, which is the list of the version that the change was made from: the
+    /// change, and with it whatever follows, is refused for good by whoever has these pins, unless it was accepted before.
     ///
     /// # Errors
     ///
@@ -113,11 +113,14 @@ impl Signed<VetoStatement> {
     pub fn accept(&self, before: &Devices, announced: &DeviceList, pins: &mut PinStore, now: Time) -> Result<()> {
         let claimed = self.unverified();
         let device = before.get(&claimed.device).ok_or(Error::Forged("veto"))?;
-        let mut changes = announced.unverified().succession.iter().map(|link| &link.change);
-        let against = changes.find(|change| change.hash() == Ok(claimed.change));
+        let known = &before.statement().succession;
+        let announced = &announced.unverified().succession;
         // Whatever list the change claims to be made from: who signed it may have written anything.
-        let version = |change: &Signed<RootChangeStatement>| change.unverified().version;
-        if claimed.owner != *before.owner() || against.is_none_or(|change| version(change) != before.version()) {
+        let against = announced.get(known.len()).filter(|link| {
+            let made_from = link.change.unverified().version == before.version();
+            made_from && link.by.is_some() && link.change.hash() == Ok(claimed.change)
+        });
+        if claimed.owner != *before.owner() || against.is_none() || !announced.starts_with(known) {
             return Err(Error::Forged("veto"));
         }
         self.verify(&device.signing)?;

@@ -10,13 +10,16 @@ use crate::authority::VerifiedCredential;
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
 use crate::identity::{PublicIdentity, SealingPublic};
-use crate::policy::{Month, Policy};
+use crate::pin::Place;
+use crate::policy::{Month, PersonNumber, Policy};
 use crate::wire;
 
 /// Most bytes of the terms.
 pub const MAX_TERMS: usize = 64 * 1024;
 /// Most earlier write policies that the terms remember.
 pub const MAX_PAST: usize = 64;
+/// Most bytes of all of them, each counted with its texts and 64 more.
+pub const MAX_PAST_BYTES: usize = 16 * 1024;
 
 /// Who may read and write, in words: the same for everybody who can open the consent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,13 +36,18 @@ pub struct Terms {
     /// Who is excluded by name under every authority that knows the name; ascending.
     pub excluded: Vec<PersonId>,
     /// Who could write under earlier versions, the earliest first, so that what they wrote can be judged when those
-    /// versions are gone. At most [`MAX_PAST`] entries; the earliest are dropped beyond it.
+    /// versions are gone. At most [`MAX_PAST`] entries of [`MAX_PAST_BYTES`]; beyond it the earliest of custodians are dropped, then
+    /// the owner's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<PastWriting>,
-    /// Referrals that who referred has ended, until they would have ended by themselves; ascending. They bring nobody here
-    /// again.
+    /// Referrals whose specialist left before their time, and declines that were carried out, until they are over by
+    /// themselves; ascending. They count here no more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ended: Vec<Ended>,
+    pub spent: Vec<Spent>,
+    /// Persons who were excluded by number before they were excluded by name, and stay so when the name is readmitted;
+    /// ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub barred: Vec<Barred>,
     /// How far the mandate goes under which a custodian signed this; none if the owner did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Box<Ceiling>>,
@@ -81,6 +89,12 @@ pub struct PastWriting {
     pub not_after: Option<Time>,
     /// Who could write by attributes.
     pub write: Vec<Writing>,
+    /// The version of the device list that they were signed under; none in what was remembered before this was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<Version>,
+    /// The version that the owner signed last, if a custodian signed these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Version>,
 }
 
 /// A person or service by name, and the key that a slot was sealed to.
@@ -99,14 +113,36 @@ pub struct Named {
     pub referred: Option<Referred>,
 }
 
-/// A referral that was ended before its time.
+/// A referral or a decline that counts no more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ended {
-    /// The hash of the referral.
-    pub referral: Hash,
-    /// The last second of it, had it not been ended.
+pub struct Spent {
+    /// Its hash.
+    pub statement: Hash,
+    /// The last second of it.
     pub until: Time,
+}
+
+/// An exclusion by number that is not for the name's sake.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Barred {
+    /// The authority.
+    pub authority: AuthorityId,
+    /// The person's number there.
+    pub number: PersonNumber,
+    /// What from.
+    pub from: Verb,
+}
+
+/// What a policy is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
 }
 
 impl Named {
@@ -177,8 +213,9 @@ impl Terms {
         let ordered = self.past.iter().all(|past| past.from <= past.to)
             && self.past.iter().zip(self.past.iter().skip(1)).all(|(one, next)| one.to < next.from);
         let keys: BTreeSet<_> = self.named().map(|named| named.sealing).collect();
-        let ascending =
-            self.excluded.is_sorted_by(|one, two| one < two) && self.ended.is_sorted_by(|one, two| one < two);
+        let ascending = self.excluded.is_sorted_by(|one, two| one < two)
+            && self.spent.is_sorted_by(|one, two| one < two)
+            && self.barred.is_sorted_by(|one, two| one < two);
         if once(&read)
             && once(&write)
             && ordered
@@ -194,6 +231,17 @@ impl Terms {
 }
 
 impl PastWriting {
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let texts = self.write.iter().map(|writing| writing.authority.as_str().len() + writing.policy.len() + 32);
+        texts.fold(64, usize::saturating_add)
+    }
+
+    /// Where the last of them stood among all consents to the compartment.
+    pub(super) fn place(&self) -> Option<Place> {
+        Some(Place { under: self.devices?, base: self.base.unwrap_or(self.to), version: self.to })
+    }
+
     /// The write policies, parsed.
     pub(super) fn policies(&self) -> Result<Vec<(AuthorityId, Policy)>> {
         self.write.iter().map(|writing| Ok((writing.authority.clone(), canonical(&writing.policy)?))).collect()

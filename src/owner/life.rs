@@ -123,16 +123,16 @@ impl RecoveryKey {
 }
 
 impl Device {
-    /// Says no to the last change of root key that leads to an announced list. Give it to whoever reads, and to the server
-    /// that serves the list.
+    /// Says no to a change of root key that leads to an announced list: the first one that the device's own last list knows
+    /// nothing of, whatever others follow it. Give it to whoever reads, and to the server that serves the list.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the list tells of no change.
-    pub fn veto(&self, announced: &DeviceList) -> Result<Veto> {
+    /// [`Error::ApiMisuse`] if the list tells of no other change than `last` does.
+    pub fn veto(&self, last: &Devices, announced: &DeviceList) -> Result<Veto> {
         let claimed = announced.unverified();
-        let last = claimed.succession.last().ok_or(Error::ApiMisuse("there is no change to veto"))?;
-        let change = last.change.hash()?;
+        let link = claimed.succession.get(last.statement().succession.len());
+        let change = link.ok_or(Error::ApiMisuse("there is no change to veto"))?.change.hash()?;
         let statement = VetoStatement { owner: claimed.owner.clone(), change, device: self.id().clone() };
         Signed::sign(statement, self.signer().key)
     }

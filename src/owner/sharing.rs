@@ -4,8 +4,8 @@ use super::device::Device;
 use super::receipt::Receipt;
 use crate::authority::{Credential, Trust, VerifiedCredential};
 use crate::consent::{
-    AcceptedReferral, Access, ConsentBuilder, Declined, Devices, EndedReferral, Named, Preview, Reading, StoredConsent,
-    Terms, Writing,
+    AcceptedReferral, Access, Barred, ConsentBuilder, Declined, Devices, EndedReferral, Named, Preview, Reading,
+    StoredConsent, Terms, Verb, Writing,
 };
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId, Time};
@@ -130,7 +130,7 @@ impl<'a> Sharing<'a> {
     }
 
     /// Takes back that a person was shut out by [`Sharing::revoke`]: she reads and writes again what her attributes admit her
-    /// to. The compartment key stays: nobody loses by it.
+    /// to, and did before. What excludes her by number for another reason, her stolen keys or her own wish, stays. The compartment key stays: nobody loses by it.
     ///
     /// # Errors
     ///
@@ -141,21 +141,32 @@ impl<'a> Sharing<'a> {
         if !terms.excluded.contains(person) {
             return Err(Error::Unknown("exclusion"));
         }
-        let policy = |authority: &AuthorityId, text: &str| -> Result<String> {
+        let policy = |from: Verb, authority: &AuthorityId, text: &str| -> Result<String> {
             let policy: Policy = text.parse()?;
             let Some(number) = self.trust.resolve(authority)(person.as_str()) else {
                 return Ok(text.to_owned());
             };
+            if terms.barred.contains(&Barred { authority: authority.clone(), number, from }) {
+                return Ok(text.to_owned());
+            }
             let policy = policy.readmitting(number).filter(|policy| !policy.excludes(number));
             let policy = policy.ok_or(Error::ApiMisuse("a policy excludes the person inside: say it anew"))?;
             Ok(policy.to_string())
         };
         let mut builder = self.next()?.reseal()?;
         for reading in &terms.read {
-            builder = builder.read(self.trust, &reading.authority, &policy(&reading.authority, &reading.policy)?)?;
+            builder = builder.read(
+                self.trust,
+                &reading.authority,
+                &policy(Verb::Read, &reading.authority, &reading.policy)?,
+            )?;
         }
         for writing in &terms.write {
-            builder = builder.write(self.trust, &writing.authority, &policy(&writing.authority, &writing.policy)?)?;
+            builder = builder.write(
+                self.trust,
+                &writing.authority,
+                &policy(Verb::Write, &writing.authority, &writing.policy)?,
+            )?;
         }
         let builder = self.people(builder, |_| true)?;
         let others = terms.excluded.iter().filter(|other| *other != person).cloned();
@@ -166,48 +177,58 @@ impl<'a> Sharing<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the referral is for another patient or section, [`Error::Revoked`] if who referred has ended
-    /// it ([`Sharing::end_referral`]), and as [`Sharing::grant`].
+    /// [`Error::ApiMisuse`] if the referral is for another patient or section, or brought somebody here who still is;
+    /// [`Error::Revoked`] if it counts no more: who referred has ended it ([`Sharing::end_referral`]), or whom it brought here
+    /// left before its time, for whatever reason; and as [`Sharing::grant`].
     pub fn refer(self, referral: &AcceptedReferral) -> Result<Change<'a>> {
-        if self.access.terms().ended.iter().any(|ended| ended.referral == referral.hash()) {
+        let Terms { people, spent, .. } = self.access.terms();
+        if spent.iter().any(|spent| spent.statement == referral.hash()) {
             return Err(Error::Revoked("this referral"));
+        }
+        let mut referrals = people.iter().filter_map(|named| named.referred.as_ref());
+        if referrals.any(|referred| referred.referral == referral.hash()) {
+            return Err(Error::ApiMisuse("the referral brought somebody here already"));
         }
         let named = referral.named(self.access.owner(), self.access.compartment())?;
         self.grant(named)
     }
 
     /// Leaves out whom a referral brought here, under a new compartment key, at the word of who referred. The consent
-    /// remembers it, so that the same referral brings nobody here again.
+    /// remembers it, so that the same referral brings nobody here again; nor afterwards, if it has brought nobody yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`] if nobody is here by that referral.
+    /// As [`ConsentBuilder::same_terms`].
     pub fn end_referral(self, ended: &EndedReferral) -> Result<Change<'a>> {
-        let named = self.access.terms().people.len();
-        let builder = self.next()?.same_terms(self.trust)?.end_referral(ended);
-        if builder.people() == named {
-            return Err(Error::Unknown("referral"));
-        }
+        let builder = self.next()?.reseal()?.same_terms(self.trust)?.end_referral(ended);
         Ok(self.change(builder))
     }
 
     /// Shuts a person out who does not want access, under a new compartment key: the very person who signed, by her number
     /// under the authority that vouches for her, from reading and from writing, and by the key of her credential. To take
-    /// it back, name her, or say the policy anew.
+    /// it back, name her, or say the policy anew. If the consent names her by an earlier key as well, that slot stays: the
+    /// preview shows it, and [`Sharing::revoke`] takes it.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if it is about another section, [`Error::Expired`] if it was signed before the owner's present
-    /// consent (she may have been taken back since: let her sign again), and [`Error::Policy`] if there are too many
-    /// exclusions.
+    /// [`Error::ApiMisuse`] if it is about another section, [`Error::Revoked`] if it was carried out before, and
+    /// [`Error::Policy`] if there are too many exclusions.
     pub fn decline(self, declined: &Declined) -> Result<Change<'a>> {
-        if declined.issued_at() < self.access.owners_word() {
-            return Err(Error::Expired("decline"));
+        let Terms { spent, excluded, .. } = self.access.terms();
+        if spent.contains(declined.spent()) {
+            return Err(Error::Revoked("this decline"));
         }
         let (number, sealing) = declined.key(self.access.owner(), self.access.compartment())?;
         let builder = self.policies(self.next()?, &[number], &[number])?;
         let builder = self.people(builder, |named| named.sealing != sealing)?;
-        Ok(self.change(self.excluded(builder)))
+        let mut builder = self.excluded(builder).spend(std::slice::from_ref(declined.spent()));
+        if excluded.contains(&declined.statement().person) {
+            // Her own wish outlasts the patient's.
+            for from in [Verb::Read, Verb::Write] {
+                builder = builder.bar(Barred { authority: number.0.clone(), number: number.1, from });
+            }
+        }
+        Ok(self.change(builder))
     }
 
     /// Shuts out the stolen keys of a person who reads here, and keeps the person: by name, with the sealing key of her new
@@ -240,6 +261,9 @@ impl<'a> Sharing<'a> {
             }
             numbers.push((&said.authority, said.number));
             keys.push(said.sealing);
+        }
+        if keys.contains(new.sealing()) {
+            return Err(Error::ApiMisuse("the new credential has a stolen key"));
         }
         let is_stolen = |named: &Named| keys.contains(&named.sealing);
         let by_attributes = self.access.read_policies().iter().any(|(authority, policy)| {
@@ -331,14 +355,14 @@ impl<'a> Sharing<'a> {
 
     /// Who is named and is to stay, which referrals have ended, and until when it all is valid.
     fn people(&self, mut builder: ConsentBuilder<'a>, stays: impl Fn(&Named) -> bool) -> Result<ConsentBuilder<'a>> {
-        let Terms { people, custodian, ended, .. } = self.access.terms();
+        let Terms { people, custodian, spent, .. } = self.access.terms();
         for named in people.iter().filter(|named| stays(named)) {
             builder = builder.name(named.clone())?;
         }
         if let Some(custodian) = custodian.as_ref().filter(|named| stays(named)) {
             builder = builder.custodian(custodian.clone())?;
         }
-        Ok(builder.remember(ended).valid(None, self.access.owners_end()))
+        Ok(builder.spend(spent).valid(None, self.access.owners_end()))
     }
 
     /// Who is excluded by name.

@@ -63,7 +63,7 @@ impl Reader<'_> {
         let mut parts = Vec::new();
         for part in view.parts() {
             let own = accesses.iter().copied().filter(|access| *access.compartment() == part.compartment);
-            let access = own.max_by_key(|access| access.version()).ok_or(Error::CannotOpen)?;
+            let access = own.max_by_key(|access| access.place()).ok_or(Error::CannotOpen)?;
             parts.push(Opened { place: access.into(), fields: Fields::new(), older: Older::new(), changed: false });
         }
         for Field { path, revision, value } in view.into_fields() {

@@ -222,12 +222,16 @@ impl<'a> Reader<'a> {
         if let (Writer::Person { authority, .. }, Some(attributes), Some(rules)) =
             (&author.writer, &author.attributes, rules)
         {
-            let rule = rule(rules, entry.consent, content.time).ok_or(Error::NotAllowed)?;
-            if !rule.admits(authority, attributes) {
+            let ruling = ruling(rules, entry.consent, content.time);
+            let mut admitting = ruling.iter().filter(|rule| rule.admits(authority, attributes)).peekable();
+            if admitting.peek().is_none() {
                 return Err(Error::NotAllowed);
             }
-            let ended = rule.not_after.is_some_and(|end| end.0.saturating_add(CLOCK_SKEW) < content.time.0);
-            if ended && rule.versions.contains(&entry.consent) {
+            let ended = |rule: &WriteRule<'_>| {
+                let ended = rule.not_after.is_some_and(|end| end.0.saturating_add(CLOCK_SKEW) < content.time.0);
+                ended && rule.versions.contains(&entry.consent)
+            };
+            if admitting.all(ended) {
                 return Err(Error::Expired("consent"));
             }
         }
@@ -256,26 +260,27 @@ impl OpenPart {
     }
 }
 
-/// The consent that says who may write a part whose content names `version` and is of the time `at`: that one; if a
-/// later one was signed by then, the latest of these; or the newest at hand where nothing is known of that one.
+/// The consents that say who may write a part whose content names `version` and is of the time `at`: of those of that
+/// version that were signed by then, each that no later one follows that was signed by then, too; or else the latest that was
+/// signed by then; or the newest at hand if none was.
 ///
 /// So whoever lost the right to write cannot go on by naming the consent that gave it, except by a false time. Consents
-/// that are gone are known from what the newest one remembers of them.
-///
-/// A custodian's versions count until the owner's own word, whatever numbers they have.
-fn rule<'a>(rules: &[&'a Access], version: Version, at: Time) -> Option<WriteRule<'a>> {
-    let newest = rules.iter().max_by_key(|access| access.place())?;
+/// that are gone are known from what the newest one remembers of them. Several have one version where a custodian went on
+/// while the owner did; a custodian's versions count until the owner's own word, whatever numbers they have.
+fn ruling<'a>(rules: &[&'a Access], version: Version, at: Time) -> Vec<WriteRule<'a>> {
+    let Some(newest) = rules.iter().max_by_key(|access| access.place()) else { return Vec::new() };
     let all = || newest.past_rules().chain(rules.iter().map(|access| access.write_rule()));
-    // Of two branches the earlier; and the consent itself, rather than the memory of it.
-    let first = |best: Option<WriteRule<'a>>, rule: WriteRule<'a>| match best {
-        Some(best) if rule.is_after(&best) => Some(best),
+    let later = |best: Option<WriteRule<'a>>, rule: WriteRule<'a>| match best {
+        Some(best) if !rule.is_after(&best) => Some(best),
         _ => Some(rule),
     };
-    let Some(named) = all().filter(|rule| rule.versions.contains(&version)).fold(None, first) else {
-        return Some(newest.write_rule());
-    };
-    let in_time = |rule: &WriteRule<'_>| rule.issued_at.0.saturating_add(CLOCK_SKEW) < at.0;
-    Some(all().filter(in_time).fold(named, |best, rule| if rule.is_after(&best) { rule } else { best }))
+    let by_then = |rule: &WriteRule<'_>| rule.issued_at.0.saturating_add(CLOCK_SKEW) < at.0;
+    let latest = all().filter(by_then).fold(None, later);
+    let about_then = |rule: &WriteRule<'_>| rule.issued_at.0 <= at.0.saturating_add(CLOCK_SKEW);
+    let followed = |rule: &WriteRule<'_>| latest.as_ref().is_some_and(|latest| latest.is_after(rule));
+    let named = all().filter(|rule| rule.versions.contains(&version) && about_then(rule) && !followed(rule));
+    let named: Vec<_> = named.collect();
+    if named.is_empty() { vec![latest.unwrap_or_else(|| newest.write_rule())] } else { named }
 }
 
 /// The contents with their hashes.

@@ -5,7 +5,7 @@ use super::{Put, Repository};
 use crate::consent::{LiveConsent, StoredConsent};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, OwnerId};
-use crate::ledger::KeyState;
+use crate::ledger::{KeyState, Standing};
 use crate::record::StoredWrap;
 use crate::store::{Entry, Op, Outcome};
 
@@ -77,46 +77,51 @@ impl Repository<'_> {
 
     /// The consents of a compartment after this one, a hundred at most, the earliest first: in the order in which readers
     /// take one for later than another, by the device list that they were signed under, what the owner signed last, and the
-    /// version. Where several give one compartment key, the last of them alone: who was left out of that one, and never
-    /// opened the ones before, is not helped to.
+    /// version. What cannot be read is passed over ([`Repository::damaged_consents`]). With a ledger, earlier ones that give the
+    /// key of the newest are left out: who is not let in by that one, and never opened those, is not helped to.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if what is stored is no consent, or one of another place; [`Error::Rollback`] if the ledger knows
-    /// a later consent than the store has, if the store came out of a backup and has not caught up, or if one of those that
-    /// are stored gives a destroyed key; [`Error::Store`].
+    /// [`Error::Rollback`] if the ledger knows a later consent than the store has, if the store came out of a backup and has not
+    /// caught up, or if one of those that are stored gives a destroyed key; [`Error::Store`].
     pub async fn consents(
         &self,
         owner: &OwnerId,
         compartment: &CompartmentId,
         after: Option<&StoredConsent>,
     ) -> Result<Vec<StoredConsent>> {
-        if self.is_behind(owner, compartment).await? {
+        let Some(ledger) = &self.ledger else {
+            return self.stored_consents(owner, compartment, after).await;
+        };
+        let standings = ledger.standings(owner, &[compartment]).await?;
+        if self.lags(owner, &[compartment], &standings).await? {
             return Err(Error::Rollback("consent"));
         }
-        let mut page = self.stored_consents(owner, compartment, after).await?;
+        let mut last = after.cloned();
         loop {
-            let Some(last) = page.last() else { return Ok(page) };
-            let next = self.stored_consents(owner, compartment, Some(last)).await?;
-            let followers = page.iter().skip(1).chain(next.first());
-            let same = |one: &StoredConsent, two: &StoredConsent| {
-                one.consent().unverified().has_key_with(two.consent().unverified())
-            };
-            let superseded: Vec<bool> = page.iter().zip(followers).map(|(one, next)| same(one, next)).collect();
-            let mut latest = Vec::new();
-            for (at, consent) in page.into_iter().enumerate() {
-                if superseded.get(at) == Some(&true) {
-                    continue;
+            let page = self.stored_consents(owner, compartment, last.as_ref()).await?;
+            let Some(end) = page.last() else { return Ok(page) };
+            last = Some(end.clone());
+            let mut served = Vec::new();
+            for consent in page {
+                let statement = consent.consent().unverified();
+                let mut superseded = false;
+                for standing in &standings {
+                    if standing.state(statement.generation) == KeyState::Destroyed {
+                        return Err(Error::Rollback("consent"));
+                    }
+                    if let Standing::Known { newest, .. } = standing {
+                        let same = statement.has_key_with(newest.consent().unverified());
+                        superseded |= same && consent.place() < newest.place();
+                    }
                 }
-                if self.is_destroyed(&consent).await? {
-                    return Err(Error::Rollback("consent"));
+                if !superseded {
+                    served.push(consent);
                 }
-                latest.push(consent);
             }
-            if !latest.is_empty() {
-                return Ok(latest);
+            if !served.is_empty() {
+                return Ok(served);
             }
-            page = next;
         }
     }
 
@@ -125,7 +130,7 @@ impl Repository<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if what is stored is no consent, or one of another place; [`Error::Store`].
+    /// [`Error::Store`].
     pub async fn stored_consents(
         &self,
         owner: &OwnerId,
@@ -133,15 +138,13 @@ impl Repository<'_> {
         after: Option<&StoredConsent>,
     ) -> Result<Vec<StoredConsent>> {
         let prefix = consents(owner, compartment);
-        let mut last = match after {
+        let mut last = match after.map(keys) {
             None => String::new(),
-            Some(after) => {
-                let [key, old_form] = keys(after);
-                let held = self.entry(&old_form).await?;
-                if held.is_some_and(|held| StoredConsent::from_cbor(&held.value).as_ref() == Ok(after)) {
-                    old_form
-                } else {
+            Some([key, old_form]) => {
+                if self.entry(&key).await?.is_some() {
                     key
+                } else {
+                    old_form
                 }
             }
         };
@@ -149,18 +152,31 @@ impl Repository<'_> {
             let page = self.store.keys(&prefix, &last, 100).await?;
             let Some(end) = page.last() else { return Ok(Vec::new()) };
             last.clone_from(end);
-            let mut found = Vec::new();
-            for (key, entry) in page.iter().zip(self.store.get(&page).await?) {
-                let Some(entry) = entry else { continue };
-                let consent = StoredConsent::from_cbor(&entry.value)?;
-                // One that was copied elsewhere would pass for another.
-                if !keys(&consent).contains(key) {
-                    return Err(Error::Malformed("consent"));
-                }
-                found.push(consent);
-            }
+            let entries = self.store.get(&page).await?;
+            let read = page.iter().zip(entries).filter_map(|(key, entry)| consent_at(key, &entry?));
+            let found: Vec<StoredConsent> = read.collect();
             if !found.is_empty() {
                 return Ok(found);
+            }
+        }
+    }
+
+    /// The keys of what lies among a compartment's consents and is none, or one of another place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn damaged_consents(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Vec<String>> {
+        let (prefix, mut last) = (consents(owner, compartment), String::new());
+        let mut damaged = Vec::new();
+        loop {
+            let page = self.store.keys(&prefix, &last, 100).await?;
+            let Some(end) = page.last() else { return Ok(damaged) };
+            last.clone_from(end);
+            for (key, entry) in page.iter().zip(self.store.get(&page).await?) {
+                if entry.is_some_and(|entry| consent_at(key, &entry).is_none()) {
+                    damaged.push(key.clone());
+                }
             }
         }
     }
@@ -203,8 +219,8 @@ impl Repository<'_> {
     }
 
     /// The compartments that have to catch up after a restore: the ledger knows more of them than the store, or their
-    /// records may lie under older keys than before. Of each, [`Repository::catch_up`]; then rotate to the key of the newest
-    /// consent, after which a compartment is listed no more, and retire the older ones.
+    /// records lie under older keys than the newest consent's. Of each, [`Repository::catch_up`]; then rotate to the key of the
+    /// newest consent and retire the older ones, after which a compartment is listed no more.
     ///
     /// Owners who were erased are [`Ledger::erased`](crate::ledger::Ledger::erased)'s.
     ///
@@ -219,7 +235,7 @@ impl Repository<'_> {
             let Some(end) = page.last() else { return Ok(behind) };
             last = Some(end.clone());
             for (owner, compartment) in page {
-                if !ledger.is_erased(&owner).await? && self.is_behind(&owner, &compartment).await? {
+                if self.is_behind(&owner, &compartment).await? {
                     behind.push((owner, compartment));
                 }
             }
@@ -227,8 +243,7 @@ impl Repository<'_> {
     }
 
     /// Writes the newest consent to a compartment into the store again, as the ledger has it, over anything else in its
-    /// place. If it brings a later key than the consents that are there, the compartment stays behind until a rotation to
-    /// that key is finished.
+    /// place. If records lie under earlier keys, the compartment stays closed until they are moved and these keys retired.
     ///
     /// # Errors
     ///
@@ -239,8 +254,8 @@ impl Repository<'_> {
             return Ok(None);
         };
         // First: the records have to follow, whatever comes in between.
-        if !self.has(&newest).await? && self.has_another_key(&newest).await? {
-            self.mark(owner, compartment, newest.consent().unverified().generation).await?;
+        if !self.has(&newest).await? && self.has_earlier_wraps(&newest).await? {
+            self.mark(owner, compartment).await?;
         }
         for _ in 0..MOST_TRIES {
             match self.put_consent(&newest).await? {
@@ -259,64 +274,73 @@ impl Repository<'_> {
         Err(Error::Malformed("consent"))
     }
 
-    /// Whether records may lie under another key than this consent's, by the consents that are there.
-    async fn has_another_key(&self, consent: &StoredConsent) -> Result<bool> {
+    /// Whether records lie under earlier keys than this consent's, or cannot be read.
+    async fn has_earlier_wraps(&self, consent: &StoredConsent) -> Result<bool> {
         let statement = consent.consent().unverified();
-        let (mut known, mut last) = (false, None::<StoredConsent>);
+        let prefix = StoredWrap::prefix(&statement.owner, &statement.compartment);
+        let mut last = String::new();
         loop {
-            let page = match self.stored_consents(&statement.owner, &statement.compartment, last.as_ref()).await {
-                Ok(page) => page,
-                Err(Error::Malformed(_) | Error::UnknownVersion(_) | Error::TooLarge(_)) => return Ok(true),
-                Err(error) => return Err(error),
-            };
-            if page.iter().any(|held| !held.consent().unverified().has_key_with(statement)) {
-                return Ok(true);
-            }
-            match page.into_iter().last() {
-                Some(end) => (known, last) = (true, Some(end)),
-                None => break,
+            let page = self.store.keys(&prefix, &last, 1000).await?;
+            let Some(end) = page.last() else { return Ok(false) };
+            last.clone_from(end);
+            for (key, entry) in page.iter().zip(self.store.get(&page).await?) {
+                let Some(entry) = entry else { continue };
+                let wrap = StoredWrap::read(&prefix, key, &entry.value);
+                if wrap.is_ok_and(|wrap| wrap.generation() < statement.generation) {
+                    return Ok(true);
+                }
             }
         }
-        // Records without any consent: nobody knows of which key.
-        let wraps = StoredWrap::prefix(&statement.owner, &statement.compartment);
-        Ok(!known && !self.store.keys(&wraps, "", 1).await?.is_empty())
     }
 
-    /// Whether the store has this very consent.
+    /// Whether there is anything in this consent's place.
     async fn has(&self, consent: &StoredConsent) -> Result<bool> {
-        let held = self.store.get(&keys(consent)).await?;
-        Ok(held.into_iter().flatten().any(|held| StoredConsent::from_cbor(&held.value).as_ref() == Ok(consent)))
+        Ok(self.store.get(&keys(consent)).await?.iter().any(Option::is_some))
     }
 
-    /// Whether the store came out of a backup and lacks what the ledger knows of the compartment, or may hold records under
+    /// Whether the store came out of a backup and lacks what the ledger knows of a compartment, or has records under
     /// older keys than before.
-    pub(super) async fn lags(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<bool> {
-        let Some(ledger) = &self.ledger else {
-            return Ok(false);
-        };
-        let held = self.store.get(&[RESTORING.to_owned(), marker(owner, compartment)]).await?;
-        if held.iter().any(Option::is_some) {
-            return Ok(true);
+    pub(super) async fn lags(
+        &self,
+        owner: &OwnerId,
+        compartments: &[&CompartmentId],
+        standings: &[Standing],
+    ) -> Result<bool> {
+        let (mut asked, mut places) = (vec![RESTORING.to_owned()], 0);
+        for (compartment, standing) in compartments.iter().zip(standings) {
+            match standing {
+                Standing::Erased => return Ok(true),
+                // Of what it does not know the ledger has nothing to say.
+                Standing::Unknown => {}
+                Standing::Known { newest, .. } => {
+                    asked.push(marker(owner, compartment));
+                    asked.extend(keys(newest));
+                    places += 1;
+                }
+            }
         }
-        match ledger.newest(owner, compartment).await? {
-            Some(newest) => Ok(!self.has(&newest).await?),
-            None => ledger.is_erased(owner).await,
-        }
+        let held: Vec<bool> = self.store.get(&asked).await?.iter().map(Option::is_some).collect();
+        let Some((restoring, held)) = held.split_first() else { return Ok(true) };
+        // What lies in the place may be damaged; but a store of before would have nothing there.
+        let current = held.chunks(3).filter(|held| matches!(held, [false, true, _] | [false, _, true])).count();
+        Ok(*restoring || current < places)
     }
 
     async fn is_behind(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<bool> {
-        if self.lags(owner, compartment).await? {
+        let Some(ledger) = &self.ledger else { return Ok(false) };
+        let standings = ledger.standings(owner, &[compartment]).await?;
+        if matches!(standings.as_slice(), [Standing::Erased]) {
+            return Ok(false);
+        }
+        if self.lags(owner, &[compartment], &standings).await? {
             return Ok(true);
         }
-        match self.stored_consents(owner, compartment, None).await {
-            Ok(stored) => match stored.first() {
-                Some(first) => self.is_destroyed(first).await,
-                None => Ok(false),
-            },
-            // Read them, and the error says so.
-            Err(Error::Malformed(_) | Error::UnknownVersion(_) | Error::TooLarge(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
+        let stored = self.stored_consents(owner, compartment, None).await?;
+        let destroyed = |consent: &StoredConsent| {
+            let generation = consent.consent().unverified().generation;
+            standings.iter().any(|standing| standing.state(generation) == KeyState::Destroyed)
+        };
+        Ok(stored.iter().any(destroyed))
     }
 
     /// Deletes the consents that give an earlier key than `before`, and gives their number. What is no consent stays.
@@ -348,6 +372,11 @@ impl Repository<'_> {
             }
         }
     }
+}
+
+/// What lies under a key, if it is a consent, and this is its place: one that was copied elsewhere would pass for another.
+fn consent_at(key: &String, entry: &Entry) -> Option<StoredConsent> {
+    StoredConsent::from_cbor(&entry.value).ok().filter(|consent| keys(consent).contains(key))
 }
 
 fn consents(owner: &OwnerId, compartment: &CompartmentId) -> String {

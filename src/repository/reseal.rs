@@ -46,7 +46,7 @@ impl Repository<'_> {
             return Ok(Put::Conflict);
         }
         if self.outdated(after, Some(before)).await? {
-            self.take_back(written).await?;
+            self.leave_nothing_of_the_erased(after.owner(), written).await?;
             return Ok(Put::Outdated);
         }
         let gone = only_in(&old, &new);
@@ -55,7 +55,7 @@ impl Repository<'_> {
             let gone = gone.keys().filter(|key| place(key) == place(&envelope)).cloned().collect();
             let part = Exchange { envelope, old, new, gone };
             if self.exchange_part(&part).await? == Put::Conflict {
-                // Nothing names these pieces, and nothing will.
+                // Nothing names these pieces, and nothing will: the envelope that they were for is another one by now.
                 self.take_back(written).await?;
                 return Ok(Put::Conflict);
             }

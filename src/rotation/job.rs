@@ -10,7 +10,6 @@ use super::walk::{Pass, Walk};
 use crate::error::Result;
 use crate::id::Time;
 use crate::repository::Repository;
-use crate::repository::restored::moved;
 use crate::store::{Entry, MAX_KEY, Op, Outcome, Tag};
 use crate::wire;
 
@@ -102,12 +101,8 @@ impl Rotation<'_> {
                 return Ok(report);
             }
         }
-        let (owner, compartment) = (self.new.owner(), self.new.compartment());
         if self.sealer.is_some() {
-            Repository::new(self.store).delete_replaced(owner, compartment).await?;
-        }
-        if self.quarantined(name).await?.is_empty() {
-            moved(self.store, owner, compartment, self.new.generation()).await?;
+            Repository::new(self.store).delete_replaced(self.new.owner(), self.new.compartment()).await?;
         }
         Ok(report)
     }

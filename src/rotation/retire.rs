@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::job::BATCH;
-use super::verify::Scope;
+use super::verify::{Lost, Scope};
 use super::{Pass, Rotation, Verification};
+use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
 use crate::id::Generation;
 use crate::ledger::Ledger;
 use crate::record::StoredWrap;
 use crate::repository::Repository;
+use crate::repository::restored::caught_up;
 
 /// What became of a retirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Retirement {
     Done {
         /// Consents that were deleted.
         consents: u64,
+        /// Wraps under keys that were destroyed before: writers left them who came too late, or whatever they held is lost.
+        lost: u64,
     },
     /// Something still needs them; nothing was deleted.
     Blocked {
@@ -33,7 +37,7 @@ pub enum Retirement {
 impl Rotation<'_> {
     /// Deletes the consents that give older compartment keys, and says in the ledger that these keys are gone: if nothing
     /// is left under them, by a walk of its own, and no job to this generation has anything in its quarantine. What lies
-    /// under keys that were destroyed before blocks nothing: it is lost already.
+    /// under keys that were destroyed before, and that no consent in the store gives, blocks nothing: it is lost already.
     ///
     /// Every writer has to go through a [guarded](Repository::guarded) repository with this ledger: what another one writes
     /// under an older key from now on is lost.
@@ -62,28 +66,49 @@ impl Rotation<'_> {
         if !newest.is_some_and(|newest| newest.consent().unverified().has_key_of(self.new)) {
             return Err(Error::ApiMisuse("the newest consent that the ledger knows has another key"));
         }
-        let destroyed = ledger.destroyed(owner, compartment).await?;
+        let lost = Lost { before: ledger.destroyed(owner, compartment).await?, given: self.given().await? };
         let given_up: BTreeSet<&str> = given_up.iter().map(String::as_str).collect();
-        let quarantined = self.in_quarantine(destroyed, &given_up).await?;
-        let found = self.walk_through(&Scope { destroyed, given_up }).await?;
-        if !found.is_clean() || !quarantined.is_empty() {
+        let quarantined = self.in_quarantine(&lost, &given_up).await?;
+        let found = self.walk_through(&Scope { lost, given_up }).await?;
+        // Under a later key there may be records by now, if the compartment went on meanwhile; otherwise they are of a
+        // branch that is not the owner's, or of nobody's.
+        let went_on = match ledger.newest(owner, compartment).await? {
+            Some(newest) => newest.consent().unverified().generation > self.new.generation(),
+            None => false,
+        };
+        if !found.is_clean() || (found.later > 0 && !went_on) || !quarantined.is_empty() {
             return Ok(Retirement::Blocked { found, quarantined });
         }
         ledger.destroy(owner, compartment, self.new.generation()).await?;
         let repository = Repository::new(self.store);
         let consents = repository.delete_consents(owner, compartment, self.new.generation(), BATCH).await?;
-        Ok(Retirement::Done { consents })
+        caught_up(self.store, owner, compartment).await?;
+        Ok(Retirement::Done { consents, lost: found.lost })
+    }
+
+    /// The generations of the keys that consents in the store give.
+    async fn given(&self) -> Result<BTreeSet<Generation>> {
+        let repository = Repository::new(self.store);
+        let (mut given, mut last) = (BTreeSet::new(), None::<StoredConsent>);
+        loop {
+            let page = repository.stored_consents(self.new.owner(), self.new.compartment(), last.as_ref()).await?;
+            given.extend(page.iter().map(|consent| consent.consent().unverified().generation));
+            match page.into_iter().last() {
+                Some(end) => last = Some(end),
+                None => return Ok(given),
+            }
+        }
     }
 
     /// What is in the quarantine of any job to this generation, was not given up, and is not lost anyway.
-    async fn in_quarantine(&self, destroyed: Generation, given_up: &BTreeSet<&str>) -> Result<Vec<String>> {
+    async fn in_quarantine(&self, lost: &Lost, given_up: &BTreeSet<&str>) -> Result<Vec<String>> {
         let mut all = Vec::new();
         for pass in Pass::ALL {
             for entry in self.all_keys(&format!("quarantine~{}", self.jobs(pass))).await? {
                 let key = self.subject(&entry).await?;
                 let held = if key.starts_with(&self.prefix) { self.entry(&key).await? } else { None };
                 let wrap = held.and_then(|held| StoredWrap::read(&self.prefix, &key, &held.value).ok());
-                let lost = wrap.is_some_and(|wrap| wrap.generation() < destroyed);
+                let lost = wrap.is_some_and(|wrap| lost.is(wrap.generation()));
                 if !lost && !given_up.contains(key.as_str()) {
                     all.push(key);
                 }

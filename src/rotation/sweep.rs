@@ -49,14 +49,17 @@ pub struct Swept {
     pub held: Vec<(OwnerId, CompartmentId)>,
     /// Compartments that nobody gave keys for.
     pub closed: Vec<(OwnerId, CompartmentId)>,
-    /// Compartments of which a consent cannot be read.
+    /// Compartments of which the ledger knows a later key than the one to re-encrypt under.
+    pub outdated: Vec<(OwnerId, CompartmentId)>,
+    /// Compartments of which a consent cannot be read; they were gone through as far as the others tell.
     pub damaged: Vec<(OwnerId, CompartmentId)>,
 }
 
 impl Swept {
     /// Whether every compartment in the scope was gone through, and nothing stayed behind.
     pub fn is_complete(&self) -> bool {
-        self.quarantined == 0 && self.held.is_empty() && self.closed.is_empty() && self.damaged.is_empty()
+        let left = [&self.held, &self.closed, &self.outdated, &self.damaged];
+        self.quarantined == 0 && left.iter().all(|left| left.is_empty())
     }
 }
 
@@ -106,16 +109,13 @@ impl<'a> Sweep<'a> {
             let Some(end) = page.last() else { return Ok(swept) };
             last = Some(end.clone());
             for place in page {
-                let read = self.consents(&place).await.and_then(|all| Ok((self.is_in_scope(&all)?, all)));
-                let consents = match read {
-                    Ok((true, consents)) => consents,
-                    Ok((false, _)) => continue,
-                    Err(Error::Malformed(_) | Error::UnknownVersion(_) | Error::TooLarge(_)) => {
-                        swept.damaged.push(place);
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                };
+                let consents = self.consents(&place).await?;
+                if !repository.damaged_consents(&place.0, &place.1).await?.is_empty() {
+                    swept.damaged.push(place.clone());
+                }
+                if !self.is_in_scope(&consents) {
+                    continue;
+                }
                 let Some(Keys { old, new, device }) = keys(&consents)? else {
                     swept.closed.push(place);
                     continue;
@@ -132,7 +132,13 @@ impl<'a> Sweep<'a> {
                     let (ledger, trust) = self.trust.ok_or(Error::ApiMisuse("say whom the sweep trusts"))?;
                     rotation = rotation.reencrypt(ledger, trust, devices, author);
                 }
-                let done = rotation.run(name, |at| progress(&place.1, at)).await?;
+                let done = match rotation.run(name, |at| progress(&place.1, at)).await {
+                    Err(Error::Rollback(_)) => {
+                        swept.outdated.push(place);
+                        continue;
+                    }
+                    done => done?,
+                };
                 swept.records += done.records;
                 swept.quarantined += u64::try_from(rotation.quarantined(name).await?.len()).unwrap_or(u64::MAX);
                 if done.finished && done.pass == Pass::Rewrap {
@@ -148,7 +154,7 @@ impl<'a> Sweep<'a> {
         let repository = Repository::new(self.store);
         let mut all = Vec::<StoredConsent>::new();
         loop {
-            let page = repository.consents(owner, compartment, all.last()).await?;
+            let page = repository.stored_consents(owner, compartment, all.last()).await?;
             if page.is_empty() {
                 return Ok(all);
             }
@@ -156,11 +162,13 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn is_in_scope(&self, consents: &[StoredConsent]) -> Result<bool> {
+    fn is_in_scope(&self, consents: &[StoredConsent]) -> bool {
         match (&self.scope, consents.last()) {
-            (Scope::Authority(authority), Some(newest)) => Ok(newest.authorities()?.contains(authority)),
-            (Scope::Authority(_), None) => Ok(false),
-            _ => Ok(true),
+            // One whose slots cannot be read is nobody's.
+            (Scope::Authority(authority), Some(newest)) => {
+                newest.authorities().is_ok_and(|all| all.contains(authority))
+            }
+            (_, newest) => newest.is_some(),
         }
     }
 }

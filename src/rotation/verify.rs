@@ -17,7 +17,7 @@ pub struct Verification {
     pub moved: u64,
     /// Wraps under older keys.
     pub behind: u64,
-    /// Wraps under a later key than the new one.
+    /// Wraps under a later key than the new one. They block a retirement, unless the ledger knows such a key.
     pub later: u64,
     /// Wraps that are damaged, do not open, or hold another key than their part's; and envelopes that are damaged.
     pub broken: u64,
@@ -25,7 +25,7 @@ pub struct Verification {
     pub missing: u64,
     /// Wraps under keys that were destroyed before: whatever they held is lost.
     pub lost: u64,
-    /// The keys, in the store, of what is behind, broken or missing: the first [`MAX_NAMED`].
+    /// The keys, in the store, of what is behind, later, broken or missing: the first [`MAX_NAMED`].
     pub named: Vec<String>,
 }
 
@@ -33,11 +33,31 @@ pub struct Verification {
 pub const MAX_NAMED: usize = 1000;
 
 /// What a walk passes over.
+#[derive(Default)]
 pub(super) struct Scope<'a> {
-    /// Keys of generations before this one are gone.
-    pub(super) destroyed: Generation,
+    pub(super) lost: Lost,
     /// Keys of entries that are given up.
     pub(super) given_up: BTreeSet<&'a str>,
+}
+
+/// Which keys are gone for good.
+pub(super) struct Lost {
+    /// Those of generations before this one were destroyed,
+    pub(super) before: Generation,
+    /// but for these, whose consents are in the store: they came back with a backup.
+    pub(super) given: BTreeSet<Generation>,
+}
+
+impl Default for Lost {
+    fn default() -> Self {
+        Self { before: Generation(0), given: BTreeSet::new() }
+    }
+}
+
+impl Lost {
+    pub(super) fn is(&self, generation: Generation) -> bool {
+        generation < self.before && !self.given.contains(&generation)
+    }
 }
 
 /// What is found of one entry.
@@ -59,15 +79,15 @@ impl Verification {
     fn count(&mut self, scope: &Scope<'_>, key: &str, found: &Found) {
         let count = match found {
             Found::Moved => &mut self.moved,
-            Found::Later => &mut self.later,
             Found::Lost => &mut self.lost,
             _ if scope.given_up.contains(key) => return,
+            Found::Later => &mut self.later,
             Found::Behind => &mut self.behind,
             Found::Broken => &mut self.broken,
             Found::Missing => &mut self.missing,
         };
         *count += 1;
-        if matches!(found, Found::Behind | Found::Broken | Found::Missing) && self.named.len() < MAX_NAMED {
+        if !matches!(found, Found::Moved | Found::Lost) && self.named.len() < MAX_NAMED {
             self.named.push(key.to_owned());
         }
     }
@@ -81,7 +101,7 @@ impl Rotation<'_> {
     ///
     /// [`Error::Store`](crate::Error::Store).
     pub async fn verify(&self) -> Result<Verification> {
-        self.walk_through(&Scope { destroyed: Generation(0), given_up: BTreeSet::new() }).await
+        self.walk_through(&Scope::default()).await
     }
 
     pub(super) async fn walk_through(&self, scope: &Scope<'_>) -> Result<Verification> {
@@ -95,7 +115,7 @@ impl Rotation<'_> {
                 let Some(entry) = entry else { continue };
                 let new = self.new.generation();
                 let one = match StoredWrap::read(&self.prefix, key, &entry.value) {
-                    Ok(wrap) if wrap.generation() < scope.destroyed => Found::Lost,
+                    Ok(wrap) if scope.lost.is(wrap.generation()) => Found::Lost,
                     Ok(wrap) if wrap.generation() < new => Found::Behind,
                     Ok(wrap) if wrap.generation() > new => Found::Later,
                     Ok(wrap) if wrap.check(self.new, None).is_ok() => Found::Moved,

@@ -175,7 +175,8 @@ fn readers_refuse_what_a_cheating_custodian_widens() {
             "a past that is to come",
             Box::new(|terms| {
                 let (from, to, issued_at, not_after) = (Version(2), Version(9), later(1), Some(UNTIL));
-                terms.past.push(PastWriting { from, to, issued_at, not_after, write: Vec::new() });
+                let (devices, base) = (Some(Version(1)), Some(Version(1)));
+                terms.past.push(PastWriting { from, to, issued_at, not_after, write: Vec::new(), devices, base });
             }),
         ),
         ("a past that goes on", Box::new(|terms| terms.past[0].to = Version(2))),
@@ -414,18 +415,18 @@ fn a_custodian_does_not_keep_whose_time_is_over_nor_forget_a_referral_that_ended
     let eve = Identity::generate("eve".parse().unwrap()).unwrap();
     let builder = world.phone.consent(world.owner.devices(), compartment()).custodian(&world.keeper.public()).unwrap();
     let builder = builder.name(Named::from(&eve.public()).until(later(1))).unwrap();
-    let ended = Ended { referral: crate::id::Hash([7; 32]), until: later(9) };
-    let (_, access) = builder.remember(std::slice::from_ref(&ended)).seal(NOW).unwrap();
+    let ended = Spent { statement: crate::id::Hash([7; 32]), until: later(9) };
+    let (_, access) = builder.spend(std::slice::from_ref(&ended)).seal(NOW).unwrap();
     world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
     let honest = world.builder(&access).seal(later(1)).unwrap();
     let open = |stored: &StoredConsent| world.verify(stored, later(20)).and_then(|live| live.open_as(&world.keeper));
     assert!(open(&honest.0).is_ok());
     let kept = world.forge(&honest, |_| (), |statement| statement.issued_at = later(2));
     assert_eq!(open(&kept).err(), Some(Error::Forged("consent")));
-    let forgotten = world.forge(&honest, |terms| terms.ended.clear(), |_| ());
+    let forgotten = world.forge(&honest, |terms| terms.spent.clear(), |_| ());
     assert_eq!(open(&forgotten).err(), Some(Error::NotAllowed));
     let (_, next) = world.builder(&access).seal(later(20)).unwrap();
-    assert_eq!((next.terms.people.len(), &next.terms.ended), (0, &vec![ended]));
+    assert_eq!((next.terms.people.len(), &next.terms.spent), (0, &vec![ended]));
 }
 
 /// Her parent's device, after majority, with the clock of the year before.

@@ -76,7 +76,7 @@ fn a_veto_counts_whatever_list_the_change_says_it_was_made_from() {
     let late = Time(NOW.0 + 2 * MIN_DELAY.as_secs());
     assert!(stolen.accept_at(owner.id(), &mut reader(), late).is_ok());
     let mut told = reader();
-    phone.veto(&stolen).unwrap().accept(&last, &stolen, &mut told, NOW).unwrap();
+    phone.veto(&last, &stolen).unwrap().accept(&last, &stolen, &mut told, NOW).unwrap();
     let refused = stolen.accept_at(owner.id(), &mut told, late);
     assert_eq!(refused.err(), Some(Error::Revoked("this change of root key")));
 }
