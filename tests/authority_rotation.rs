@@ -397,3 +397,24 @@ fn a_new_key_has_what_the_stolen_one_had_and_no_more() {
     assert!(stays_out(&closed) && !opens(&world, &closed, &stolen, NOW));
     assert_eq!(Exposure::of(&all, &[&access]).unwrap().opened.len(), 0);
 }
+
+/// Her keys were stolen, she was shut out and taken back: the stolen user key is shut out still.
+#[test]
+fn a_stolen_key_is_not_readmitted_with_its_person() {
+    let mut world = World::new();
+    let (stored, access) = consent(&world);
+    let stolen = accept(&world, &world.ada.issued).unwrap();
+    assert!(opens(&world, &stored, &stolen, NOW));
+    let again = Identity::generate(world.ada.identity.id().clone()).unwrap();
+    let old = world.ada.issued.credential.clone();
+    let same = world.trust.credential(&old, NOW).unwrap();
+    assert!(matches!(sharing(&world, &access).replace_key(&[&old], &same), Err(Error::ApiMisuse(_))));
+    world.hospital.replace_keys(&again.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
+    world.publish();
+    let issued = world.hospital.issue(again.id(), &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    let new = world.trust.credential(&issued.credential, NOW).unwrap();
+    let (_, access, _) = sharing(&world, &access).replace_key(&[&old], &new).unwrap().seal(NOW).unwrap();
+    let (_, access, _) = sharing(&world, &access).revoke(again.id().clone()).unwrap().seal(NOW).unwrap();
+    let (stored, ..) = sharing(&world, &access).readmit(again.id()).unwrap().seal(NOW).unwrap();
+    assert!(!opens(&world, &stored, &stolen, NOW));
+}

@@ -159,3 +159,49 @@ fn records_under_two_keys_of_one_generation_open_with_both_at_hand() {
     assert_eq!(branches.reads(&one, &[own]), Some(Error::CannotOpen));
     assert_eq!(branches.reads(&two, &[second]), Some(Error::CannotOpen));
 }
+
+#[test]
+fn an_amendment_lies_under_the_owners_key_whatever_number_another_has() {
+    let branches = Branches::new();
+    let (phone, devices) = (&branches.world.phone, branches.world.devices());
+    let author = chartseal::record::Author::device(phone, devices).unwrap();
+    let (third, own) = (&branches.third.1, &branches.own.1);
+    let first = record("r").part(own).unwrap().field("/a", "1").unwrap().seal(&author, after(LATER)).unwrap();
+    let reader = Reader::new(&branches.world.trust, after(3 * LATER)).devices(devices.clone());
+    let amendment = reader.amend(&first, &[third, own]).unwrap().field("/a", "2").unwrap();
+    let next = amendment.seal(&author, after(2 * LATER)).unwrap();
+    assert_eq!(branches.reads(&next, &[own]), None);
+    assert_eq!(branches.reads(&next, &[third]), Some(Error::CannotOpen));
+}
+
+/// The doctor wrote under the custodian's consent, while she could; then the owner went on from before that.
+#[test]
+fn what_was_written_under_a_custodians_consent_stands_after_the_owner_went_beyond_it() {
+    let branches = Branches::new();
+    let world = &branches.world;
+    let change = world.phone.sharing(world.devices(), &world.trust, &branches.own.1).rotate().unwrap();
+    let (_, last, _) = change.beyond(&branches.third.1).unwrap().seal(after(2 * LATER)).unwrap();
+    for (consent, access) in [&branches.second, &branches.third] {
+        for (at, refused) in [(2000, None), (2 * LATER - 1, Some(Error::NotAllowed))] {
+            let mut moved = branches.writes(consent, after(at));
+            moved.rewrap(access, &last).unwrap();
+            assert_eq!(branches.reads(&moved, &[&last]), refused);
+        }
+    }
+}
+
+/// Two consents have one number, and the nurse writes as soon as the owner lets her.
+#[test]
+fn who_was_just_let_in_writes_at_once_whatever_the_custodian_says() {
+    let branches = Branches::new();
+    let world = &branches.world;
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap()).after(&branches.first.1).unwrap();
+    let consent = consent.write(&world.trust, world.hospital.id(), "role:nurse").unwrap();
+    let (stored, own) = consent.seal(after(LATER)).unwrap();
+    let live = stored.verify(world.devices(), own.compartment(), &mut PinStore::default(), after(LATER)).unwrap();
+    let written = record("r").part(&live).unwrap().field("/a", "1").unwrap();
+    let written = written.seal(&world.nurse.author(), after(LATER + 60)).unwrap();
+    for accesses in [[&own, &branches.second.1], [&branches.second.1, &own]] {
+        assert_eq!(branches.reads(&written, &accesses), None);
+    }
+}

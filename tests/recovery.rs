@@ -370,3 +370,33 @@ fn no_byte_of_a_list_with_a_change_can_be_altered() {
         assert!(accept(&altered).is_err(), "{at}");
     }
 }
+
+/// The thief of a recovery key changes the root key twice, so that the change that stands last in the list is a plain one.
+#[test]
+fn a_veto_is_heard_whatever_follows_the_change() {
+    let family = Family::new();
+    let thiefs = device("thiefs");
+    let stolen = family.key().succeed(family.owner.devices(), &[], &thiefs.public(), NOW).unwrap();
+    let stolen = stolen.change_root(NOW).unwrap();
+    let mut reader = family.known();
+    assert!(family.accept(stolen.list(), &mut reader, NOW).is_err());
+    let mut unheard = PinStore::from_cbor(&reader.to_cbor().unwrap()).unwrap();
+    assert!(family.accept(stolen.list(), &mut unheard, after(10 * WEEK)).is_ok());
+    let veto = family.tablet.veto(family.owner.devices(), stolen.list()).unwrap();
+    veto.accept(family.owner.devices(), stolen.list(), &mut reader, NOW).unwrap();
+    let refused = family.accept(stolen.list(), &mut reader, after(10 * WEEK));
+    assert_eq!(refused.err(), Some(Error::Revoked("this change of root key")));
+    // What the root key itself signed is not for devices to refuse.
+    let Family { owner, tablet, .. } = family;
+    let last = owner.devices().clone();
+    let new = owner.change_root(NOW).unwrap();
+    let veto = tablet.veto(&last, new.list()).unwrap();
+    assert_eq!(veto.accept(&last, new.list(), &mut reader, NOW), Err(Error::Forged("veto")));
+    assert!(matches!(tablet.veto(&last, &last_list(&last)), Err(Error::ApiMisuse(_))));
+
+    fn last_list(last: &chartseal::consent::Devices) -> DeviceList {
+        let (owner, _) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+        assert_ne!(owner.id(), last.owner());
+        owner.list().clone()
+    }
+}

@@ -328,3 +328,75 @@ fn a_decline_shuts_out_its_own_signer_and_once() {
     assert_eq!(clinic.sharing(&back).decline(&declined).err(), Some(Error::Revoked("this decline")));
     assert!(clinic.sharing(&back).decline(&at(after(20)).accept(&hers, after(20)).unwrap()).is_ok());
 }
+
+/// The host keeps the referral, and shows it again after the specialist left for another reason than its end.
+#[test]
+fn a_referral_counts_once() {
+    let clinic = Clinic::new();
+    let world = &clinic.world;
+    let ada = clinic.credential(&world.ada);
+    let referral = |to: &Identity| {
+        let sections = ["cardiology".parse().unwrap()];
+        let from = (&world.ada.identity, &ada);
+        Referral::refer(from, clinic.access.owner(), sections, to.public(), (after(WEEK), NOW)).unwrap()
+    };
+    // To the nurse, who declines.
+    let to_nurse = referral(&world.nurse.identity).accept(&ada, NOW).unwrap();
+    let (_, access) = clinic.seal(clinic.sharing(&clinic.access).refer(&to_nurse).unwrap(), NOW);
+    assert!(matches!(clinic.sharing(&access).refer(&to_nurse), Err(Error::ApiMisuse(_))));
+    let nurse = clinic.credential(&world.nurse);
+    let decline = Decline::decline((&world.nurse.identity, &nurse), access.owner(), access.compartment(), NOW);
+    let declined = decline.unwrap().accept(&nurse, NOW).unwrap();
+    let (_, closed) = clinic.seal(clinic.sharing(&access).decline(&declined).unwrap(), NOW);
+    assert_eq!(clinic.sharing(&closed).refer(&to_nurse).err(), Some(Error::Revoked("this referral")));
+    // Shut out, and taken back by name only.
+    let (_, revoked) = clinic.seal(clinic.sharing(&access).revoke("nurse-ned".parse().unwrap()).unwrap(), NOW);
+    let (_, back) = clinic.seal(clinic.sharing(&revoked).readmit(&"nurse-ned".parse().unwrap()).unwrap(), NOW);
+    assert_eq!(clinic.sharing(&back).refer(&to_nurse).err(), Some(Error::Revoked("this referral")));
+    // Named for a shorter time than the referral's; and the version after the next.
+    let shorter = to_nurse.named(access.owner(), access.compartment()).unwrap().until(after(10));
+    let (_, access) = clinic.seal(clinic.sharing(&clinic.access).grant(shorter).unwrap(), NOW);
+    let (_, over) = clinic.seal(clinic.sharing(&access).reseal().unwrap(), after(11));
+    let (_, later) = clinic.seal(clinic.sharing(&over).rotate().unwrap(), after(12));
+    assert_eq!(clinic.sharing(&later).refer(&to_nurse).err(), Some(Error::Revoked("this referral")));
+}
+
+#[test]
+fn an_end_that_comes_before_its_referral_counts() {
+    let clinic = Clinic::new();
+    let (ada, credential) = (&clinic.world.ada.identity, clinic.credential(&clinic.world.ada));
+    let referral = clinic.referral();
+    let ended = ReferralEnd::end((ada, &credential), &referral, NOW).unwrap().accept(&referral, &credential).unwrap();
+    let (_, next) = clinic.seal(clinic.sharing(&clinic.access).end_referral(&ended).unwrap(), NOW);
+    assert_eq!(next.generation(), clinic.access.generation());
+    let again = referral.accept(&credential, NOW).unwrap();
+    assert_eq!(clinic.sharing(&next).refer(&again).err(), Some(Error::Revoked("this referral")));
+}
+
+#[test]
+fn declines_that_wait_are_carried_out_one_after_the_other_and_old_ones_are_not() {
+    let clinic = Clinic::new();
+    let world = &clinic.world;
+    let people = [&world.ada, &world.nurse];
+    let mut consent = world.phone.consent(world.devices(), "cardiology".parse().unwrap());
+    for person in people {
+        consent = consent.name(&clinic.credential(person)).unwrap();
+    }
+    let (_, mut access) = consent.seal(NOW).unwrap();
+    let decline = |person: &Person, at| {
+        let credential = clinic.credential(person);
+        let decline = Decline::decline((&person.identity, &credential), access.owner(), access.compartment(), at);
+        move |now| decline.as_ref().unwrap().accept(&credential, now)
+    };
+    let waiting = people.map(|person| decline(person, after(5))(after(100)).unwrap());
+    let ahead = decline(people[0], after(10 * WEEK));
+    let limit = chartseal::consent::DECLINE_LIMIT.as_secs();
+    let old = decline(people[0], NOW);
+    assert_eq!(ahead(NOW).err(), Some(Error::Expired("decline")));
+    assert!(old(after(limit)).is_ok());
+    assert_eq!(old(after(limit + 1)).err(), Some(Error::Expired("decline")));
+    for (at, declined) in waiting.iter().enumerate() {
+        access = clinic.seal(clinic.sharing(&access).decline(declined).unwrap(), after(100)).1;
+        assert_eq!(access.terms().people.len(), 1 - at);
+    }
+}

@@ -274,3 +274,75 @@ fn a_late_record_of_a_backup_is_sealed_under_the_newest_key_alone() {
     let new = sealed(&hospital.world, hospital.access(1), "new");
     assert_eq!(block_on(repository.put(&new)).unwrap(), Put::Done);
 }
+
+/// The ledger says that the first key is destroyed; the backup brought it back, with everything under it.
+#[test]
+fn a_retirement_destroys_no_key_that_a_restored_record_still_needs() {
+    let hospital = Hospital::new();
+    let (stream, _) = backed_up(&hospital.store);
+    hospital.publish(1);
+    assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
+    let store = restored(&stream);
+    let repository = hospital.over(&store);
+    let (owner, section) = hospital.place();
+    assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
+    // Without the old access nothing is moved.
+    let blind = Rotation::new(&store, &[], hospital.access(1), &now).unwrap();
+    for run in [false, true] {
+        if run {
+            assert!(block_on(blind.run("blind", |_| ())).unwrap().finished);
+        }
+        let Retirement::Blocked { found, quarantined } = block_on(blind.retire(&hospital.noted())).unwrap() else {
+            panic!("retired");
+        };
+        assert_eq!((found.behind, quarantined.len()), (3, if run { 3 } else { 0 }));
+    }
+    let record = block_on(Repository::new(&store).get(&owner, &id())).unwrap().unwrap();
+    assert!(hospital.world.reader().open(&record, &[hospital.access(0)]).is_ok());
+
+    // What cannot be moved is given up, and the rest is served.
+    let key = contents(&store).into_keys().find(|key| key.starts_with("wrap~") && key.contains("r00002")).unwrap();
+    hospital::remove(&store, &key);
+    put(&store, &key, b"damaged");
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
+    assert_eq!(block_on(rotation.retry("blind")).unwrap(), 1);
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Blocked { .. }));
+    let retired = block_on(rotation.retire_leaving(&hospital.noted(), &[key])).unwrap();
+    assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
+}
+
+/// Whoever holds no keys, the server, could not open it again.
+#[test]
+fn a_compartment_of_which_nothing_is_behind_is_closed_by_no_restore_and_by_no_damage() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let store = restored(&backed_up(&hospital.store).0);
+    let repository = hospital.over(&store);
+    let (owner, section) = hospital.place();
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
+
+    let newest = contents(&store).into_keys().filter(|key| key.starts_with("consent~")).next_back().unwrap();
+    hospital::remove(&store, &newest);
+    put(&store, &newest, b"damaged");
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
+    assert_eq!(block_on(repository.consents(&owner, &section, None)).unwrap(), [hospital.chain[0].0.clone()]);
+    assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    assert_eq!(block_on(repository.consents(&owner, &section, None)).unwrap().len(), 2);
+
+    // A ledger that knows nothing of it has nothing to say.
+    hospital::remove(&store, &newest);
+    block_on(repository.catch_up(&owner, &section)).unwrap();
+    put(&store, &hospital.prefix("restored"), b"");
+    let noted = MemoryStore::new();
+    let unknown = Repository::new(&store).guarded(chartseal::ledger::Ledger::new(&noted));
+    assert!(block_on(unknown.get(&owner, &id())).unwrap().is_some());
+}

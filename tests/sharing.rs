@@ -8,6 +8,7 @@ use chartseal::Error;
 use chartseal::authority::Authority;
 use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::{Generation, Version};
+use chartseal::identity::Identity;
 use chartseal::kem::UserKey;
 use chartseal::owner::{Adversary, Change, Protection, Receipt, Sharing, Step};
 use chartseal::pin::PinStore;
@@ -343,4 +344,49 @@ fn who_was_shut_out_does_not_come_to_write_by_a_second_authority() {
     };
     assert_eq!(write(&stored, &access), None);
     assert_eq!(write(&stored_next, &next), Some(Error::NotAllowed));
+}
+
+/// What excluded her before for another reason than her name stays.
+#[test]
+fn a_readmission_gives_back_what_the_revocation_took() {
+    let clinic = Clinic::new();
+    let consent = clinic.world.phone.consent(clinic.world.devices(), "a".parse().unwrap());
+    let consent = consent.read(&clinic.world.trust, clinic.world.hospital.id(), "role:doctor").unwrap();
+    let write = "role:doctor and not user:dr-ada";
+    let (_, access) = consent.write(&clinic.world.trust, clinic.world.hospital.id(), write).unwrap().seal(NOW).unwrap();
+    let (_, revoked, _) = clinic.seal(clinic.sharing(&access).revoke("dr-ada".parse().unwrap()).unwrap());
+    let (_, rotated, _) = clinic.seal(clinic.sharing(&revoked).rotate().unwrap());
+    let (stored, back, _) = clinic.seal(clinic.sharing(&rotated).readmit(&"dr-ada".parse().unwrap()).unwrap());
+    assert_eq!((&back.terms().write, &back.terms().read), (&access.terms().write, &access.terms().read));
+    assert!(clinic.open(&stored, &clinic.ada).is_ok());
+}
+
+/// One after the other, over the years, with a custodian who seals in between.
+#[test]
+fn the_terms_do_not_fill_up_with_what_they_remember() {
+    let mut clinic = Clinic::new();
+    for i in 0..130 {
+        let person = Identity::generate(format!("physician-{i:04}").parse().unwrap()).unwrap();
+        clinic.world.hospital.enrol(&person.enrol().unwrap()).unwrap();
+    }
+    clinic.world.publish();
+    let world = &clinic.world;
+    let keeper = Identity::generate("keeper".parse().unwrap()).unwrap();
+    let policy = "role:doctor or role:nurse";
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap()).custodian(&keeper.public()).unwrap();
+    let consent = consent.read(&world.trust, world.hospital.id(), policy).unwrap();
+    let (_, mut access) = consent.write(&world.trust, world.hospital.id(), policy).unwrap().seal(NOW).unwrap();
+    for i in 0..130 {
+        let change = clinic.sharing(&access).revoke(format!("physician-{i:04}").parse().unwrap()).unwrap();
+        access = change.seal(after(i)).unwrap().1;
+        if i % 10 == 9 {
+            let given = world.phone.mandate((world.devices(), &access), &keeper.public(), after(1000), after(i));
+            let given = given.unwrap();
+            let next = given.consent(&keeper, world.devices()).unwrap().after(&access).unwrap();
+            let (stored, _) = next.same_terms(&world.trust).unwrap().seal(after(i)).unwrap();
+            let live =
+                stored.verify(world.devices(), access.compartment(), &mut PinStore::default(), after(i)).unwrap();
+            assert!(live.open_as(&keeper).is_ok());
+        }
+    }
 }

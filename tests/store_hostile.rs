@@ -286,3 +286,27 @@ fn of_several_consents_with_one_key_the_last_is_served() {
     assert_eq!(block_on(hospital.repository().consents(&owner, &section, None)).unwrap(), [last.unwrap()]);
     assert_eq!(hospital::count(&contents(&hospital.store), "consent"), 131);
 }
+
+/// The thief's consent gives the same key; it counts no more, and the one before it is needed until the records are moved.
+#[test]
+fn a_consent_that_counts_no_more_hides_none_that_does() {
+    let mut world = World::new();
+    let tablet = chartseal::owner::Device::generate("tablet".parse().unwrap()).unwrap();
+    world.alice.add_device(&tablet.public(), world::NOW).unwrap();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let repository = Repository::new(&store).guarded(chartseal::ledger::Ledger::new(&noted));
+    let (first, access) = world.consent("a", "role:doctor");
+    let list = world.devices().clone();
+    let again = tablet.consent(&list, "a".parse().unwrap()).after(&access).unwrap().reseal().unwrap();
+    let (thiefs, _) = again.seal(world::NOW).unwrap();
+    let publish =
+        |world: &World, stored: &StoredConsent| block_on(repository.publish(&world.live(stored), stored)).unwrap();
+    assert_eq!([publish(&world, &first), publish(&world, &thiefs)], [Put::Done; 2]);
+    let served = || block_on(repository.consents(access.owner(), access.compartment(), None)).unwrap();
+    assert_eq!(served(), std::slice::from_ref(&thiefs));
+    world.alice.remove_device(tablet.id(), world::NOW).unwrap();
+    let next = world.phone.consent(world.devices(), "a".parse().unwrap()).after(&access).unwrap();
+    let (next, _) = next.seal(world::NOW).unwrap();
+    assert_eq!(publish(&world, &next), Put::Done);
+    assert_eq!(served(), [first, thiefs, next]);
+}

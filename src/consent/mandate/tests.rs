@@ -445,3 +445,88 @@ fn a_device_whose_time_is_over_leaves_no_trace_in_what_readers_remember() {
     let (honest, _) = own.consent(child.devices(), compartment()).after(&first).unwrap().seal(later(11)).unwrap();
     assert!(honest.verify(child.devices(), &compartment(), &mut pins, later(11)).is_ok());
 }
+
+/// Before it, doctors could write; now nobody can. What they wrote stands by what is remembered.
+#[test]
+fn a_custodian_neither_pushes_the_owners_past_out_nor_fills_the_terms() {
+    let mut world = World::new();
+    let builder = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
+    let builder = builder.read(&world.trust, &world.hospital, "role:doctor").unwrap();
+    let (_, access) = builder.custodian(&world.keeper.public()).unwrap().seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let honest = world.builder(&access).seal(later(1)).unwrap();
+    let invented = |i: u64| {
+        let (at, devices, base) = (Version(3 + i), Some(Version(1)), Some(Version(2)));
+        PastWriting { from: at, to: at, issued_at: NOW, not_after: Some(UNTIL), write: Vec::new(), devices, base }
+    };
+    let open = |change: &dyn Fn(&mut Terms)| {
+        let version = Version(3 + MAX_PAST as u64);
+        let forged = world.forge(&honest, |terms| change(terms), |statement| statement.version = version);
+        world.verify(&forged, later(1)).and_then(|live| live.open_as(&world.keeper))
+    };
+    let room = MAX_PAST as u64 - 2;
+    let refused = open(&|terms| terms.past = (0..=room).map(invented).collect()).err();
+    assert_eq!(refused, Some(Error::NotAllowed));
+    assert!(open(&|terms| terms.past.extend((0..=room).map(invented))).is_err());
+    // With as many as there is room for, the owner's own are the last to go.
+    let full = open(&|terms| terms.past.extend((0..room).map(invented))).unwrap();
+    let next = world.phone.sharing(world.owner.devices(), &world.trust, &full).rotate().unwrap();
+    let (_, own, _) = next.seal(later(2)).unwrap();
+    assert_eq!(own.terms.past.iter().filter(|entry| entry.base.is_none()).count(), 2);
+    assert_eq!(own.terms.past.len(), MAX_PAST);
+
+    let spent = |i: u8| Spent { statement: crate::id::Hash([i; 32]), until: UNTIL };
+    assert_eq!(open(&|terms| terms.spent = vec![spent(1)]).err(), Some(Error::NotAllowed));
+    let names = |n: usize| (0..n).map(|i| format!("person-{i:03}").parse().unwrap()).collect();
+    assert!(open(&|terms| terms.excluded = names(64)).is_ok());
+    assert_eq!(open(&|terms| terms.excluded = names(65)).err(), Some(Error::NotAllowed));
+    let number = crate::policy::PersonNumber::new(1).unwrap();
+    let barred = Barred { authority: world.hospital.clone(), number, from: Verb::Read };
+    assert_eq!(open(&|terms| terms.barred = vec![barred.clone()]).err(), Some(Error::NotAllowed));
+}
+
+/// Some hundred nights, with a person whose time ends in the middle, and another mandate after the owner came by.
+#[test]
+fn an_honest_custodian_goes_on_and_on() {
+    let mut world = World::new();
+    let eve = Identity::generate("eve".parse().unwrap()).unwrap();
+    let builder = world.phone.consent(world.owner.devices(), compartment()).custodian(&world.keeper.public()).unwrap();
+    let builder = builder.write(&world.trust, &world.hospital, "role:doctor").unwrap();
+    let builder = builder.name(Named::from(&eve.public()).until(later(50))).unwrap();
+    let (_, mut last) = builder.valid(None, later(150)).seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &last), &world.keeper.public(), UNTIL, NOW).unwrap();
+    for day in 1..150 {
+        if day == 140 {
+            let change = world.phone.sharing(world.owner.devices(), &world.trust, &last).reseal().unwrap();
+            last = change.seal(later(day)).unwrap().1;
+            let devices = world.owner.devices();
+            world.mandate = world.phone.mandate((devices, &last), &world.keeper.public(), UNTIL, later(day)).unwrap();
+        }
+        // Each with another end, so that none is one with the one before.
+        let mut builder = world.builder(&last).valid(None, later(150 - day % 2));
+        if day % 3 == 0 {
+            builder = builder.reseal().unwrap();
+        }
+        let (stored, next) = builder.seal(later(day)).unwrap();
+        assert!(world.verify(&stored, later(day)).unwrap().open_as(&world.keeper).is_ok(), "day {day}");
+        last = next;
+    }
+    assert!(last.terms.people.is_empty());
+}
+
+/// He went on under one mandate, the owner signed without knowing, and gave him another.
+#[test]
+fn what_an_honest_custodian_seals_beyond_his_own_branch_is_taken() {
+    let mut world = World::new();
+    let (_, second) = world.builder(&world.access).seal(later(1)).unwrap();
+    let (_, third) = world.builder(&second).seal(later(2)).unwrap();
+    let change = world.phone.sharing(world.owner.devices(), &world.trust, &world.access).reseal().unwrap();
+    let (_, own, _) = change.seal(later(3)).unwrap();
+    world.mandate =
+        world.phone.mandate((world.owner.devices(), &own), &world.keeper.public(), UNTIL, later(3)).unwrap();
+    let (stored, next) = world.builder(&own).reseal().unwrap().beyond(&third).unwrap().seal(later(4)).unwrap();
+    assert!(next.generation() > third.generation());
+    assert!(world.verify(&stored, later(4)).unwrap().open_as(&world.keeper).is_ok());
+    // A clock that is behind the mandate's is noticed here, and not by the readers.
+    assert_eq!(world.builder(&own).seal(later(2)).err(), Some(Error::NotAllowed));
+}
