@@ -329,7 +329,7 @@ fn a_compartment_of_which_nothing_is_behind_is_closed_by_no_restore_and_by_no_da
     assert!(block_on(repository.behind()).unwrap().is_empty());
     assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
 
-    let newest = contents(&store).into_keys().filter(|key| key.starts_with("consent~")).next_back().unwrap();
+    let newest = contents(&store).into_keys().rfind(|key| key.starts_with("consent~")).unwrap();
     hospital::remove(&store, &newest);
     put(&store, &newest, b"damaged");
     assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
