@@ -388,6 +388,8 @@ fn a_new_key_has_what_the_stolen_one_had_and_no_more() {
     let (closed, access, _) = replace(&referred);
     assert!(stays_out(&closed));
     assert_eq!(access.terms().people[0].until, Some(after(9)));
+    // Shown again, the referral does not name the stolen key beside the new one.
+    assert!(matches!(sharing(&world, &access).refer(&accepted), Err(Error::ApiMisuse(_))));
     let (ended, ..) = sharing(&world, &access).end_referral(&end).unwrap().seal(NOW).unwrap();
     assert_eq!(world.live(&ended).open_as(&again).err(), Some(Error::CannotOpen));
     let (closed, access, _) = replace(&kept);

@@ -383,6 +383,11 @@ fn a_custodian_cannot_write_his_own_past() {
     assert_eq!(open(&|last| last.not_after = None), Err(Error::NotAllowed));
     assert_eq!(open(&|last| last.not_after = Some(Time(UNTIL.0 + 1))), Err(Error::NotAllowed));
     assert_eq!(open(&|last| last.to = Version(3)), Err(Error::NotAllowed));
+    // Nor where it stands among the owner's.
+    assert_eq!(open(&|last| last.base = Some(Version(2))), Err(Error::NotAllowed));
+    assert_eq!(open(&|last| last.base = None), Err(Error::NotAllowed));
+    assert_eq!(open(&|last| last.devices = Some(Version(2))), Err(Error::NotAllowed));
+    assert_eq!(open(&|last| last.devices = None), Err(Error::NotAllowed));
 }
 
 /// The first that are dropped for want of room are the earliest.
