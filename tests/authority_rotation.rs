@@ -140,13 +140,8 @@ fn a_key_that_is_imported_late_opens_the_consents_of_its_time_until_its_paramete
     let late = accept(&world, &world.ada.issued).unwrap();
     assert!(opens(&world, &before, &late, NOW));
     assert!(!opens(&world, &resealed(&world, &access, NOW).0, &late, NOW));
-    let with_both = world.hospital.publish(after(100)).unwrap();
     world.hospital.drop_previous();
     world.publish();
-    assert_eq!(world.trust.previous_parameters(world.hospital.id()), None);
-    // Nor does the part of an older bulletin bring them back.
-    let mixed = Bulletin { previous: with_both.previous, ..world.hospital.publish(after(100)).unwrap() };
-    world.trust.update(&mixed, &mut world.pins).unwrap();
     assert_eq!(world.trust.previous_parameters(world.hospital.id()), None);
     assert_eq!(accept(&world, &world.ada.issued).err(), Some(Error::Untrusted("user key")));
 }

@@ -15,7 +15,7 @@ use chartseal::id::{RecordId, Revision};
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
-use chartseal::store::{Fault, FaultyStore, MemoryStore, Store};
+use chartseal::store::{Fault, FaultyStore, MemoryStore, Op, Store};
 use hospital::{Hospital, Interrupted, When, put};
 use pollster::block_on;
 use stored::{contents, now, read, sealed};
@@ -253,7 +253,7 @@ fn a_damaged_value_fails_no_other_batch_of_its_transaction() {
         writing.commit().unwrap();
     }
     let store = chartseal::store::RedbStore::open(&path).unwrap();
-    let put = |key: &str| chartseal::store::Op::Put { key: key.into(), value: vec![0; 2000] };
+    let put = |key: &str| Op::Put { key: key.into(), value: vec![0; 2000] };
     let large = store.apply((0..4096).map(|i| put(&format!("k{i}"))).collect());
     let (innocent, bad) = (store.apply(vec![put("innocent")]), store.apply(vec![put("bad")]));
     assert!(block_on(large).is_ok() && block_on(innocent).is_ok());
@@ -345,4 +345,57 @@ fn a_compartment_of_which_nothing_is_behind_is_closed_by_no_restore_and_by_no_da
     let noted = MemoryStore::new();
     let unknown = Repository::new(&store).guarded(chartseal::ledger::Ledger::new(&noted));
     assert!(block_on(unknown.get(&owner, &id())).unwrap().is_some());
+}
+
+/// The consents of a backup come first, and their records after them.
+#[test]
+fn nothing_retires_while_a_backup_is_restored() {
+    let hospital = Hospital::new();
+    let filler = hospital.world.access("filler");
+    for i in 0..400 {
+        let record = sealed(&hospital.world, &filler, &format!("b{i:05}"));
+        assert_eq!(block_on(Repository::new(&hospital.store).put(&record)).unwrap(), Put::Done);
+    }
+    let (stream, _) = backed_up(&hospital.store);
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let store = MemoryStore::new();
+    let act = || {
+        let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+        assert!(matches!(block_on(rotation.retire(&hospital.noted())), Err(Error::ApiMisuse(_))));
+    };
+    let late = |op: &Op| op.key().starts_with("content~") && op.key().contains("r00000");
+    let slow = Interrupted::new(&store, When::Writing(&late), &act);
+    block_on(backup::restore(&slow, &mut stream.as_slice())).unwrap();
+    assert!(slow.happened());
+    // Nor where the restore begins while it walks.
+    let begin = || put(&hospital.store, "restoring", b"");
+    let prefix = hospital.prefix("envelope");
+    let walked = Interrupted::new(&hospital.store, When::Listing(&prefix), &begin);
+    let rotation = Rotation::new(&walked, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())), Err(Error::ApiMisuse(_))));
+    assert!(walked.happened());
+    let (owner, section) = hospital.place();
+    assert_eq!(block_on(Repository::new(&hospital.store).stored_consents(&owner, &section, None)).unwrap().len(), 2);
+}
+
+/// The owner's phone does not know of the restore.
+#[test]
+fn a_new_consent_does_not_open_a_store_that_has_not_caught_up() {
+    let hospital = Hospital::new();
+    let (stream, _) = backed_up(&hospital.store);
+    hospital.publish(1);
+    let store = restored(&stream);
+    let repository = hospital.over(&store);
+    let (owner, _) = hospital.place();
+    let stored = &hospital.chain[2].0;
+    assert_eq!(block_on(repository.publish(&hospital.world.live(stored), stored)).unwrap(), Put::Done);
+    assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()]);
+    assert_eq!(block_on(repository.get(&owner, &id())).err(), Some(Error::Rollback("record")));
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&store, &old, hospital.access(2), &now).unwrap();
+    assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
 }

@@ -310,3 +310,29 @@ fn a_consent_that_counts_no_more_hides_none_that_does() {
     assert_eq!(publish(&world, &next), Put::Done);
     assert_eq!(served(), [first, thiefs, next]);
 }
+
+/// One flipped bit in a slot; a sweep after a theft of the authority's key must not miss it.
+#[test]
+fn a_sweep_passes_over_no_consent_that_it_cannot_read() {
+    let world = World::new();
+    let store = MemoryStore::new();
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap());
+    let consent = consent.read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let (stored, _) = consent.seal(world::NOW).unwrap();
+    assert_eq!(block_on(Repository::new(&store).put_consent(&stored)).unwrap(), Put::Done);
+    let key = contents(&store).into_keys().next().unwrap();
+    let mut value = contents(&store)[&key].clone();
+    let slot = stored.slots().max_by_key(|slot| slot.len()).unwrap();
+    let at = value.windows(slot.len()).position(|bytes| bytes == slot).unwrap();
+    value[at] ^= 0x40;
+    hospital::remove(&store, &key);
+    put(&store, &key, &value);
+    let sweep = |scope: Scope| {
+        let sweep = Sweep::new(&store, &now, scope);
+        block_on(sweep.run("sweep", |_: &[StoredConsent]| Ok(None), |_, _| ())).unwrap()
+    };
+    for scope in [Scope::Authority(world.hospital.id().clone()), Scope::Everything] {
+        let swept = sweep(scope);
+        assert_eq!((swept.damaged.len(), swept.closed.len()), (1, 1));
+    }
+}

@@ -343,3 +343,30 @@ fn what_was_written_under_a_later_key_is_not_broken() {
     assert!(store.happened());
     assert_eq!(block_on(rotation.verify()).unwrap().later, 1);
 }
+
+/// The call hung before its first exchange; the same call, made again, was done; then somebody sealed one part once more.
+#[test]
+fn who_loses_one_part_takes_nothing_of_another() {
+    let world = World::new();
+    let (a, b) = (world.access("a"), world.access("b"));
+    let first = world::record("r").part(&a).unwrap().field("/a", "1").unwrap();
+    let first = first.part(&b).unwrap().field("/b", "2").unwrap().seal(&world.ada.author(), NOW).unwrap();
+    let store = MemoryStore::new();
+    let repository = Repository::new(&store);
+    assert_eq!(block_on(repository.put(&first)).unwrap(), Put::Done);
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    let reader = world.reader();
+    let one = reader.reseal(&first, (&a, &a), &phone, NOW).unwrap();
+    let both = reader.reseal(&one, (&b, &b), &phone, NOW).unwrap();
+    let again = reader.reseal(&both, (&a, &a), &phone, NOW).unwrap();
+    let act = || {
+        assert_eq!(block_on(repository.reseal(&first, &both)).unwrap(), Put::Done);
+        assert_eq!(block_on(repository.reseal(&both, &again)).unwrap(), Put::Done);
+    };
+    let slow = Interrupted::new(&store, When::Writing(&swaps_envelope), &act);
+    assert_eq!(block_on(Repository::new(&slow).reseal(&first, &both)).unwrap(), Put::Conflict);
+    assert!(slow.happened());
+    let held = block_on(repository.get(first.owner(), first.record())).unwrap().unwrap();
+    assert!(reader.open(&held, &[&a, &b]).is_ok());
+    assert_eq!(count(&contents(&store), "body"), 2);
+}

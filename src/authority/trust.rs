@@ -25,8 +25,6 @@ struct Known {
     key: SigningPublic,
     parameters: Option<Held<PublicParameters>>,
     previous: Option<Held<PublicParameters>>,
-    /// Whether a bulletin with these parameters came without the ones before.
-    dropped: bool,
     revocations: Option<Held<Revocations>>,
     people: Option<Held<BTreeMap<PersonId, PersonNumber>>>,
 }
@@ -80,7 +78,7 @@ impl Trust {
     /// [`Error::ApiMisuse`] if it is trusted already under another key.
     pub fn add(&mut self, anchor: Anchor) -> Result<()> {
         let Anchor { authority, key } = anchor;
-        let new = Known { key, parameters: None, previous: None, dropped: false, revocations: None, people: None };
+        let new = Known { key, parameters: None, previous: None, revocations: None, people: None };
         if self.authorities.entry(authority).or_insert(new).key == key {
             Ok(())
         } else {
@@ -99,10 +97,8 @@ impl Trust {
         let authority = &bulletin.parameters.unverified().authority;
         if let Some(known) = self.authorities.get_mut(authority) {
             match previous {
-                // Bulletins are not signed as a whole: an older one lends what was dropped to nobody.
-                Some(_) if known.dropped => {}
                 Some(held) => _ = held.replace(&mut known.previous, PREVIOUS, authority, pins)?,
-                None => (known.previous, known.dropped) = (None, true),
+                None => known.previous = None,
             }
         }
         self.update_revocations(&bulletin.revocations, pins)?;
@@ -125,7 +121,7 @@ impl Trust {
         let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
         let held = Held::parameters(signed, statement)?;
         if known.parameters.as_ref().is_some_and(|before| before.version < held.version) {
-            (known.previous, known.dropped) = (None, false);
+            known.previous = None;
         }
         held.replace(&mut known.parameters, PARAMETERS, &statement.authority, pins).cloned()
     }

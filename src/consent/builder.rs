@@ -186,8 +186,8 @@ impl<'a> ConsentBuilder<'a> {
     /// there, with his access among the old ones of the rotation. So there is a new compartment key, unless both have the
     /// same.
     ///
-    /// Of its terms it takes over which referrals and declines are spent; whom else the other one left out or excluded is to be
-    /// said anew.
+    /// Of its terms it takes over which of the referrals have ended that people are named by here; whom else the other one left
+    /// out or excluded is to be said anew.
     ///
     /// # Errors
     ///
@@ -199,7 +199,14 @@ impl<'a> ConsentBuilder<'a> {
         self.other_key |= !other.has_key_of(self.before()?);
         let (version, generation) = self.beyond;
         self.beyond = (version.max(other.version()), generation.max(other.generation()));
-        self.spent.extend(other.terms.spent.iter().cloned());
+        // Of those whom this branch names, and no others: the other one may be a thief's.
+        for named in &self.before()?.terms.people {
+            if let Some(referred) = &named.referred
+                && other.terms.spent.iter().any(|spent| spent.statement == referred.referral)
+            {
+                self.spent.push(referred.spent(named));
+            }
+        }
         Ok(self)
     }
 
@@ -567,6 +574,7 @@ impl<'a> ConsentBuilder<'a> {
     /// Who was excluded by number before she is by name, as long as she is by name.
     fn barred(&self) -> Result<Vec<Barred>> {
         let mut all: BTreeSet<Barred> = self.barred.iter().cloned().collect();
+        let ceiling = self.ceiling()?;
         let Some(before) = self.after.map(|before| &before.terms) else {
             return Ok(all.into_iter().collect());
         };
@@ -578,7 +586,9 @@ impl<'a> ConsentBuilder<'a> {
                 let Some(number) = resolve(person.as_str()) else { continue };
                 let barred = Barred { authority: authority.clone(), number, from };
                 let was = before.barred.contains(&barred);
-                if was || (!before.excluded.contains(person) && before.excludes(&barred)?) {
+                // What a custodian narrowed by number, the owner did not.
+                let owners = ceiling.as_ref().map_or(before, |ceiling| &ceiling.terms);
+                if was || (!before.excluded.contains(person) && owners.excludes(&barred)?) {
                     all.insert(barred);
                 }
             }

@@ -168,7 +168,11 @@ impl Ceiling {
         most: &Policies,
     ) -> Result<bool> {
         let base = Place::own(mandate.devices, mandate.base);
-        let known = PastWriting::after(&self.terms, base, (self.issued_at, self.not_after));
+        let mut known = PastWriting::after(&self.terms, base, (self.issued_at, self.not_after));
+        // A custodian's consent of before places were said; with it, nobody said the generation.
+        if mandate.generation.is_none() && past.iter().all(|entry| entry.devices.is_none()) {
+            known.iter_mut().for_each(|entry| entry.devices = None);
+        }
         let owners = |entry: &&PastWriting| entry.base.is_none();
         if !known.iter().filter(owners).eq(past.iter().filter(owners))
             || past.last().is_some_and(|last| last.to >= version)
@@ -229,14 +233,16 @@ impl PastWriting {
             }
         }
         // What a custodian signed goes first: he could push out what the owner did.
-        while Self::is_too_much(&past) && past.len() > 1 {
+        while Self::is_too_much(&past) {
             past.remove(past.iter().position(|entry| entry.base.is_some()).unwrap_or(0));
         }
         past
     }
 
     fn is_too_much(past: &[Self]) -> bool {
-        past.len() > MAX_PAST || past.iter().map(Self::size).fold(0, usize::saturating_add) > MAX_PAST_BYTES
+        let size = past.iter().map(Self::size).fold(0, usize::saturating_add);
+        // One entry is kept, however large it is.
+        past.len() > MAX_PAST || (past.len() > 1 && size > MAX_PAST_BYTES)
     }
 }
 

@@ -21,6 +21,10 @@ impl Repository<'_> {
         }
         if let Some(ledger) = &self.ledger {
             ledger.admits(consent).await?;
+            // A store that came out of a backup does not catch up by this one alone.
+            if let Some(newest) = ledger.newest(live.owner(), live.compartment()).await? {
+                self.mark_if_behind(&newest).await?;
+            }
         }
         let mut put = self.put_consent(consent).await?;
         if put == Put::Conflict {
@@ -140,13 +144,10 @@ impl Repository<'_> {
         let prefix = consents(owner, compartment);
         let mut last = match after.map(keys) {
             None => String::new(),
-            Some([key, old_form]) => {
-                if self.entry(&key).await?.is_some() {
-                    key
-                } else {
-                    old_form
-                }
-            }
+            Some([key, old_form]) => match self.store.get(&[key.clone(), old_form.clone()]).await?.as_slice() {
+                [None, Some(_)] => old_form,
+                _ => key,
+            },
         };
         loop {
             let page = self.store.keys(&prefix, &last, 100).await?;
@@ -254,9 +255,7 @@ impl Repository<'_> {
             return Ok(None);
         };
         // First: the records have to follow, whatever comes in between.
-        if !self.has(&newest).await? && self.has_earlier_wraps(&newest).await? {
-            self.mark(owner, compartment).await?;
-        }
+        self.mark_if_behind(&newest).await?;
         for _ in 0..MOST_TRIES {
             match self.put_consent(&newest).await? {
                 Put::Done => return Ok(Some(newest)),
@@ -272,6 +271,15 @@ impl Repository<'_> {
             }
         }
         Err(Error::Malformed("consent"))
+    }
+
+    /// Marks a compartment that lacks the newest consent and has records under earlier keys.
+    async fn mark_if_behind(&self, newest: &StoredConsent) -> Result<()> {
+        if !self.has(newest).await? && self.has_earlier_wraps(newest).await? {
+            let statement = newest.consent().unverified();
+            self.mark(&statement.owner, &statement.compartment).await?;
+        }
+        Ok(())
     }
 
     /// Whether records lie under earlier keys than this consent's, or cannot be read.

@@ -55,7 +55,9 @@ impl Repository<'_> {
             let gone = gone.keys().filter(|key| place(key) == place(&envelope)).cloned().collect();
             let part = Exchange { envelope, old, new, gone };
             if self.exchange_part(&part).await? == Put::Conflict {
-                // Nothing names these pieces, and nothing will: the envelope that they were for is another one by now.
+                // Nothing names the pieces of this part, and nothing will: the envelope that they were for is another one by
+                // now. Of the parts after it, the same call, made twice, may have committed.
+                written.retain(|(key, _)| place(key) == place(&part.envelope));
                 self.take_back(written).await?;
                 return Ok(Put::Conflict);
             }

@@ -2,6 +2,7 @@
 
 use crate::id::{CompartmentId, OwnerId};
 use crate::record::{StoredEnvelope, StoredWrap};
+use crate::repository::restored::RESTORING;
 use crate::store::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailure};
 
 /// A view of a store for whoever rotates one compartment on another's behalf: the wraps, envelopes and consents of that
@@ -28,7 +29,7 @@ impl<'a> KeysOnly<'a> {
     }
 
     fn shows(&self, key: &str) -> bool {
-        self.read.iter().chain(&self.jobs).any(|prefix| key.starts_with(prefix))
+        key == RESTORING || self.read.iter().chain(&self.jobs).any(|prefix| key.starts_with(prefix))
     }
 
     fn lets(&self, op: &Op) -> bool {

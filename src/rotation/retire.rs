@@ -11,7 +11,7 @@ use crate::id::Generation;
 use crate::ledger::Ledger;
 use crate::record::StoredWrap;
 use crate::repository::Repository;
-use crate::repository::restored::caught_up;
+use crate::repository::restored::{RESTORING, caught_up};
 
 /// What became of a retirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,8 @@ impl Rotation<'_> {
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if the consent of the new key is not the newest that the ledger knows, or one with the same key:
-    /// writers may still use the older ones, or nobody has the new one; [`Error::Store`]: try again then.
+    /// writers may still use the older ones, or nobody has the new one; and while a backup is being restored. [`Error::Store`]: try
+    /// again then.
     pub async fn retire(&self, ledger: &Ledger<'_>) -> Result<Retirement> {
         self.retire_leaving(ledger, &[]).await
     }
@@ -66,7 +67,9 @@ impl Rotation<'_> {
         if !newest.is_some_and(|newest| newest.consent().unverified().has_key_of(self.new)) {
             return Err(Error::ApiMisuse("the newest consent that the ledger knows has another key"));
         }
-        let lost = Lost { before: ledger.destroyed(owner, compartment).await?, given: self.given().await? };
+        self.is_whole().await?;
+        let given = self.given().await?;
+        let lost = Lost { before: ledger.destroyed(owner, compartment).await?, given: given.clone() };
         let given_up: BTreeSet<&str> = given_up.iter().map(String::as_str).collect();
         let quarantined = self.in_quarantine(&lost, &given_up).await?;
         let found = self.walk_through(&Scope { lost, given_up }).await?;
@@ -79,6 +82,11 @@ impl Rotation<'_> {
         if !found.is_clean() || (found.later > 0 && !went_on) || !quarantined.is_empty() {
             return Ok(Retirement::Blocked { found, quarantined });
         }
+        // Nor has anything come back since.
+        self.is_whole().await?;
+        if self.given().await? != given {
+            return Err(Error::ApiMisuse("consents came while the compartment was gone through: try again"));
+        }
         ledger.destroy(owner, compartment, self.new.generation()).await?;
         let repository = Repository::new(self.store);
         let consents = repository.delete_consents(owner, compartment, self.new.generation(), BATCH).await?;
@@ -86,13 +94,22 @@ impl Rotation<'_> {
         Ok(Retirement::Done { consents, lost: found.lost })
     }
 
-    /// The generations of the keys that consents in the store give.
+    /// Whether no backup is being restored: its records come after its consents.
+    async fn is_whole(&self) -> Result<()> {
+        match self.entry(RESTORING).await? {
+            None => Ok(()),
+            Some(_) => Err(Error::ApiMisuse("a backup is being restored")),
+        }
+    }
+
+    /// The generations of the older keys that consents in the store give.
     async fn given(&self) -> Result<BTreeSet<Generation>> {
         let repository = Repository::new(self.store);
         let (mut given, mut last) = (BTreeSet::new(), None::<StoredConsent>);
         loop {
             let page = repository.stored_consents(self.new.owner(), self.new.compartment(), last.as_ref()).await?;
-            given.extend(page.iter().map(|consent| consent.consent().unverified().generation));
+            let generations = page.iter().map(|consent| consent.consent().unverified().generation);
+            given.extend(generations.filter(|generation| *generation < self.new.generation()));
             match page.into_iter().last() {
                 Some(end) => last = Some(end),
                 None => return Ok(given),

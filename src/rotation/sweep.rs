@@ -110,7 +110,8 @@ impl<'a> Sweep<'a> {
             last = Some(end.clone());
             for place in page {
                 let consents = self.consents(&place).await?;
-                if !repository.damaged_consents(&place.0, &place.1).await?.is_empty() {
+                let readable = consents.last().is_none_or(|newest| newest.authorities().is_ok());
+                if !readable || !repository.damaged_consents(&place.0, &place.1).await?.is_empty() {
                     swept.damaged.push(place.clone());
                 }
                 if !self.is_in_scope(&consents) {
@@ -162,13 +163,16 @@ impl<'a> Sweep<'a> {
         }
     }
 
+    /// Where the newest consent cannot be read, the others tell; where none can, it may be in any scope.
     fn is_in_scope(&self, consents: &[StoredConsent]) -> bool {
-        match (&self.scope, consents.last()) {
-            // One whose slots cannot be read is nobody's.
-            (Scope::Authority(authority), Some(newest)) => {
-                newest.authorities().is_ok_and(|all| all.contains(authority))
+        let Some(newest) = consents.last() else { return false };
+        let Scope::Authority(authority) = &self.scope else { return true };
+        match newest.authorities() {
+            Ok(all) => all.contains(authority),
+            Err(_) => {
+                let mut readable = consents.iter().filter_map(|consent| consent.authorities().ok()).peekable();
+                readable.peek().is_none() || readable.any(|all| all.contains(authority))
             }
-            (_, newest) => newest.is_some(),
         }
     }
 }

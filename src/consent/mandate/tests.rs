@@ -535,3 +535,99 @@ fn what_an_honest_custodian_seals_beyond_his_own_branch_is_taken() {
     // A clock that is behind the mandate's is noticed here, and not by the readers.
     assert_eq!(world.builder(&own).seal(later(2)).err(), Some(Error::NotAllowed));
 }
+
+/// His branch left somebody out whose referral was over by itself; the owner's own consent has forgotten it since.
+#[test]
+fn what_is_over_keeps_no_custodian_from_going_beyond() {
+    let mut world = World::new();
+    let eve = Identity::generate("eve".parse().unwrap()).unwrap();
+    let (authority, until) = (world.hospital.clone(), Some(later(5)));
+    let by = "dr-ada".parse().unwrap();
+    let referred = Some(Referred { referral: crate::id::Hash([7; 32]), authority, by, until });
+    let named = Named { until, referred, ..Named::from(&eve.public()) };
+    let builder = world.phone.consent(world.owner.devices(), compartment()).custodian(&world.keeper.public()).unwrap();
+    let (_, access) = builder.name(named).unwrap().seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let (_, third) = world.builder(&access).seal(later(6)).unwrap();
+    assert_eq!((third.terms.people.len(), third.terms.spent.len()), (0, 1));
+    let change = world.phone.sharing(world.owner.devices(), &world.trust, &access).reseal().unwrap();
+    let (_, own, _) = change.seal(later(7)).unwrap();
+    assert!(own.terms.spent.is_empty());
+    world.mandate =
+        world.phone.mandate((world.owner.devices(), &own), &world.keeper.public(), UNTIL, later(7)).unwrap();
+    let (stored, _) = world.builder(&own).beyond(&third).unwrap().seal(later(8)).unwrap();
+    assert!(world.verify(&stored, later(8)).unwrap().open_as(&world.keeper).is_ok());
+}
+
+#[test]
+fn a_custodian_excludes_by_name_whom_he_excluded_by_number() {
+    let world = World::new();
+    let number = world.trust.resolve(&world.hospital)("dr-bob").unwrap();
+    let policy = "role:doctor".parse::<crate::policy::Policy>().unwrap().excluding(&[number]).unwrap().to_string();
+    let builder = world.mandate.consent(&world.keeper, world.owner.devices()).unwrap().after(&world.access).unwrap();
+    let builder = builder.read(&world.trust, &world.hospital, &policy).unwrap();
+    let (_, second) = builder.custodian(&world.keeper.public()).unwrap().seal(later(1)).unwrap();
+    let (stored, _) = world.builder(&second).exclude("dr-bob".parse().unwrap()).seal(later(2)).unwrap();
+    assert!(world.verify(&stored, later(2)).unwrap().open_as(&world.keeper).is_ok());
+}
+
+/// One that is larger than all are meant to be together is kept all the same.
+#[test]
+fn a_custodian_goes_on_from_long_write_policies() {
+    let mut world = World::new();
+    let long = |i| format!("role:doctor-with-a-very-long-name-{i}");
+    let policy = (0..34).fold("role:doctor".to_owned(), |policy, i| format!("{policy} or {}", long(i)));
+    let mut builder =
+        world.phone.consent(world.owner.devices(), compartment()).custodian(&world.keeper.public()).unwrap();
+    let mut ids = Vec::new();
+    for i in 0..13 {
+        let mut authority = Authority::setup(format!("authority-{i}").parse().unwrap(), NOW).unwrap();
+        world.trust.add(authority.anchor()).unwrap();
+        world.trust.update(&authority.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+        ids.push(authority.id().clone());
+    }
+    for id in &ids {
+        builder = builder.write(&world.trust, id, &policy).unwrap();
+    }
+    let (_, access) = builder.seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let (stored, next) = world.builder(&access).seal(later(1)).unwrap();
+    assert!(next.terms.past.iter().map(PastWriting::size).sum::<usize>() > MAX_PAST_BYTES);
+    assert!(world.verify(&stored, later(1)).unwrap().open_as(&world.keeper).is_ok());
+}
+
+/// A stolen device signed it, with whatever it likes in it; the owner goes beyond it, since records lie under its key.
+#[test]
+fn a_thiefs_terms_keep_nobody_from_going_beyond_them() {
+    let world = World::new();
+    let spent = |i: u32| {
+        let mut hash = [0; 32];
+        hash[..4].copy_from_slice(&i.to_be_bytes());
+        Spent { statement: crate::id::Hash(hash), until: Time(u64::MAX) }
+    };
+    let many: Vec<Spent> = (0..800).map(spent).collect();
+    let consent = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
+    let (_, theft) = consent.spend(&many).seal(later(1)).unwrap();
+    assert_eq!(theft.terms.spent.len(), 800);
+    let change = world.phone.sharing(world.owner.devices(), &world.trust, &world.access).rotate().unwrap();
+    let (_, own, _) = change.beyond(&theft).unwrap().seal(later(2)).unwrap();
+    assert!(own.terms.spent.is_empty());
+}
+
+/// Signed by an older crate: neither mandate nor past say what they say now. A new mandate does not let him leave it out.
+#[test]
+fn a_mandated_consent_of_before_places_opens() {
+    let mut world = World::new();
+    let strip = |terms: &mut Terms| {
+        for entry in &mut terms.past {
+            (entry.devices, entry.base) = (None, None);
+        }
+    };
+    for (generation, taken) in [(world.mandate.unverified().generation, false), (None, true)] {
+        let statement = MandateStatement { generation, ..world.mandate.unverified().clone() };
+        world.mandate = Signed::sign(statement, world.phone.signer().key).unwrap();
+        let honest = world.builder(&world.access).seal(later(1)).unwrap();
+        let old = world.forge(&honest, strip, |_| ());
+        assert_eq!(world.verify(&old, later(1)).unwrap().open_as(&world.keeper).is_ok(), taken);
+    }
+}
