@@ -84,6 +84,7 @@ pub use devices::{DeviceList, DeviceListStatement, Devices, MAX_DEVICES, MAX_REM
 pub use head::{Freshness, HEAD_LIMIT, Head, HeadStatement};
 pub use mandate::{Ceiling, MAX_MANDATED, Mandate, MandateStatement};
 pub use preview::{Preview, Reader, Uncovered};
+pub(crate) use referral::CLOCK_SKEW;
 pub use referral::{
     AcceptedReferral, DECLINE_LIMIT, Decline, DeclineStatement, Declined, EndedReferral, MAX_SECTIONS, Referral,
     ReferralEnd, ReferralEndStatement, ReferralStatement, Referred,

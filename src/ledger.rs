@@ -214,11 +214,6 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// The first generation whose key is not gone.
-    pub(crate) async fn destroyed(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Generation> {
-        Ok(self.known(&key(owner, compartment)).await?.map_or(Generation(0), |(_, known)| known.destroyed))
-    }
-
     /// The keys of generations before this one are gone.
     pub(crate) async fn destroy(&self, owner: &OwnerId, compartment: &CompartmentId, before: Generation) -> Result<()> {
         self.change(owner, compartment, |known| {

@@ -1,24 +1,28 @@
 //! Making a consent.
 
+mod draft;
+mod terms;
+
 use std::collections::BTreeSet;
 
 use super::access::Access;
 use super::devices::Devices;
 use super::mandate::{Ceiling, Mandate, MandateStatement};
-use super::preview::{Preview, Readers, Uncovered};
+use super::preview::{Preview, Readers};
 use super::referral::EndedReferral;
 use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
-use super::statement::{Consent, ConsentStatement};
+use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
-use super::terms::{Barred, Named, PastWriting, Policies, Reading, Spent, Terms, Verb, Writing};
+use super::terms::{Barred, Named, Policies, Reading, Spent, Terms, Writing};
 use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, PersonId, Time, Version};
-use crate::identity::{SealingKey, SealingPublic, Signature, Signed, SigningKey, SigningPublic};
-use crate::kem::PublicParameters;
-use crate::policy::{Month, Policy};
+use crate::identity::{SealingKey, SealingPublic, Signed, SigningKey, SigningPublic};
+use crate::policy::Policy;
 use crate::seal::{Cek, Salt, fill_random, seal_terms, write_seed};
 use crate::secret::Secret;
+pub use draft::ConsentDraft;
+use terms::{Draft, parse};
 
 /// A consent that is being written. Without any `read` or `name`, it is for the owner alone.
 ///
@@ -71,57 +75,6 @@ impl Signing<'_> {
             Self::Elsewhere(public) => public,
         }
     }
-}
-
-/// A consent that only lacks its signature.
-#[derive(Debug)]
-pub struct ConsentDraft {
-    access: Access,
-    sealed_terms: Vec<u8>,
-    slots: Vec<Vec<u8>>,
-    mandate: Option<Mandate>,
-    signing: SigningPublic,
-}
-
-impl ConsentDraft {
-    /// What has to be signed, label and all, with Ed25519.
-    ///
-    /// # Errors
-    ///
-    /// None that a caller can bring about.
-    pub fn message(&self) -> Result<Vec<u8>> {
-        Signed::message(&self.access.statement)
-    }
-
-    /// The consent with its signature.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Forged`] if it is not the signature of the message by the key that was announced; [`Error::TooLarge`].
-    pub fn finish(self, signature: Signature) -> Result<(StoredConsent, Access)> {
-        let consent = Signed::with_signature(self.access.statement.clone(), signature);
-        consent.verify(&self.signing)?;
-        self.put_together(consent)
-    }
-
-    fn sign(self, key: &SigningKey) -> Result<(StoredConsent, Access)> {
-        let consent = Signed::sign(self.access.statement.clone(), key)?;
-        self.put_together(consent)
-    }
-
-    fn put_together(self, consent: Consent) -> Result<(StoredConsent, Access)> {
-        let hash = consent.hash()?;
-        let stored = StoredConsent::from_parts(consent, self.sealed_terms, self.slots)?.under(self.mandate)?;
-        Ok((stored, Access { hash, ..self.access }))
-    }
-}
-
-/// A policy as it was given.
-#[derive(Debug)]
-struct Draft<'a> {
-    trust: &'a Trust,
-    authority: AuthorityId,
-    policy: Policy,
 }
 
 impl<'a> ConsentBuilder<'a> {
@@ -520,85 +473,6 @@ impl<'a> ConsentBuilder<'a> {
         Ok(holders.into_iter().map(|(_, key)| key).collect())
     }
 
-    /// The terms as they will stand, and the exclusions that cannot be carried out.
-    fn terms(&self, now: Time) -> Result<(Terms, Vec<Uncovered>)> {
-        if self.people.iter().chain(&self.custodian).any(|named| self.excluded.contains(&named.person)) {
-            return Err(Error::ApiMisuse("a person is named and excluded at once"));
-        }
-        let month = Month::at(now)?.count();
-        let mut uncovered = Vec::new();
-        let mut read = Vec::with_capacity(self.read.len());
-        for draft in &self.read {
-            let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
-            read.push(Reading { authority: draft.authority.clone(), policy, month });
-        }
-        let mut write = Vec::with_capacity(self.write.len());
-        for draft in &self.write {
-            let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
-            write.push(Writing { authority: draft.authority.clone(), policy });
-        }
-        let terms = Terms {
-            read,
-            write,
-            spent: self.spent(now),
-            barred: self.barred()?,
-            people: self.people.clone(),
-            custodian: self.custodian.clone(),
-            excluded: self.excluded.iter().cloned().collect(),
-            past: self.after.map_or_else(Vec::new, |before| {
-                PastWriting::after(&before.terms, before.place(), (before.issued_at(), before.not_after()))
-            }),
-            ceiling: self.ceiling()?.map(Box::new),
-        };
-        Ok((terms, uncovered))
-    }
-
-    /// What counts no more: with the referrals that brought those here who are named no more.
-    fn spent(&self, now: Time) -> Vec<Spent> {
-        let before = self.after.map_or(&[][..], |before| &before.terms.people);
-        let still = |hash: &Hash| {
-            let mut people = self.people.iter().filter_map(|named| named.referred.as_ref());
-            people.any(|referred| referred.referral == *hash)
-        };
-        let left = before.iter().filter_map(|named| Some((named, named.referred.as_ref()?)));
-        let left =
-            left.filter(|(_, referred)| !still(&referred.referral)).map(|(named, referred)| referred.spent(named));
-        // Said or not, what is spent stays so.
-        let known = self.after.map_or(&[][..], |before| &before.terms.spent);
-        let all = self.spent.iter().chain(known).cloned().chain(left);
-        // A custodian takes all of them over: to leave one out would be to go further than the mandate.
-        let all: BTreeSet<Spent> = all.filter(|spent| self.mandate.is_some() || now <= spent.until).collect();
-        all.into_iter().collect()
-    }
-
-    /// Who was excluded by number before she is by name, as long as she is by name.
-    fn barred(&self) -> Result<Vec<Barred>> {
-        let mut all: BTreeSet<Barred> = self.barred.iter().cloned().collect();
-        let ceiling = self.ceiling()?;
-        let Some(before) = self.after.map(|before| &before.terms) else {
-            return Ok(all.into_iter().collect());
-        };
-        let reading = self.read.iter().map(|draft| (Verb::Read, draft));
-        let writing = self.write.iter().map(|draft| (Verb::Write, draft));
-        for (from, Draft { trust, authority, .. }) in reading.chain(writing) {
-            let resolve = trust.resolve(authority);
-            for person in &self.excluded {
-                let Some(number) = resolve(person.as_str()) else { continue };
-                let barred = Barred { authority: authority.clone(), number, from };
-                let was = before.barred.contains(&barred);
-                // What a custodian narrowed by number, the owner did not.
-                let owners = ceiling.as_ref().map_or(before, |ceiling| &ceiling.terms);
-                if was || (!before.excluded.contains(person) && owners.excludes(&barred)?) {
-                    all.insert(barred);
-                }
-            }
-        }
-        if self.mandate.is_some() {
-            all.extend(before.barred.iter().cloned());
-        }
-        Ok(all.into_iter().collect())
-    }
-
     /// How far a custodian may go; none if the device signs itself.
     fn ceiling(&self) -> Result<Option<Ceiling>> {
         let Some(mandate) = self.mandate else {
@@ -651,45 +525,6 @@ impl<'a> ConsentBuilder<'a> {
         }
         Ok(person)
     }
-}
-
-impl<'a> Draft<'a> {
-    fn parameters(&self) -> Result<&'a PublicParameters> {
-        self.trust.parameters(&self.authority).ok_or(Error::Unknown("public parameters"))
-    }
-
-    /// The policy without those who are excluded by name here or under another authority.
-    fn excluding(&self, people: &BTreeSet<PersonId>, uncovered: &mut Vec<Uncovered>) -> Result<Policy> {
-        let resolve = self.trust.resolve(&self.authority);
-        let mut numbers = Vec::new();
-        for person in people {
-            match resolve(person.as_str()) {
-                Some(number) => numbers.push(number),
-                None => {
-                    let one = Uncovered { authority: self.authority.clone(), person: person.clone() };
-                    // It may be said of the read policy already.
-                    if !uncovered.contains(&one) {
-                        uncovered.push(one);
-                    }
-                }
-            }
-        }
-        Ok(self.policy.clone().excluding(&numbers)?)
-    }
-}
-
-/// A policy, and the people that it excludes by name.
-fn parse(trust: &Trust, authority: &AuthorityId, text: &str) -> Result<(Policy, Vec<PersonId>)> {
-    let resolve = trust.resolve(authority);
-    let names = std::cell::RefCell::new(Vec::new());
-    let policy = Policy::parse_with(text, |name| {
-        let number = resolve(name)?;
-        names.borrow_mut().push((PersonId::new(name).ok()?, number));
-        Some(number)
-    })?;
-    let excluded: BTreeSet<_> = policy.exclusions().collect();
-    let named = names.into_inner().into_iter();
-    Ok((policy, named.filter(|(_, number)| excluded.contains(number)).map(|(person, _)| person).collect()))
 }
 
 fn duplicate(cek: &Cek) -> Cek {

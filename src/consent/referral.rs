@@ -23,8 +23,8 @@ pub const MAX_SECTIONS: usize = 64;
 
 /// For how long a decline can be carried out: 90 days.
 pub const DECLINE_LIMIT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// By how many seconds a clock may be ahead.
-const CLOCK_SKEW: u64 = 300;
+/// By how many seconds the clock of whoever signed may be ahead.
+pub(crate) const CLOCK_SKEW: u64 = 300;
 
 /// A signed referral. It counts after [`Referral::accept`](Signed::accept).
 pub type Referral = Signed<ReferralStatement>;

@@ -11,7 +11,7 @@ use super::sealed::SealedRecord;
 use super::signer::Signers;
 use super::view::{Field, Value, View, ViewPart};
 use crate::authority::Trust;
-use crate::consent::{Access, Devices, WriteRule};
+use crate::consent::{Access, CLOCK_SKEW, Devices, WriteRule};
 use crate::error::{Error, Result};
 use crate::id::{Hash, Time, Version};
 use crate::identity::Signature;
@@ -293,6 +293,3 @@ impl fmt::Debug for Reader<'_> {
         f.debug_struct("Reader").field("now", &self.now).finish_non_exhaustive()
     }
 }
-
-/// By how many seconds an author's clock may be ahead of the reader's.
-const CLOCK_SKEW: u64 = 300;

@@ -21,11 +21,13 @@ pub(super) struct Done {
 pub(super) const MOST_TRIES: usize = 16;
 
 impl Rotation<'_> {
-    pub(super) async fn batch(&self, keys: Vec<String>) -> Result<Done> {
+    pub(super) async fn batch(&self, mut keys: Vec<String>) -> Result<Done> {
         let mut done = Done::default();
         // More than were claimed, if others were written in between.
-        for keys in keys.chunks(BATCH) {
-            self.some(keys.to_vec(), &mut done).await?;
+        while !keys.is_empty() {
+            let rest = keys.split_off(keys.len().min(BATCH));
+            self.some(keys, &mut done).await?;
+            keys = rest;
         }
         Ok(done)
     }

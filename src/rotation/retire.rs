@@ -8,7 +8,7 @@ use super::{Pass, Rotation, Verification};
 use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
 use crate::id::Generation;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Standing};
 use crate::record::StoredWrap;
 use crate::repository::Repository;
 use crate::repository::restored::{RESTORING, caught_up};
@@ -63,13 +63,15 @@ impl Rotation<'_> {
     pub async fn retire_leaving(&self, ledger: &Ledger<'_>, given_up: &[String]) -> Result<Retirement> {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
         // Before the walk: who writes under an older key from here on is turned away, and who did so before is seen.
-        let newest = ledger.newest(owner, compartment).await?;
-        if !newest.is_some_and(|newest| newest.consent().unverified().has_key_of(self.new)) {
-            return Err(Error::ApiMisuse("the newest consent that the ledger knows has another key"));
-        }
+        let destroyed = match ledger.standings(owner, &[compartment]).await?.pop() {
+            Some(Standing::Known { newest, destroyed }) if newest.consent().unverified().has_key_of(self.new) => {
+                destroyed
+            }
+            _ => return Err(Error::ApiMisuse("the newest consent that the ledger knows has another key")),
+        };
         self.is_whole().await?;
         let given = self.given().await?;
-        let lost = Lost { before: ledger.destroyed(owner, compartment).await?, given: given.clone() };
+        let lost = Lost { before: destroyed, given: given.clone() };
         let given_up: BTreeSet<&str> = given_up.iter().map(String::as_str).collect();
         let quarantined = self.in_quarantine(&lost, &given_up).await?;
         let found = self.walk_through(&Scope { lost, given_up }).await?;

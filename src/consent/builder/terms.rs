@@ -1,0 +1,140 @@
+//! What a consent will say: policies without the excluded, and what is remembered of the versions before.
+
+use std::collections::BTreeSet;
+
+use super::ConsentBuilder;
+use crate::authority::Trust;
+use crate::consent::preview::Uncovered;
+use crate::consent::terms::{Barred, PastWriting, Reading, Spent, Terms, Verb, Writing};
+use crate::error::{Error, Result};
+use crate::id::{AuthorityId, Hash, PersonId, Time};
+use crate::kem::PublicParameters;
+use crate::policy::{Month, Policy};
+
+/// A policy as it was given.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) trust: &'a Trust,
+    pub(super) authority: AuthorityId,
+    pub(super) policy: Policy,
+}
+
+impl ConsentBuilder<'_> {
+    /// The terms as they will stand, and the exclusions that cannot be carried out.
+    pub(super) fn terms(&self, now: Time) -> Result<(Terms, Vec<Uncovered>)> {
+        if self.people.iter().chain(&self.custodian).any(|named| self.excluded.contains(&named.person)) {
+            return Err(Error::ApiMisuse("a person is named and excluded at once"));
+        }
+        let month = Month::at(now)?.count();
+        let mut uncovered = Vec::new();
+        let mut read = Vec::with_capacity(self.read.len());
+        for draft in &self.read {
+            let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
+            read.push(Reading { authority: draft.authority.clone(), policy, month });
+        }
+        let mut write = Vec::with_capacity(self.write.len());
+        for draft in &self.write {
+            let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
+            write.push(Writing { authority: draft.authority.clone(), policy });
+        }
+        let terms = Terms {
+            read,
+            write,
+            spent: self.spent(now),
+            barred: self.barred()?,
+            people: self.people.clone(),
+            custodian: self.custodian.clone(),
+            excluded: self.excluded.iter().cloned().collect(),
+            past: self.after.map_or_else(Vec::new, |before| {
+                PastWriting::after(&before.terms, before.place(), (before.issued_at(), before.not_after()))
+            }),
+            ceiling: self.ceiling()?.map(Box::new),
+        };
+        Ok((terms, uncovered))
+    }
+
+    /// What counts no more: with the referrals that brought those here who are named no more.
+    pub(super) fn spent(&self, now: Time) -> Vec<Spent> {
+        let before = self.after.map_or(&[][..], |before| &before.terms.people);
+        let still = |hash: &Hash| {
+            let mut people = self.people.iter().filter_map(|named| named.referred.as_ref());
+            people.any(|referred| referred.referral == *hash)
+        };
+        let left = before.iter().filter_map(|named| Some((named, named.referred.as_ref()?)));
+        let left =
+            left.filter(|(_, referred)| !still(&referred.referral)).map(|(named, referred)| referred.spent(named));
+        // Said or not, what is spent stays so.
+        let known = self.after.map_or(&[][..], |before| &before.terms.spent);
+        let all = self.spent.iter().chain(known).cloned().chain(left);
+        // A custodian takes all of them over: to leave one out would be to go further than the mandate.
+        let all: BTreeSet<Spent> = all.filter(|spent| self.mandate.is_some() || now <= spent.until).collect();
+        all.into_iter().collect()
+    }
+
+    /// Who was excluded by number before she is by name, as long as she is by name.
+    fn barred(&self) -> Result<Vec<Barred>> {
+        let mut all: BTreeSet<Barred> = self.barred.iter().cloned().collect();
+        let ceiling = self.ceiling()?;
+        let Some(before) = self.after.map(|before| &before.terms) else {
+            return Ok(all.into_iter().collect());
+        };
+        let reading = self.read.iter().map(|draft| (Verb::Read, draft));
+        let writing = self.write.iter().map(|draft| (Verb::Write, draft));
+        for (from, Draft { trust, authority, .. }) in reading.chain(writing) {
+            let resolve = trust.resolve(authority);
+            for person in &self.excluded {
+                let Some(number) = resolve(person.as_str()) else { continue };
+                let barred = Barred { authority: authority.clone(), number, from };
+                let was = before.barred.contains(&barred);
+                // What a custodian narrowed by number, the owner did not.
+                let owners = ceiling.as_ref().map_or(before, |ceiling| &ceiling.terms);
+                if was || (!before.excluded.contains(person) && owners.excludes(&barred)?) {
+                    all.insert(barred);
+                }
+            }
+        }
+        if self.mandate.is_some() {
+            all.extend(before.barred.iter().cloned());
+        }
+        Ok(all.into_iter().collect())
+    }
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn parameters(&self) -> Result<&'a PublicParameters> {
+        self.trust.parameters(&self.authority).ok_or(Error::Unknown("public parameters"))
+    }
+
+    /// The policy without those who are excluded by name here or under another authority.
+    fn excluding(&self, people: &BTreeSet<PersonId>, uncovered: &mut Vec<Uncovered>) -> Result<Policy> {
+        let resolve = self.trust.resolve(&self.authority);
+        let mut numbers = Vec::new();
+        for person in people {
+            match resolve(person.as_str()) {
+                Some(number) => numbers.push(number),
+                None => {
+                    let one = Uncovered { authority: self.authority.clone(), person: person.clone() };
+                    // It may be said of the read policy already.
+                    if !uncovered.contains(&one) {
+                        uncovered.push(one);
+                    }
+                }
+            }
+        }
+        Ok(self.policy.clone().excluding(&numbers)?)
+    }
+}
+
+/// A policy, and the people that it excludes by name.
+pub(super) fn parse(trust: &Trust, authority: &AuthorityId, text: &str) -> Result<(Policy, Vec<PersonId>)> {
+    let resolve = trust.resolve(authority);
+    let names = std::cell::RefCell::new(Vec::new());
+    let policy = Policy::parse_with(text, |name| {
+        let number = resolve(name)?;
+        names.borrow_mut().push((PersonId::new(name).ok()?, number));
+        Some(number)
+    })?;
+    let excluded: BTreeSet<_> = policy.exclusions().collect();
+    let named = names.into_inner().into_iter();
+    Ok((policy, named.filter(|(_, number)| excluded.contains(number)).map(|(person, _)| person).collect()))
+}
