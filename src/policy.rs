@@ -185,6 +185,24 @@ impl Policy {
         if new.is_empty() { Ok(self) } else { self.0.excluding(new.into_iter()).to_string().parse() }
     }
 
+    /// The policy open to those as well who satisfy another. Whom this one excludes beside everything else is excluded from
+    /// both, on one level; none if the other one is for such a person by her number.
+    ///
+    /// # Errors
+    ///
+    /// As [`Policy::parse_with`].
+    pub(crate) fn widened(self, other: Self) -> Option<Result<Self, ParseError>> {
+        let excluded = self.0.excluded();
+        if excluded.iter().any(|person| other.0.names(*person)) {
+            return None;
+        }
+        let rest = excluded.iter().try_fold(self.0.clone(), |rest, person| rest.readmitting(*person));
+        // "Everyone but" a person, and nothing else.
+        let rest = rest.unwrap_or(self.0);
+        let both = Self(rest.or(other.0));
+        Some(both.to_string().parse().and_then(|both: Self| both.excluding(&excluded)))
+    }
+
     /// The policy without the exclusions of a person that stand beside everything else, such as those that were added to a
     /// whole policy; none if nothing else is in it. What one branch excludes stays.
     pub(crate) fn readmitting(self, person: PersonNumber) -> Option<Self> {

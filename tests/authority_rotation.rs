@@ -411,7 +411,21 @@ fn a_stolen_key_is_not_readmitted_with_its_person() {
     let issued = world.hospital.issue(again.id(), &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
     let new = world.trust.credential(&issued.credential, NOW).unwrap();
     let (_, access, _) = sharing(&world, &access).replace_key(&[&old], &new).unwrap().seal(NOW).unwrap();
-    let (_, access, _) = sharing(&world, &access).revoke(again.id().clone()).unwrap().seal(NOW).unwrap();
-    let (stored, ..) = sharing(&world, &access).readmit(again.id()).unwrap().seal(NOW).unwrap();
+    let (_, revoked, _) = sharing(&world, &access).revoke(again.id().clone()).unwrap().seal(NOW).unwrap();
+    let (stored, ..) = sharing(&world, &revoked).readmit(again.id()).unwrap().seal(NOW).unwrap();
     assert!(!opens(&world, &stored, &stolen, NOW));
+    // Nor does it come back with a policy that is said anew.
+    let id = world.hospital.id();
+    let (none, without, _) = sharing(&world, &access).revoke_authority(id).unwrap().seal(NOW).unwrap();
+    let (wider, ..) = sharing(&world, &access).grant_policy(id, "role:doctor or ward:1").unwrap().seal(NOW).unwrap();
+    let (anew, ..) = sharing(&world, &access).restrict(id, "role:doctor").unwrap().seal(NOW).unwrap();
+    let (again, next, _) = sharing(&world, &without).grant_policy(id, "role:doctor").unwrap().seal(NOW).unwrap();
+    for stored in [none, wider, anew, again] {
+        assert!(!opens(&world, &stored, &stolen, NOW));
+    }
+    // Until its time is over, and the owner says so.
+    let number = old.unverified().number;
+    let (stored, next, _) = sharing(&world, &next).readmit_number(id, number).unwrap().seal(NOW).unwrap();
+    assert!(opens(&world, &stored, &stolen, NOW));
+    assert_eq!(sharing(&world, &next).readmit_number(id, number).err(), Some(Error::Unknown("exclusion")));
 }

@@ -252,8 +252,23 @@ fn a_physician_who_declines_is_shut_out_by_her_own_word_only() {
     let declined = decline.accept(&ada, NOW).unwrap();
     let elsewhere = world.access("other");
     assert!(matches!(clinic.sharing(&elsewhere).decline(&declined), Err(Error::ApiMisuse(_))));
-    let (closed, _) = clinic.seal(clinic.sharing(&access).decline(&declined).unwrap(), NOW);
+    let (closed, next) = clinic.seal(clinic.sharing(&access).decline(&declined).unwrap(), NOW);
     assert_eq!(world.live(&closed).open(&key).err(), Some(Error::CannotOpen));
+    // Whatever the patient says anew, until the physician thinks better of it; a revocation of hers is another matter.
+    let id = world.hospital.id();
+    let (anew, next) = clinic.seal(clinic.sharing(&next).restrict(id, "role:doctor or role:nurse").unwrap(), NOW);
+    assert_eq!(world.live(&anew).open(&key).err(), Some(Error::CannotOpen));
+    let (_, revoked) = clinic.seal(clinic.sharing(&next).revoke("dr-ada".parse().unwrap()).unwrap(), NOW);
+    for (access, opens) in [(&next, true), (&revoked, false)] {
+        let (back, _) = clinic.seal(clinic.sharing(access).readmit_number(id, ada.number()).unwrap(), NOW);
+        assert_eq!(world.live(&back).open(&key).is_ok(), opens);
+    }
+    let (_, willing) = clinic.seal(clinic.sharing(&revoked).readmit_number(id, ada.number()).unwrap(), NOW);
+    let (back, _) = clinic.seal(clinic.sharing(&willing).readmit(&"dr-ada".parse().unwrap()).unwrap(), NOW);
+    assert!(world.live(&back).open(&key).is_ok());
+    let named = clinic.sharing(&next).grant(&world.ada.identity.public()).unwrap();
+    let (named, _) = clinic.seal(named, NOW);
+    assert!(world.live(&named).open_as(&world.ada.identity).is_ok());
     let nurse = world.nurse.identity.accept(&world.nurse.issued, &world.trust, NOW).unwrap();
     assert!(world.live(&closed).open(&nurse).is_ok());
 }

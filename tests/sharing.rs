@@ -361,6 +361,54 @@ fn a_readmission_gives_back_what_the_revocation_took() {
     assert!(clinic.open(&stored, &clinic.ada).is_ok());
 }
 
+/// A wider policy lets nobody in who is shut out, and does not stand in the way of taking that back.
+#[test]
+fn a_wider_policy_leaves_out_who_is_shut_out() {
+    let clinic = Clinic::new();
+    let id = clinic.world.hospital.id();
+    let ada = clinic.world.ada.identity.id().clone();
+    let (_, revoked, _) = clinic.seal(clinic.sharing(&clinic.access).revoke(ada.clone()).unwrap());
+    let (stored, wider, _) = clinic.seal(clinic.sharing(&revoked).grant_policy(id, "role:doctor or dept:icu").unwrap());
+    assert_eq!(clinic.opened(&stored), (false, true));
+    let number = clinic.world.ada.issued.credential.unverified().number;
+    let text = format!("(role:doctor or role:nurse or dept:icu) and not user:{number}");
+    assert_eq!(wider.terms().read[0].policy, text);
+    for policy in [format!("user:{number}"), "role:clerk and user:dr-ada".into()] {
+        assert!(matches!(clinic.sharing(&wider).grant_policy(id, &policy), Err(Error::ApiMisuse(_))), "{policy}");
+    }
+    let (stored, back, _) = clinic.seal(clinic.sharing(&wider).readmit(&ada).unwrap());
+    assert_eq!(clinic.opened(&stored), (true, true));
+    assert_eq!(back.terms().read[0].policy, "role:doctor or role:nurse or dept:icu");
+    // What is excluded by number, and everybody but her.
+    for (present, policy) in [("role:doctor and not user:#", "dept:icu"), ("not user:#", "role:doctor")] {
+        let present = format!("{present}{}", number.get());
+        let (_, access, _) = clinic.seal(clinic.sharing(&clinic.access).restrict(id, &present).unwrap());
+        let (stored, ..) = clinic.seal(clinic.sharing(&access).grant_policy(id, policy).unwrap());
+        assert!(!clinic.opened(&stored).0, "{present}");
+        let (stored, ..) = clinic.seal(clinic.sharing(&access).grant_policy(id, "role:nurse").unwrap());
+        assert_eq!(clinic.opened(&stored), (false, true), "{present}");
+    }
+}
+
+/// More grants than a policy may be deep, one of them twice; and no text that two halves of a policy hide in.
+#[test]
+fn policies_grow_by_many_grants() {
+    let clinic = Clinic::new();
+    let id = clinic.world.hospital.id();
+    let mut access = None;
+    for ward in (0..40).chain([7]) {
+        let before = access.as_ref().unwrap_or(&clinic.access);
+        let change = clinic.sharing(before).grant_policy(id, &format!("ward:{ward}")).unwrap();
+        let (stored, next, _) = clinic.seal(change);
+        assert_eq!(clinic.opened(&stored), (true, true));
+        access = Some(next);
+    }
+    assert_eq!(access.unwrap().terms().read[0].policy.matches("ward:").count(), 40);
+    let halves = "ward:1) or (ward:2";
+    let Err(Error::Policy(error)) = clinic.sharing(&clinic.access).grant_policy(id, halves) else { panic!() };
+    assert_eq!(&halves[error.span()], ")");
+}
+
 /// One after the other, over the years, with a custodian who seals in between.
 #[test]
 fn the_terms_do_not_fill_up_with_what_they_remember() {

@@ -43,7 +43,7 @@ pub struct ConsentBuilder<'a> {
     custodian: Option<Named>,
     excluded: BTreeSet<PersonId>,
     spent: Vec<Spent>,
-    barred: Vec<Barred>,
+    kept_out: BTreeSet<Barred>,
     /// Version and key generation that the next ones have to be above.
     beyond: (Version, Generation),
     /// Whether another branch has another key than the version before.
@@ -107,7 +107,7 @@ impl<'a> ConsentBuilder<'a> {
             custodian: None,
             excluded: BTreeSet::new(),
             spent: Vec::new(),
-            barred: Vec::new(),
+            kept_out: BTreeSet::new(),
             beyond: (Version(0), Generation(0)),
             other_key: false,
             not_before: None,
@@ -185,10 +185,11 @@ impl<'a> ConsentBuilder<'a> {
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
     pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
         let before = self.before()?;
-        let Terms { read, write, people, custodian, excluded, spent, .. } = &before.terms;
+        let Terms { read, write, people, custodian, excluded, spent, kept_out, .. } = &before.terms;
         self.not_after = self.not_after.or(Some(before.owners_end()));
         self.excluded.extend(excluded.iter().cloned());
         self.spent.extend(spent.iter().cloned());
+        self.kept_out.extend(kept_out.iter().cloned());
         for Reading { authority, policy, .. } in read {
             self = self.add_read(Draft { trust, authority: authority.clone(), policy: policy.parse()? })?;
         }
@@ -216,6 +217,22 @@ impl<'a> ConsentBuilder<'a> {
     pub fn read(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (policy, named) = parse(trust, authority, policy)?;
         self.excluded.extend(named);
+        self.add_read(Draft { trust, authority: authority.clone(), policy })
+    }
+
+    /// As [`ConsentBuilder::read`], for those as well whom the version before lets read by a policy of that authority. Whom
+    /// that one excludes beside everything else stays excluded.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::read`]; [`Error::ApiMisuse`] if the policy is for somebody by number who stays excluded.
+    pub(crate) fn read_also(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
+        let (mut policy, named) = parse(trust, authority, policy)?;
+        self.excluded.extend(named);
+        if let Some(present) = self.before()?.terms.read.iter().find(|reading| reading.authority == *authority) {
+            let wider = present.policy.parse::<Policy>()?.widened(policy);
+            policy = wider.ok_or(Error::ApiMisuse("the policy is for a person who stays excluded"))??;
+        }
         self.add_read(Draft { trust, authority: authority.clone(), policy })
     }
 
@@ -283,9 +300,9 @@ impl<'a> ConsentBuilder<'a> {
         self
     }
 
-    /// Keeps exclusions by number when the names are readmitted.
-    pub(crate) fn bar(mut self, barred: Barred) -> Self {
-        self.barred.push(barred);
+    /// Keeps people out by number, from the policies here and of later versions.
+    pub(crate) fn keep_out(mut self, people: impl IntoIterator<Item = Barred>) -> Self {
+        self.kept_out.extend(people);
         self
     }
 

@@ -126,6 +126,7 @@ impl Ceiling {
             && terms.excluded.len() <= self.terms.excluded.len().saturating_add(MAX_MORE)
             && self.spends(terms)
             && self.bars(terms)?
+            && self.terms.kept_out == terms.kept_out
             && ends(mandate.until)
             && self.not_after.is_none_or(ends)
             && self.keeps_the_past(mandate, (&terms.past, version), &most)?)

@@ -48,6 +48,10 @@ pub struct Terms {
     /// ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub barred: Vec<Barred>,
+    /// Persons who are kept out by number whatever policies are said anew: by stolen keys that go on opening what they
+    /// satisfy, or by their own wish; ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_out: Vec<Barred>,
     /// How far the mandate goes under which a custodian signed this; none if the owner did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Box<Ceiling>>,
@@ -123,7 +127,7 @@ pub struct Spent {
     pub until: Time,
 }
 
-/// An exclusion by number that is not for the name's sake.
+/// An exclusion of a person by number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Barred {
@@ -215,7 +219,8 @@ impl Terms {
         let keys: BTreeSet<_> = self.named().map(|named| named.sealing).collect();
         let ascending = self.excluded.is_sorted_by(|one, two| one < two)
             && self.spent.is_sorted_by(|one, two| one < two)
-            && self.barred.is_sorted_by(|one, two| one < two);
+            && self.barred.is_sorted_by(|one, two| one < two)
+            && self.kept_out.is_sorted_by(|one, two| one < two);
         if once(&read)
             && once(&write)
             && ordered

@@ -76,20 +76,15 @@ impl<'a> Sharing<'a> {
         Ok(self.change(builder))
     }
 
-    /// Lets those read, by the attributes of an authority, who satisfy the present policy or this one. The compartment key
-    /// stays.
+    /// Lets those read, by the attributes of an authority, who satisfy the present policy or this one, but for whom the
+    /// present one excludes as a whole: "everyone but Dr Bob" stays closed to him. The compartment key stays.
     ///
     /// # Errors
     ///
-    /// As [`ConsentBuilder::read`].
+    /// As [`ConsentBuilder::read`]; [`Error::ApiMisuse`] if the policy is for somebody by number who is excluded.
     pub fn grant_policy(self, authority: &AuthorityId, policy: &str) -> Result<Change<'a>> {
-        let present = self.access.terms().read.iter().find(|reading| reading.authority == *authority);
-        let wider = match present {
-            Some(reading) => format!("({}) or ({policy})", reading.policy),
-            None => policy.to_owned(),
-        };
-        let builder = self.with_policy(self.next()?.reseal()?, authority, Some(&wider))?;
-        Ok(self.change(builder))
+        let builder = self.next()?.reseal()?.read_also(self.trust, authority, policy)?;
+        Ok(self.change(self.other_policies(builder, authority)?))
     }
 
     /// Puts another policy in the place of an authority's, under a new compartment key.
@@ -98,8 +93,8 @@ impl<'a> Sharing<'a> {
     ///
     /// As [`ConsentBuilder::read`].
     pub fn restrict(self, authority: &AuthorityId, policy: &str) -> Result<Change<'a>> {
-        let builder = self.with_policy(self.next()?, authority, Some(policy))?;
-        Ok(self.change(builder))
+        let builder = self.next()?.read(self.trust, authority, policy)?;
+        Ok(self.change(self.other_policies(builder, authority)?))
     }
 
     /// Lets nobody read any more by the attributes of an authority, under a new compartment key. Those whom the consent
@@ -109,8 +104,7 @@ impl<'a> Sharing<'a> {
     ///
     /// None that a caller can bring about.
     pub fn revoke_authority(self, authority: &AuthorityId) -> Result<Change<'a>> {
-        let builder = self.with_policy(self.next()?, authority, None)?;
-        Ok(self.change(builder))
+        Ok(self.change(self.other_policies(self.next()?, authority)?))
     }
 
     /// Shuts a person out, under a new compartment key: by name, and, whatever attributes she has or gets, under every
@@ -124,53 +118,59 @@ impl<'a> Sharing<'a> {
     ///
     /// [`Error::Policy`] if there are too many exclusions.
     pub fn revoke(self, person: PersonId) -> Result<Change<'a>> {
-        let builder = self.policies(self.next()?, &[], &[])?;
+        let builder = self.policies(self.next()?, as_it_is)?;
         let builder = self.people(builder, |named| named.person != person)?;
         Ok(self.change(self.excluded(builder).exclude(person)))
     }
 
     /// Takes back that a person was shut out by [`Sharing::revoke`]: she reads and writes again what her attributes admit her
-    /// to, and did before. What excludes her by number for another reason, her stolen keys or her own wish, stays. The compartment key stays: nobody loses by it.
+    /// to, and did before. Stolen keys of hers stay out, and so does she by her own wish: see
+    /// [`Sharing::readmit_number`]. The compartment key stays: nobody loses by it.
     ///
     /// # Errors
     ///
     /// [`Error::Unknown`] if she is not shut out by name; [`Error::ApiMisuse`] if a policy excludes her inside: say that
     /// policy anew.
     pub fn readmit(self, person: &PersonId) -> Result<Change<'a>> {
-        let terms = self.access.terms();
-        if !terms.excluded.contains(person) {
+        let Terms { excluded, barred, kept_out, .. } = self.access.terms();
+        if !excluded.contains(person) {
             return Err(Error::Unknown("exclusion"));
         }
-        let policy = |from: Verb, authority: &AuthorityId, text: &str| -> Result<String> {
-            let policy: Policy = text.parse()?;
+        let builder = self.policies(self.next()?.reseal()?, |from, authority, policy| {
             let Some(number) = self.trust.resolve(authority)(person.as_str()) else {
-                return Ok(text.to_owned());
+                return Ok(policy);
             };
-            if terms.barred.contains(&Barred { authority: authority.clone(), number, from }) {
-                return Ok(text.to_owned());
-            }
-            let policy = policy.readmitting(number).filter(|policy| !policy.excludes(number));
-            let policy = policy.ok_or(Error::ApiMisuse("a policy excludes the person inside: say it anew"))?;
-            Ok(policy.to_string())
-        };
-        let mut builder = self.next()?.reseal()?;
-        for reading in &terms.read {
-            builder = builder.read(
-                self.trust,
-                &reading.authority,
-                &policy(Verb::Read, &reading.authority, &reading.policy)?,
-            )?;
-        }
-        for writing in &terms.write {
-            builder = builder.write(
-                self.trust,
-                &writing.authority,
-                &policy(Verb::Write, &writing.authority, &writing.policy)?,
-            )?;
-        }
-        let builder = self.people(builder, |_| true)?;
-        let others = terms.excluded.iter().filter(|other| *other != person).cloned();
+            let stays = Barred { authority: authority.clone(), number, from };
+            if barred.contains(&stays) || kept_out.contains(&stays) { Ok(policy) } else { readmitting(policy, number) }
+        })?;
+        let builder = self.people(builder, |_| true)?.keep_out(kept_out.iter().cloned());
+        let others = excluded.iter().filter(|other| *other != person).cloned();
         Ok(self.change(others.fold(builder, ConsentBuilder::exclude)))
+    }
+
+    /// Takes back that a person is [kept out](Terms::kept_out) by number: she declined and thinks better of it, or all her
+    /// stolen keys are past their validity. Whoever is shut out by name stays so. The compartment key stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] if nobody is kept out by this number; [`Error::ApiMisuse`] as [`Sharing::readmit`].
+    pub fn readmit_number(self, authority: &AuthorityId, number: PersonNumber) -> Result<Change<'a>> {
+        let Terms { kept_out, excluded, barred, .. } = self.access.terms();
+        let is_meant = |kept: &&Barred| (&kept.authority, kept.number) == (authority, number);
+        if !kept_out.iter().any(|kept| is_meant(&kept)) {
+            return Err(Error::Unknown("exclusion"));
+        }
+        let builder = self.policies(self.next()?.reseal()?, |from, of, policy| {
+            let kept = Barred { authority: of.clone(), number, from };
+            if kept_out.contains(&kept) && !barred.contains(&kept) && of == authority {
+                readmitting(policy, number)
+            } else {
+                Ok(policy)
+            }
+        })?;
+        let builder = self.people(builder, |_| true)?;
+        let builder = builder.keep_out(kept_out.iter().filter(|kept| !is_meant(kept)).cloned());
+        Ok(self.change(excluded.iter().cloned().fold(builder, ConsentBuilder::exclude)))
     }
 
     /// Lets a specialist read whom somebody referred to, if the referral is for this section: by name, until its time.
@@ -205,30 +205,25 @@ impl<'a> Sharing<'a> {
     }
 
     /// Shuts a person out who does not want access, under a new compartment key: the very person who signed, by her number
-    /// under the authority that vouches for her, from reading and from writing, and by the key of her credential. To take
-    /// it back, name her, or say the policy anew. If the consent names her by an earlier key as well, that slot stays: the
-    /// preview shows it, and [`Sharing::revoke`] takes it.
+    /// under the authority that vouches for her, from reading and from writing, and by the key of her credential. She is
+    /// [kept out](Terms::kept_out) from policies that are said later, too, until [`Sharing::readmit_number`]; she can be
+    /// named all the same. If the consent names her by an earlier key as well, that slot stays: the preview shows it, and
+    /// [`Sharing::revoke`] takes it.
     ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if it is about another section, [`Error::Revoked`] if it was carried out before, and
     /// [`Error::Policy`] if there are too many exclusions.
     pub fn decline(self, declined: &Declined) -> Result<Change<'a>> {
-        let Terms { spent, excluded, .. } = self.access.terms();
-        if spent.contains(declined.spent()) {
+        if self.access.terms().spent.contains(declined.spent()) {
             return Err(Error::Revoked("this decline"));
         }
-        let (number, sealing) = declined.key(self.access.owner(), self.access.compartment())?;
-        let builder = self.policies(self.next()?, &[number], &[number])?;
+        let ((authority, number), sealing) = declined.key(self.access.owner(), self.access.compartment())?;
+        let builder = self.policies(self.next()?, as_it_is)?;
         let builder = self.people(builder, |named| named.sealing != sealing)?;
-        let mut builder = self.excluded(builder).spend(std::slice::from_ref(declined.spent()));
-        if excluded.contains(&declined.statement().person) {
-            // Her own wish outlasts the patient's.
-            for from in [Verb::Read, Verb::Write] {
-                builder = builder.bar(Barred { authority: number.0.clone(), number: number.1, from });
-            }
-        }
-        Ok(self.change(builder))
+        let builder = self.excluded(builder).spend(std::slice::from_ref(declined.spent()));
+        let kept_out = [Verb::Read, Verb::Write].map(|from| Barred { authority: authority.clone(), number, from });
+        Ok(self.change(builder.keep_out(kept_out)))
     }
 
     /// Shuts out the stolen keys of a person who reads here, and keeps the person: by name, with the sealing key of her new
@@ -237,9 +232,9 @@ impl<'a> Sharing<'a> {
     ///
     /// - Whatever one of their sealing keys is named for is named for the new one: as long as before, and by the same
     ///   referral. A custodian stays custodian; give her a new mandate.
-    /// - Under their authorities her numbers are excluded from reading, which are in the stolen user keys and in every key
-    ///   that she gets later; so by attributes she reads here no more. Who read by attributes is named until the end of the
-    ///   new credential.
+    /// - Under their authorities her numbers are [kept out](Terms::kept_out) from reading, by this policy and by those that
+    ///   are said later: they are in the stolen user keys and in every key that she gets later; so by attributes she reads
+    ///   here no more. Who read by attributes is named until the end of the new credential.
     ///
     /// What is signed with a stolen signing key is for the authorities' revocation lists.
     ///
@@ -275,8 +270,11 @@ impl<'a> Sharing<'a> {
         let names = terms.people.iter().filter(|named| is_stolen(named)).cloned();
         let longest = names.chain(attributes).max_by_key(|named| named.until.unwrap_or(Time(u64::MAX)));
 
-        let builder = self.policies(self.next()?, &numbers, &[])?;
+        let builder = self.policies(self.next()?, as_it_is)?;
         let builder = self.excluded(self.people(builder, |named| !is_stolen(named))?);
+        let kept_out = numbers.iter().map(|(authority, number)| (AuthorityId::clone(authority), *number));
+        let kept_out = kept_out.map(|(authority, number)| Barred { authority, number, from: Verb::Read });
+        let builder = builder.keep_out(kept_out);
         let builder = if terms.custodian.as_ref().is_some_and(is_stolen) {
             builder.custodian(new)?
         } else {
@@ -317,16 +315,8 @@ impl<'a> Sharing<'a> {
     }
 
     /// The terms as they are, but for one authority's read policy.
-    fn with_policy(
-        self,
-        mut builder: ConsentBuilder<'a>,
-        authority: &AuthorityId,
-        policy: Option<&str>,
-    ) -> Result<ConsentBuilder<'a>> {
+    fn other_policies(self, mut builder: ConsentBuilder<'a>, authority: &AuthorityId) -> Result<ConsentBuilder<'a>> {
         let Terms { read, write, .. } = self.access.terms();
-        if let Some(policy) = policy {
-            builder = builder.read(self.trust, authority, policy)?;
-        }
         for reading in read.iter().filter(|reading| reading.authority != *authority) {
             builder = builder.read(self.trust, &reading.authority, &reading.policy)?;
         }
@@ -336,19 +326,20 @@ impl<'a> Sharing<'a> {
         Ok(self.excluded(self.people(builder, |_| true)?))
     }
 
-    /// The policies as they are, without some persons by the number that an authority gave them.
+    /// The policies, each as it becomes.
     fn policies(
         &self,
         mut builder: ConsentBuilder<'a>,
-        reading: &[(&AuthorityId, PersonNumber)],
-        writing: &[(&AuthorityId, PersonNumber)],
+        becomes: impl Fn(Verb, &AuthorityId, Policy) -> Result<Policy>,
     ) -> Result<ConsentBuilder<'a>> {
         let Terms { read, write, .. } = self.access.terms();
         for Reading { authority, policy, .. } in read {
-            builder = builder.read(self.trust, authority, &without(policy, authority, reading)?)?;
+            let policy = becomes(Verb::Read, authority, policy.parse()?)?;
+            builder = builder.read(self.trust, authority, &policy.to_string())?;
         }
         for Writing { authority, policy } in write {
-            builder = builder.write(self.trust, authority, &without(policy, authority, writing)?)?;
+            let policy = becomes(Verb::Write, authority, policy.parse()?)?;
+            builder = builder.write(self.trust, authority, &policy.to_string())?;
         }
         Ok(builder)
     }
@@ -365,16 +356,21 @@ impl<'a> Sharing<'a> {
         Ok(builder.spend(spent).valid(None, self.access.owners_end()))
     }
 
-    /// Who is excluded by name.
+    /// Who is excluded by name, and who is kept out by number.
     fn excluded(&self, builder: ConsentBuilder<'a>) -> ConsentBuilder<'a> {
-        self.access.terms().excluded.iter().cloned().fold(builder, ConsentBuilder::exclude)
+        let Terms { excluded, kept_out, .. } = self.access.terms();
+        excluded.iter().cloned().fold(builder, ConsentBuilder::exclude).keep_out(kept_out.iter().cloned())
     }
 }
 
-/// The policy without those of its authority's persons, as far as they are not excluded yet.
-fn without(policy: &str, authority: &AuthorityId, persons: &[(&AuthorityId, PersonNumber)]) -> Result<String> {
-    let numbers = persons.iter().filter(|(of, _)| *of == authority).map(|(_, number)| *number);
-    Ok(policy.parse::<Policy>()?.excluding(&numbers.collect::<Vec<_>>())?.to_string())
+fn as_it_is(_: Verb, _: &AuthorityId, policy: Policy) -> Result<Policy> {
+    Ok(policy)
+}
+
+/// The policy open to a person again whom it excludes as a whole.
+fn readmitting(policy: Policy, number: PersonNumber) -> Result<Policy> {
+    let policy = policy.readmitting(number).filter(|policy| !policy.excludes(number));
+    policy.ok_or(Error::ApiMisuse("a policy excludes the person inside: say it anew"))
 }
 
 impl Change<'_> {

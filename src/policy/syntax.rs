@@ -118,6 +118,41 @@ impl Expr {
         }
     }
 
+    /// The persons whose exclusions stand beside everything else.
+    pub(super) fn excluded(&self) -> Vec<PersonNumber> {
+        match self {
+            Self::Atom(Atom::Not(number)) => vec![*number],
+            Self::Gate(Gate::And, children) => children.iter().flat_map(Self::excluded).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a condition is for this very person.
+    pub(super) fn names(&self, person: PersonNumber) -> bool {
+        match self {
+            Self::Atom(atom) => *atom == Atom::Person(person),
+            Self::Gate(_, children) => children.iter().any(|child| child.names(person)),
+        }
+    }
+
+    /// One or the other, on one level, so that policies that grow one by one do not get deep; nothing twice.
+    pub(super) fn or(self, other: Self) -> Self {
+        let parts = |expr| match expr {
+            Self::Gate(Gate::Or, children) => children,
+            other => vec![other],
+        };
+        let mut children = parts(self);
+        for part in parts(other) {
+            if !children.contains(&part) {
+                children.push(part);
+            }
+        }
+        match <[Self; 1]>::try_from(children) {
+            Ok([only]) => only,
+            Err(children) => Self::Gate(Gate::Or, children),
+        }
+    }
+
     /// With more exclusions beside everything else, on one level, so that they become one cover together.
     pub(super) fn excluding(self, people: impl Iterator<Item = PersonNumber>) -> Self {
         let mut children = match self {

@@ -29,12 +29,12 @@ impl ConsentBuilder<'_> {
         let mut uncovered = Vec::new();
         let mut read = Vec::with_capacity(self.read.len());
         for draft in &self.read {
-            let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
+            let policy = self.without_excluded(draft, Verb::Read, &mut uncovered)?.to_string();
             read.push(Reading { authority: draft.authority.clone(), policy, month });
         }
         let mut write = Vec::with_capacity(self.write.len());
         for draft in &self.write {
-            let policy = draft.excluding(&self.excluded, &mut uncovered)?.to_string();
+            let policy = self.without_excluded(draft, Verb::Write, &mut uncovered)?.to_string();
             write.push(Writing { authority: draft.authority.clone(), policy });
         }
         let terms = Terms {
@@ -42,6 +42,7 @@ impl ConsentBuilder<'_> {
             write,
             spent: self.spent(now),
             barred: self.barred()?,
+            kept_out: self.kept_out(),
             people: self.people.clone(),
             custodian: self.custodian.clone(),
             excluded: self.excluded.iter().cloned().collect(),
@@ -73,10 +74,10 @@ impl ConsentBuilder<'_> {
 
     /// Who was excluded by number before she is by name, as long as she is by name.
     fn barred(&self) -> Result<Vec<Barred>> {
-        let mut all: BTreeSet<Barred> = self.barred.iter().cloned().collect();
+        let mut all = BTreeSet::new();
         let ceiling = self.ceiling()?;
         let Some(before) = self.after.map(|before| &before.terms) else {
-            return Ok(all.into_iter().collect());
+            return Ok(Vec::new());
         };
         let reading = self.read.iter().map(|draft| (Verb::Read, draft));
         let writing = self.write.iter().map(|draft| (Verb::Write, draft));
@@ -88,7 +89,8 @@ impl ConsentBuilder<'_> {
                 let was = before.barred.contains(&barred);
                 // What a custodian narrowed by number, the owner did not.
                 let owners = ceiling.as_ref().map_or(before, |ceiling| &ceiling.terms);
-                if was || (!before.excluded.contains(person) && owners.excludes(&barred)?) {
+                let new = !before.excluded.contains(person) && !before.kept_out.contains(&barred);
+                if was || (new && owners.excludes(&barred)?) {
                     all.insert(barred);
                 }
             }
@@ -98,22 +100,25 @@ impl ConsentBuilder<'_> {
         }
         Ok(all.into_iter().collect())
     }
-}
 
-impl<'a> Draft<'a> {
-    pub(super) fn parameters(&self) -> Result<&'a PublicParameters> {
-        self.trust.parameters(&self.authority).ok_or(Error::Unknown("public parameters"))
+    /// Who is kept out by number. A custodian takes all of them over.
+    fn kept_out(&self) -> Vec<Barred> {
+        let before = self.after.filter(|_| self.mandate.is_some());
+        let before = before.map_or(&[][..], |before| &before.terms.kept_out);
+        self.kept_out.iter().chain(before).cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// The policy without those who are excluded by name here or under another authority.
-    fn excluding(&self, people: &BTreeSet<PersonId>, uncovered: &mut Vec<Uncovered>) -> Result<Policy> {
-        let resolve = self.trust.resolve(&self.authority);
-        let mut numbers = Vec::new();
-        for person in people {
+    /// A policy without those who are excluded by name here or under another authority, and those who are kept out.
+    fn without_excluded(&self, draft: &Draft<'_>, verb: Verb, uncovered: &mut Vec<Uncovered>) -> Result<Policy> {
+        let resolve = draft.trust.resolve(&draft.authority);
+        let kept_out = self.kept_out();
+        let kept_out = kept_out.iter().filter(|kept| (kept.from, &kept.authority) == (verb, &draft.authority));
+        let mut numbers: Vec<_> = kept_out.map(|kept| kept.number).collect();
+        for person in &self.excluded {
             match resolve(person.as_str()) {
                 Some(number) => numbers.push(number),
                 None => {
-                    let one = Uncovered { authority: self.authority.clone(), person: person.clone() };
+                    let one = Uncovered { authority: draft.authority.clone(), person: person.clone() };
                     // It may be said of the read policy already.
                     if !uncovered.contains(&one) {
                         uncovered.push(one);
@@ -121,7 +126,13 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-        Ok(self.policy.clone().excluding(&numbers)?)
+        Ok(draft.policy.clone().excluding(&numbers)?)
+    }
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn parameters(&self) -> Result<&'a PublicParameters> {
+        self.trust.parameters(&self.authority).ok_or(Error::Unknown("public parameters"))
     }
 }
 

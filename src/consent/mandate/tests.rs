@@ -490,6 +490,39 @@ fn a_custodian_neither_pushes_the_owners_past_out_nor_fills_the_terms() {
     assert_eq!(open(&|terms| terms.barred = vec![barred.clone()]).err(), Some(Error::NotAllowed));
 }
 
+/// A stolen key, and a custodian who makes room for it in what the owner will say next.
+#[test]
+fn a_custodian_neither_forgets_nor_adds_to_whom_the_owner_keeps_out() {
+    let mut world = World::new();
+    let number = world.trust.resolve(&world.hospital)("dr-ada").unwrap();
+    let kept = |number| Barred { authority: world.hospital.clone(), number, from: Verb::Read };
+    let (ada, another) = (kept(number), kept(crate::policy::PersonNumber::new(7).unwrap()));
+    let builder = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
+    let builder = builder.same_terms(&world.trust).unwrap().keep_out([ada.clone()]);
+    let (stored, access) = builder.seal(NOW).unwrap();
+    let opens = |stored: &StoredConsent| {
+        let live = world.verify(stored, later(1)).unwrap();
+        [&world.ada, &world.bob].map(|key| live.open(key).is_ok())
+    };
+    assert_eq!(opens(&stored), [false, true]);
+    world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
+    // Said anew by hand, as far as the mandate goes.
+    let builder = world.mandate.consent(&world.keeper, world.owner.devices()).unwrap().after(&access).unwrap();
+    let policy = format!("role:doctor and not user:{number}");
+    let builder = builder.read(&world.trust, &world.hospital, &policy).unwrap();
+    let honest = builder.seal(later(1)).unwrap();
+    assert_eq!(honest.1.terms.kept_out, [ada.clone()]);
+    for list in [vec![], vec![another.clone()], vec![ada, another]] {
+        let forged = world.forge(&honest, |terms| terms.kept_out = list, |_| ());
+        let opened = world.verify(&forged, later(1)).and_then(|live| live.open(&world.bob));
+        assert_eq!(opened.err(), Some(Error::NotAllowed));
+    }
+    let by_owner = world.phone.sharing(world.owner.devices(), &world.trust, &honest.1);
+    let (stored, ..) = by_owner.restrict(&world.hospital, "role:doctor").unwrap().seal(later(1)).unwrap();
+    let live = world.verify(&stored, later(1)).unwrap();
+    assert_eq!([&world.ada, &world.bob].map(|key| live.open(key).is_ok()), [false, true]);
+}
+
 /// Some hundred nights, with a person whose time ends in the middle, and another mandate after the owner came by.
 #[test]
 fn an_honest_custodian_goes_on_and_on() {
