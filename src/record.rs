@@ -57,7 +57,7 @@ pub use reader::Reader;
 pub use sealed::SealedRecord;
 use sealed::{Draft, SIZE_OF_FIELD, Sealer};
 pub(crate) use stored_wrap::{StoredEnvelope, StoredWrap};
-pub use view::{Value, View, ViewPart};
+pub use view::{Resealing, Value, View, ViewPart};
 
 /// Most fields in a record.
 pub const MAX_FIELDS: usize = 4096;

@@ -12,7 +12,8 @@ use chartseal::identity::Identity;
 use chartseal::kem::{self, UserKey};
 use chartseal::owner::Sharing;
 use chartseal::pin::PinStore;
-use world::{NOW, World, YEAR, after};
+use chartseal::record::{Author, SealedRecord};
+use world::{NOW, World, YEAR, after, record};
 
 const MONTH: u64 = 31 * 86_400;
 
@@ -209,20 +210,33 @@ fn an_authority_remembers_its_rotation_and_forgets_the_old_master_key() {
 /// consent does not open it under the new name.
 #[test]
 fn a_renamed_compartment_keeps_nothing_of_the_old_one() {
-    let mut world = World::new();
-    let (stored, _) = consent(&world);
-    let old = accept(&world, &world.ada.issued).unwrap();
-    let reissued = rotate(&mut world);
-    let new = accept(&world, &reissued).unwrap();
+    let world = World::new();
+    let (stored, before) = consent(&world);
+    let key = accept(&world, &world.ada.issued).unwrap();
     let renamed =
         StoredConsent::from_json(&stored.to_json().unwrap().replace(r#""compartment":"a""#, r#""compartment":"b""#));
     let section = "b".parse().unwrap();
     let verified = renamed.unwrap().verify(world.devices(), &section, &mut PinStore::default(), NOW);
     assert_eq!(verified.err(), Some(Error::Forged("consent")));
     let consent = world.phone.consent(world.devices(), section);
-    let (other, access) = consent.read(&world.trust, world.hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();
-    assert_eq!(access.generation(), Generation(1));
-    assert_eq!([&old, &new].map(|key| opens(&world, &other, key, NOW)), [false, true]);
+    let (other, access) = consent.read(&world.trust, world.hospital.id(), "role:nurse").unwrap().seal(NOW).unwrap();
+    assert_eq!(access.generation(), before.generation());
+    assert_eq!([&stored, &other].map(|stored| opens(&world, stored, &key, NOW)), [true, false]);
+    // Records of either, with the name in the clear changed or not, to the key of the other one.
+    let section = |access: &Access| access.compartment().to_string();
+    for (from, to) in [(&before, &access), (&access, &before)] {
+        let author = Author::device(&world.phone, world.devices()).unwrap();
+        let sealed = record("r").part(from).unwrap().field("/a", "1").unwrap().seal(&author, NOW).unwrap();
+        assert!(world.reader().open(&sealed, &[from]).is_ok());
+        let text = sealed.to_json().unwrap();
+        let moved = text.replace(&format!("\"{}\"", section(from)), &format!("\"{}\"", section(to)));
+        assert_ne!(moved, text);
+        for text in [moved, text] {
+            let opened = SealedRecord::from_json(&text).and_then(|record| world.reader().open(&record, &[to]));
+            assert!(matches!(opened.unwrap_err(), Error::CannotOpen | Error::Malformed("sealed record")));
+        }
+        assert!(sealed.clone().rewrap(from, to).is_err());
+    }
 }
 
 #[test]
@@ -285,7 +299,12 @@ fn an_excluded_person_stays_out_with_a_key_of_a_second_linked_authority_and_with
         after(YEAR),
         NOW,
     );
-    assert!(!opens(&world, &closed, &accept(&world, &again.unwrap()).unwrap(), NOW));
+    let again = accept(&world, &again.unwrap()).unwrap();
+    let (closed, _) = resealed(&world, &closed_access, NOW);
+    assert!(!opens(&world, &closed, &again, NOW));
+    // It is her being shut out, and nothing else, that keeps the key from opening.
+    let back = sharing(&world, &closed_access).readmit(world.ada.identity.id()).unwrap();
+    assert!(opens(&world, &back.seal(NOW).unwrap().0, &again, NOW));
 }
 
 #[test]

@@ -397,6 +397,10 @@ fn a_re_seal_keeps_the_author_and_nothing_else() {
     }
     let view = reader.open(&after, &[&new]).unwrap();
     assert_eq!((person(&view.parts()[0].writer), view.get("/diagnosis")), ("dr-ada", Some(&b"I21.4"[..])));
+    let sealer = view.parts()[0].resealed.as_ref().unwrap();
+    assert!(matches!(&sealer.by, Writer::Device { device, .. } if device.as_str() == "phone"));
+    assert_eq!((sealer.time, view.parts()[0].time), (Time(NOW.0 + 9), NOW));
+    assert_eq!(reader.open(&before, &[&old]).unwrap().parts()[0].resealed, None);
     assert_eq!(reader.open(&after, &[&old]).unwrap_err(), Error::CannotOpen);
     assert!(matches!(reader.reseal(&before, (&old, &other), &phone, NOW), Err(Error::ApiMisuse(_))));
     assert!(matches!(reader.reseal(&after, (&new, &old), &phone, NOW), Err(Error::ApiMisuse(_))), "an earlier key");

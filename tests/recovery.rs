@@ -177,7 +177,18 @@ fn a_backdated_change_waits_where_the_owner_is_known_and_nowhere_else() {
 fn the_share_of_a_guardian_who_was_let_go_is_worth_nothing() {
     let mut family = Family::new();
     let (old_key, old_devices) = (family.key(), family.owner.devices().clone());
-    let (fresh, plan, _) = guardians(&["sister", "friend"]);
+    let (fresh, plan, mut shares) = guardians(&["sister", "friend"]);
+    // The notary's share beside one of the new plan, under either plan, and relabelled as the friend's.
+    let notarys = family.shares[2].to_secret_bytes().unwrap();
+    let sisters = shares.remove(0);
+    let new_plan = plan.to_cbor().unwrap();
+    let mut relabelled = notarys.expose()[..4 + 1 + 32].to_vec();
+    relabelled[4] = 2;
+    relabelled.extend(&new_plan);
+    assert_eq!(GuardianShare::decode(&relabelled).err(), Some(Error::Untrusted("guardian's share")));
+    let mixed = [sisters, GuardianShare::decode(notarys.expose()).unwrap()];
+    assert_eq!(plan.combine(&mixed).err(), Some(Error::Untrusted("guardian's share")));
+    assert_eq!(family.plan.combine(&mixed).err(), Some(Error::Untrusted("guardian's share")));
     family.owner.arrange_recovery(&[named(&fresh, &plan)], NOW).unwrap();
     let thiefs = device("thiefs");
     let refused = old_key.succeed(family.owner.devices(), &[], &thiefs.public(), NOW);
@@ -195,6 +206,8 @@ fn the_share_of_a_guardian_who_was_let_go_is_worth_nothing() {
     let (sealed, _) = family.tablet.consent(family.owner.devices(), "a".parse().unwrap()).seal(NOW).unwrap();
     assert_eq!(family.open(&sealed, family.owner.devices(), &old_key).err(), Some(Error::CannotOpen));
     assert!(family.open(&sealed, family.owner.devices(), &fresh).is_ok());
+    // Not protected, either: what was sealed while the old plan stood.
+    assert!(family.open(&family.stored, &old_devices, &old_key).is_ok());
 }
 
 #[test]

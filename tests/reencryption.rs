@@ -57,6 +57,8 @@ fn a_reencryption_gives_each_part_a_new_key_and_keeps_its_author() {
     // A rewrap alone leaves the parts' own keys to whoever kept a wrap.
     assert!(block_on(rotation.run("first", |_| ())).unwrap().finished);
     assert!(opens_with_kept_wraps(&world, &store, &kept, &old));
+    let moved = world.reader().open(&read(&store, &new, "r00003"), &[&new]).unwrap();
+    assert_eq!(moved.parts()[0].resealed, None);
 
     let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
     let progress = block_on(rotation.run("second", |_| ())).unwrap();
@@ -68,6 +70,8 @@ fn a_reencryption_gives_each_part_a_new_key_and_keeps_its_author() {
         assert_eq!(view.get("/diagnosis"), Some(format!("of r{i:05}").as_bytes()));
         let writer = &view.parts()[0].writer;
         assert!(matches!(writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
+        let sealer = view.parts()[0].resealed.as_ref().unwrap();
+        assert!(matches!(&sealer.by, Writer::Device { device, .. } if device.as_str() == "phone"));
     }
     // What was replaced is gone: as many pieces as before.
     assert_eq!(contents(&store).keys().filter(|key| key.starts_with("body~")).count(), 5);

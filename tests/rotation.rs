@@ -6,15 +6,17 @@ mod stored;
 #[path = "common/world.rs"]
 mod world;
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Barrier, Mutex};
 
 use chartseal::Error;
 use chartseal::consent::Access;
 use chartseal::id::{Generation, Time};
+use chartseal::ledger::{KeyState, Ledger};
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
-use chartseal::rotation::{Rotation, Verification};
+use chartseal::rotation::{Retirement, Rotation, Verification};
 use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
 use pollster::block_on;
 use stored::{contents, fill, now, read, sealed};
@@ -94,6 +96,20 @@ fn neither_job_nor_verification_reads_a_body() {
     all_moved(&world, &store.0, (&old, &new), 5);
 }
 
+/// What a store holds, of each wrap its length: its salt is random. And of the job that nothing is claimed any more.
+fn settled(store: &dyn Store) -> BTreeMap<String, Vec<u8>> {
+    let mut held = contents(store);
+    for (key, value) in &mut held {
+        if key.starts_with("wrap~") {
+            *value = value.len().to_be_bytes().to_vec();
+        } else if key.starts_with("job~") {
+            assert!(value.windows(7).any(|word| word == b"claims\x80"), "claims are left");
+            value.clear();
+        }
+    }
+    held
+}
+
 /// A worker dies at each call of the store in turn, in each way; another one goes on when its time is over.
 #[test]
 fn a_rotation_that_dies_at_any_call_ends_as_if_it_had_not() {
@@ -101,6 +117,13 @@ fn a_rotation_that_dies_at_any_call_ends_as_if_it_had_not() {
     let old = world.access("a");
     let new = world.rotated(&old, "role:doctor");
     let records: Vec<_> = (0..4).map(|i| sealed(&world, &old, &format!("r{i:05}"))).collect();
+    let calm = MemoryStore::new();
+    for record in &records {
+        assert_eq!(block_on(Repository::new(&calm).put(record)).unwrap(), Put::Done);
+    }
+    let rotation = Rotation::new(&calm, &[&old], &new, &now).unwrap();
+    let uninterrupted = block_on(rotation.run("job", |_| ())).unwrap();
+    let calm = settled(&calm);
     let faults = [Fault::Refused, Fault::AnswerLost, Fault::Torn(2), Fault::Crash, Fault::CrashTorn(1)];
     for fault in faults {
         let mut deaths = 0;
@@ -120,6 +143,8 @@ fn a_rotation_that_dies_at_any_call_ends_as_if_it_had_not() {
             time.fetch_add(61, Ordering::SeqCst);
             let progress = block_on(rotation.run("job", |_| ())).unwrap();
             assert!(progress.finished, "{fault:?} at {call}");
+            assert_eq!((progress.records, progress.bytes), (uninterrupted.records, uninterrupted.bytes));
+            assert_eq!(settled(store.inner()), calm, "{fault:?} at {call}");
             assert!(block_on(rotation.verify()).unwrap().is_clean());
             assert!(block_on(rotation.quarantined("job")).unwrap().is_empty());
             all_moved(&world, store.inner(), (&old, &new), records.len());
@@ -152,46 +177,120 @@ fn a_worker_waits_for_another_ones_batch_and_takes_it_when_its_time_is_over() {
     all_moved(&world, store.inner(), (&old, &new), 3);
 }
 
+/// Records of some batches: pieces that are sealed once, for many stores.
+fn many(world: &World, access: &Access, n: usize) -> Vec<Op> {
+    let records = (0..n).map(|i| sealed(world, access, &format!("r{i:05}")));
+    let pieces = records.flat_map(|record| record.pieces().unwrap());
+    pieces.map(|(key, value)| Op::Put { key, value }).collect()
+}
+
 #[test]
 fn workers_share_a_job() {
+    const RECORDS: usize = 2_100;
     let world = World::new();
     let (store, old) = (MemoryStore::new(), world.access("a"));
-    // More than two batches.
-    let one = sealed(&world, &old, "r00000");
-    let pieces = one.pieces().unwrap();
-    let wrap = pieces.iter().find(|(key, _)| key.starts_with("wrap~")).unwrap();
-    assert_eq!(block_on(Repository::new(&store).put(&one)).unwrap(), Put::Done);
-    let copies = (1..2500).map(|i| {
-        // Wraps are bound to their record; those of others do not open, and are what the quarantine is for.
-        Op::Put { key: wrap.0.replace("r00000", &format!("x{i:05}")), value: wrap.1.clone() }
-    });
-    block_on(store.apply(copies.collect())).unwrap();
+    block_on(store.apply(many(&world, &old, RECORDS))).unwrap();
     let new = world.rotated(&old, "role:doctor");
-    let batches = AtomicU64::new(0);
+    // Nobody goes on after a first batch before the other one has done one, too.
+    let (batches, both) = (AtomicU64::new(0), Barrier::new(2));
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
+                let mut mine = 0;
+                let progress = block_on(rotation.run("job", |_| {
+                    batches.fetch_add(1, Ordering::SeqCst);
+                    mine += 1;
+                    if mine == 1 {
+                        both.wait();
+                    }
+                }));
                 // Whoever is not the last leaves before the job is finished.
-                let mine = block_on(rotation.run("job", |_| _ = batches.fetch_add(1, Ordering::SeqCst))).unwrap();
-                assert!(mine.records <= 2500);
+                assert!(progress.unwrap().records <= RECORDS as u64 && mine >= 1);
             });
         }
     });
     // Each batch was done once.
     assert_eq!(batches.load(Ordering::SeqCst), 3);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
-    let progress = block_on(rotation.run("job", |_| ())).unwrap();
-    assert_eq!((progress.finished, progress.records), (true, 1));
-    assert_eq!(block_on(rotation.quarantined("job")).unwrap().len(), 2499);
-    all_moved(&world, &store, (&old, &new), 1);
+    let progress = block_on(rotation.run("job", |_| panic!())).unwrap();
+    assert_eq!((progress.finished, progress.records), (true, RECORDS as u64));
+    assert!(block_on(rotation.quarantined("job")).unwrap().is_empty());
+    all_moved(&world, &store, (&old, &new), RECORDS);
 }
 
-/// Changes every wrap just before it is swapped, some times.
+/// One of two workers dies between batches, at any call; the other one, who lives, has done its own meanwhile.
+#[test]
+fn a_worker_that_dies_among_others_leaves_them_its_batch() {
+    const RECORDS: usize = 2_100;
+    let world = World::new();
+    let old = world.access("a");
+    let new = world.rotated(&old, "role:doctor");
+    let pieces = many(&world, &old, RECORDS);
+    let mut deaths = 0;
+    for call in 1..=24 {
+        let store = FaultyStore::new(MemoryStore::new());
+        block_on(store.inner().apply(pieces.clone())).unwrap();
+        let time = AtomicU64::new(NOW.0);
+        let clock = || Time(time.load(Ordering::SeqCst));
+        let dying = Rotation::new(&store, &[&old], &new, &clock).unwrap();
+        let living = Rotation::new(store.inner(), &[&old], &new, &clock).unwrap();
+        store.fail_at(call, if call % 2 == 0 { Fault::Crash } else { Fault::CrashTorn(500) });
+        // After its first batch, the other one takes what there is.
+        let mut first = true;
+        let died = block_on(dying.run("job", |_| {
+            if std::mem::take(&mut first) {
+                assert_ne!(block_on(living.run("job", |_| ())).unwrap().records, 0);
+            }
+        }));
+        deaths += u64::from(died.is_err());
+        let held = block_on(living.run("job", |_| ())).unwrap();
+        time.fetch_add(61, Ordering::SeqCst);
+        let progress = block_on(living.run("job", |_| ())).unwrap();
+        assert_eq!((progress.finished, progress.records), (true, RECORDS as u64), "{call}: {held:?}");
+        assert!(block_on(living.verify()).unwrap().is_clean());
+        all_moved(&world, store.inner(), (&old, &new), 3);
+    }
+    assert!(deaths > 8, "{deaths}");
+}
+
+#[test]
+fn progress_tells_records_bytes_rate_and_what_is_left() {
+    const RECORDS: usize = 2_100;
+    let world = World::new();
+    let (store, old) = (MemoryStore::new(), world.access("a"));
+    block_on(store.apply(many(&world, &old, RECORDS))).unwrap();
+    let new = world.rotated(&old, "role:doctor");
+    let time = AtomicU64::new(NOW.0);
+    let clock = || Time(time.load(Ordering::SeqCst));
+    let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
+    let mut seen = Vec::new();
+    let end = block_on(rotation.run("job", |at| {
+        seen.push((at.records, at.seconds, at.rate(), at.remaining(RECORDS as u64), at.finished));
+        // Each of the next batches takes ten seconds.
+        time.fetch_add(10, Ordering::SeqCst);
+    }));
+    let expected =
+        [(1_000, 0, None, None, false), (2_000, 10, Some(200), Some(0), false), (2_100, 20, Some(105), Some(0), true)];
+    assert_eq!(seen, expected);
+    assert_eq!((seen[1].2, block_on(rotation.run("job", |_| ())).unwrap().remaining(5_000)), (Some(200), Some(41)));
+    let wraps = contents(&store).into_iter().filter(|(key, _)| key.starts_with("wrap~"));
+    assert_eq!(end.unwrap().bytes, wraps.map(|(_, value)| value.len() as u64).sum::<u64>());
+}
+
+/// Changes what is to be swapped or deleted just before that, each entry so many times.
 struct Racing<'a> {
     store: MemoryStore,
-    left: Mutex<usize>,
+    times: usize,
+    what: &'a str,
+    raced: Mutex<BTreeMap<String, usize>>,
     write: &'a (dyn Fn(&MemoryStore, &str) + Sync),
+}
+
+impl<'a> Racing<'a> {
+    fn new(times: usize, what: &'a str, write: &'a (dyn Fn(&MemoryStore, &str) + Sync)) -> Self {
+        Self { store: MemoryStore::new(), times, what, raced: Mutex::default(), write }
+    }
 }
 
 impl Store for Racing<'_> {
@@ -205,13 +304,21 @@ impl Store for Racing<'_> {
 
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
         for op in &ops {
-            let mut left = self.left.lock().unwrap();
-            if *left > 0 && op.key().starts_with("wrap~") {
-                *left -= 1;
+            let mut raced = self.raced.lock().unwrap();
+            let times = raced.entry(op.key().to_owned()).or_default();
+            if !matches!(op, Op::Put { .. }) && op.key().starts_with(self.what) && *times < self.times {
+                *times += 1;
                 (self.write)(&self.store, op.key());
             }
         }
         self.store.apply(ops)
+    }
+}
+
+/// The same value again, with another tag.
+fn rewrite(store: &MemoryStore, key: &str) {
+    if let Some(Entry { tag, value }) = block_on(store.get(&[key.into()])).unwrap().remove(0) {
+        block_on(store.apply(vec![Op::Swap { key: key.into(), tag, value }])).unwrap();
     }
 }
 
@@ -220,31 +327,77 @@ fn a_writer_who_is_faster_at_every_swap_loses_nothing_and_holds_nothing_up() {
     let world = World::new();
     let old = world.access("a");
     let new = world.rotated(&old, "role:doctor");
-    // The writer puts the same part's key under a wrap of its own: the old one again, with another tag.
-    let rewrite = |store: &MemoryStore, key: &str| {
-        let Entry { tag, value } = block_on(store.get(&[key.into()])).unwrap().remove(0).unwrap();
-        block_on(store.apply(vec![Op::Swap { key: key.into(), tag, value }])).unwrap();
-    };
-    let store = Racing { store: MemoryStore::new(), left: Mutex::new(0), write: &rewrite };
+    // Every entry that a rotation swaps: the wraps, and the job's own.
+    let store = Racing::new(5, "", &rewrite);
     fill(&world, &store.store, &old, 3);
-    *store.left.lock().unwrap() = 9;
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
-    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
-    assert_eq!(*store.left.lock().unwrap(), 0);
+    let progress = block_on(rotation.run("job", |_| ())).unwrap();
+    assert_eq!((progress.finished, progress.records), (true, 3));
+    let raced = std::mem::take(&mut *store.raced.lock().unwrap());
+    let raced: Vec<_> = raced.into_iter().filter(|(_, times)| *times > 0).collect();
+    assert!(raced.len() == 4 && raced.iter().all(|(_, times)| *times == 5), "{raced:?}");
+    assert!(raced[0].0.starts_with("job~") && raced[1].0.starts_with("wrap~"));
     all_moved(&world, &store.store, (&old, &new), 3);
-
     // And one that deletes a record meanwhile.
     let delete = |store: &MemoryStore, key: &str| {
         let Entry { tag, .. } = block_on(store.get(&[key.into()])).unwrap().remove(0).unwrap();
         block_on(store.apply(vec![Op::Delete { key: key.into(), tag }])).unwrap();
     };
-    let store = Racing { store: MemoryStore::new(), left: Mutex::new(0), write: &delete };
+    let mut store = Racing::new(1, "", &delete);
     fill(&world, &store.store, &old, 3);
-    *store.left.lock().unwrap() = 1;
+    let victim = block_on(store.store.keys("wrap~", "", 1)).unwrap().remove(0);
+    store.what = &victim;
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     let progress = block_on(rotation.run("job", |_| ())).unwrap();
     assert_eq!((progress.finished, progress.records), (true, 2));
     assert!(block_on(rotation.quarantined("job")).unwrap().is_empty());
+}
+
+/// Somebody is faster at every swap of the ledger, and at every consent that is deleted.
+#[test]
+fn a_retirement_is_not_held_up_by_others_either() {
+    let world = World::new();
+    let (store, ledger) = (Racing::new(5, "", &rewrite), Racing::new(5, "", &rewrite));
+    let repository = Repository::new(&store).guarded(Ledger::new(&ledger));
+    let (first, old) = world.consent("a", "role:doctor");
+    assert_eq!(block_on(repository.publish(&world.live(&first), &first)).unwrap(), Put::Done);
+    fill(&world, &store.store, &old, 3);
+    let (second, new, _) =
+        world.phone.sharing(world.devices(), &world.trust, &old).rotate().unwrap().seal(NOW).unwrap();
+    assert_eq!(block_on(repository.publish(&world.live(&second), &second)).unwrap(), Put::Done);
+    let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let retired = block_on(rotation.retire(&Ledger::new(&ledger))).unwrap();
+    assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
+    for (store, what) in [(&ledger, "ledger~"), (&store, "consent~")] {
+        let raced = store.raced.lock().unwrap();
+        assert!(raced.iter().any(|(key, times)| key.starts_with(what) && *times == 5), "{raced:?}");
+    }
+    let state =
+        |access: &Access| block_on(Ledger::new(&ledger).state(old.owner(), old.compartment(), access.generation()));
+    assert_eq!((state(&old).unwrap(), state(&new).unwrap()), (KeyState::Destroyed, KeyState::Active));
+    let consents = block_on(repository.consents(old.owner(), old.compartment(), None)).unwrap();
+    assert_eq!(consents, [second]);
+    all_moved(&world, &store.store, (&old, &new), 3);
+}
+
+#[test]
+fn what_changes_again_and_again_is_put_aside_and_tried_later() {
+    let world = World::new();
+    let old = world.access("a");
+    let new = world.rotated(&old, "role:doctor");
+    let mut store = Racing::new(usize::MAX, "wrap~", &rewrite);
+    fill(&world, &store.store, &old, 3);
+    let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
+    let progress = block_on(rotation.run("job", |_| ())).unwrap();
+    assert_eq!((progress.finished, progress.records), (true, 0));
+    assert_eq!(block_on(rotation.quarantined("job")).unwrap().len(), 3);
+    assert_eq!(block_on(rotation.retry("job")).unwrap(), 3);
+    store.times = 0;
+    let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
+    assert_eq!(block_on(rotation.retry("job")).unwrap(), 0);
+    assert!(block_on(rotation.quarantined("job")).unwrap().is_empty());
+    all_moved(&world, &store.store, (&old, &new), 3);
 }
 
 #[test]

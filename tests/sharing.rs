@@ -6,6 +6,7 @@ mod world;
 
 use chartseal::Error;
 use chartseal::authority::Authority;
+use chartseal::backup;
 use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::{Generation, Version};
 use chartseal::identity::Identity;
@@ -13,6 +14,9 @@ use chartseal::kem::UserKey;
 use chartseal::owner::{Adversary, Change, Protection, Receipt, Sharing, Step};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, SealedRecord};
+use chartseal::repository::{Put, Repository};
+use chartseal::store::MemoryStore;
+use pollster::block_on;
 use world::{NOW, World, after, record};
 
 struct Clinic {
@@ -183,7 +187,11 @@ fn the_receipt_lists_whom_an_authority_does_not_know() {
 #[test]
 fn a_receipt_is_true_of_every_adversary_at_every_step() {
     let clinic = Clinic::new();
+    let store = MemoryStore::new();
     let before = clinic.write(&clinic.access, "before");
+    assert_eq!(block_on(Repository::new(&store).put(&before)).unwrap(), Put::Done);
+    let mut earlier_copy = Vec::new();
+    assert!(block_on(backup::write(&store, &mut earlier_copy)).unwrap().damaged.is_empty());
     let old = clinic.open(&clinic.stored, &clinic.ned).unwrap();
     let id = clinic.world.hospital.id();
     let (stored, new, receipt) = clinic.seal(clinic.sharing(&clinic.access).restrict(id, "role:doctor").unwrap());
@@ -195,6 +203,18 @@ fn a_receipt_is_true_of_every_adversary_at_every_step() {
     let (_, newest, _) = clinic.seal(clinic.sharing(&new).rotate().unwrap());
     let resealed = clinic.world.reader().reseal(&rewrapped, (&new, &newest), &phone, NOW).unwrap();
     let after = clinic.write(&newest, "after");
+
+    // A server that keeps all it ever held, and puts it together as it likes: any version with any wrap.
+    let versions = [&before, &rewrapped, &resealed, &after].map(|record| record.pieces().unwrap());
+    let wraps: Vec<_> = versions.iter().flatten().filter(|(key, _)| key.starts_with("wrap~")).collect();
+    let of_the_server = |record: &SealedRecord| {
+        wraps.iter().any(|(_, wrap)| {
+            let mut pieces = record.pieces().unwrap();
+            pieces.iter_mut().filter(|(key, _)| key.starts_with("wrap~")).for_each(|(_, held)| held.clone_from(wrap));
+            let record = SealedRecord::from_pieces(record.owner(), record.record(), pieces).unwrap();
+            clinic.reads(&record, &[&old])
+        })
+    };
 
     // Someone who kept a record's key has, in effect, its old wrap: the DEK is the same until the record is sealed again.
     let with_old_wrap = |held: &SealedRecord| {
@@ -221,7 +241,20 @@ fn a_receipt_is_true_of_every_adversary_at_every_step() {
                     let mixed = with_old_wrap(held);
                     (clinic.reads(&mixed, &[&old]), clinic.reads(&after, &[&old]))
                 }
-                _ => (clinic.reads(&before, &[&old]), clinic.reads(&after, &[&old])),
+                Adversary::EarlierCopy => {
+                    let copy = MemoryStore::new();
+                    block_on(backup::restore(&copy, &mut earlier_copy.as_slice())).unwrap();
+                    let get = |record: &SealedRecord| {
+                        block_on(Repository::new(&copy).get(record.owner(), record.record())).unwrap()
+                    };
+                    let reads = |record| get(record).is_some_and(|copied| clinic.reads(&copied, &[&old]));
+                    (reads(held), reads(&after) || clinic.reads(&with_old_wrap(&after), &[&old]))
+                }
+                Adversary::ColludingServer => {
+                    let all = [&before, &rewrapped, &resealed];
+                    (all.into_iter().any(of_the_server), of_the_server(&after))
+                }
+                other => panic!("{other:?}"),
             };
             assert!(!reads_after, "{adversary:?} at {step:?}");
             let expected = match receipt.protects(adversary, step) {
@@ -232,6 +265,17 @@ fn a_receipt_is_true_of_every_adversary_at_every_step() {
             assert_eq!(reads_before, expected, "{adversary:?} at {step:?}");
         }
     }
+    // What the patient is told, each sentence of which stands for a line above: what is written from now on (`after`),
+    // what was moved (`Rewrapped`), copies and records' own keys (`RecordKey`, `EarlierCopy`, `ColludingServer`).
+    assert_eq!(
+        receipt.to_string(),
+        "Your consent for a is now version 2.\n\
+         Protected: whoever was shut out cannot read anything that is written from now on.\n\
+         Protected once your records have been moved to the new key: what is stored already, from those who kept no copy of \
+         it and no key of single records.\n\
+         Still not protected: what somebody has already read or copied, and old backups, together with the keys from before. \
+         A record can be closed to those who kept its own key by sealing it again.\n"
+    );
     // The doctor lost nothing on the way.
     for record in [&rewrapped, &resealed, &after] {
         assert!(clinic.reads(record, &[&new, &newest]));
@@ -245,7 +289,12 @@ fn a_reseal_protects_nothing_from_whoever_opened_before_and_says_so() {
     let (_, access, receipt) = clinic.seal(clinic.sharing(&clinic.access).reseal().unwrap());
     assert_eq!(receipt.protects(Adversary::CompartmentKey, Step::Resealed), Protection::Nothing);
     assert!(clinic.reads(&clinic.write(&access, "later"), &[&old]));
-    assert!(receipt.to_string().contains("the key is the same"));
+    assert_eq!(
+        receipt.to_string(),
+        "Your consent for a is now version 2.\n\
+         Nobody who could read before was shut out: the key is the same.\n\
+         It is not protected from anybody who has opened it before.\n"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::id::DeviceId;
 use crate::identity::{Identity, Signature};
 use crate::owner::{Device, Owner};
 use crate::pin::PinStore;
-use crate::seal::{Block, Dek, WrapHeader, label, wrap_dek};
+use crate::seal::{Block, Dek, PartKey, WrapHeader, label, unwrap_dek, wrap_dek};
 
 const NOW: Time = Time(1_775_000_000);
 
@@ -54,6 +54,12 @@ impl World {
         let record = Record::new(id.parse().unwrap(), "clinic/encounter".parse().unwrap());
         let record = record.part(&self.access).unwrap().field("/diagnosis", value).unwrap();
         record.seal(&self.author(&self.ada), NOW).unwrap()
+    }
+
+    /// The next version, under a new compartment key.
+    fn rotated(&self) -> Access {
+        let sharing = self.phone.sharing(self.alice.devices(), &self.trust, &self.access);
+        sharing.rotate().unwrap().seal(NOW).unwrap().1
     }
 
     fn open(&self, record: &SealedRecord) -> Result<View> {
@@ -329,4 +335,50 @@ fn a_value_that_the_author_did_not_sign_is_not_shown() {
     let part = &mut record.parts[0];
     part.envelope.statement.root = part.body.root().unwrap();
     assert_eq!(world.open(&record).unwrap_err(), Error::Forged("content"));
+}
+
+/// Whoever is shut out kept the compartment key, and computes by hand on what the store holds after the rewrap: no label in
+/// the clear stands in the way, only the cipher.
+#[test]
+fn the_old_compartment_key_opens_no_wrap_under_the_new_one() {
+    let world = world();
+    let (old, new) = (&world.access, world.rotated());
+    let mut record = world.sealed("r", "I21.4");
+    record.rewrap(old, &new).unwrap();
+    let WrapKey::Symmetric(wrapped) = &record.parts[0].wrap.key else { panic!() };
+    let header = |access: &Access, generation| {
+        WrapHeader::new(record.owner(), record.record(), access.compartment(), generation).unwrap()
+    };
+    assert!(unwrap_dek(new.cek(), &header(&new, new.generation()), wrapped).is_ok());
+    for generation in [old.generation(), new.generation()] {
+        assert_eq!(unwrap_dek(old.cek(), &header(old, generation), wrapped).err(), Some(Error::CannotOpen));
+    }
+}
+
+/// She kept a part's own key, and tries it on later bodies without the comparison of commitments.
+#[test]
+fn the_old_key_of_a_part_opens_what_was_rewrapped_and_neither_an_edit_nor_what_was_sealed_again() {
+    let world = world();
+    let (old, new) = (&world.access, world.rotated());
+    let before = world.sealed("r", "I21.4");
+    let dek = before.parts[0].wrap.open(old, &before.content).unwrap();
+    let opens = |record: &SealedRecord, dek: &Dek| {
+        let Part { envelope, body, .. } = &record.parts[0];
+        let (key, _) = PartKey::fresh(dek, &envelope.statement.salt).unwrap();
+        let mut header = field_header(&record.content, old.compartment()).unwrap();
+        let path = FieldPath::new("/diagnosis").unwrap();
+        let revision = record.content.revision;
+        key.open(&mut header, (&path, revision), &body.fields[&path]).is_ok()
+    };
+    let reader = Reader::new(&world.trust, NOW).devices(world.alice.devices().clone());
+    let mut rewrapped = before.clone();
+    rewrapped.rewrap(old, &new).unwrap();
+    let phone = Author::device(&world.phone, world.alice.devices()).unwrap();
+    let resealed = reader.reseal(&rewrapped, (&new, &new), &phone, NOW).unwrap();
+    let edit = reader.amend(&rewrapped, &[&new]).unwrap().field("/diagnosis", "Z99").unwrap();
+    let edited = edit.seal(&world.author(&world.ada), NOW).unwrap();
+    assert_eq!([&before, &rewrapped, &resealed, &edited].map(|record| opens(record, &dek)), [true, true, false, false]);
+    for record in [&resealed, &edited] {
+        assert!(opens(record, &record.parts[0].wrap.open(&new, &record.content).unwrap()));
+    }
 }

@@ -9,7 +9,7 @@ use super::content::{Content, Root, hash_of};
 use super::envelope::{EnvelopeStatement, Part, field_header, revision_of};
 use super::sealed::SealedRecord;
 use super::signer::Signers;
-use super::view::{Field, Value, View, ViewPart};
+use super::view::{Field, Resealing, Value, View, ViewPart};
 use crate::authority::Trust;
 use crate::consent::{Access, CLOCK_SKEW, Devices, WriteRule};
 use crate::error::{Error, Result};
@@ -196,6 +196,7 @@ impl<'a> Reader<'a> {
             None => self.signers.find_any(&block.by, &content.owner)?,
         };
         let message = statement.message()?;
+        let mut resealed = None;
         let first = match &sealer.resealed {
             None => EnvelopeStatement::hash_of(&message),
             Some(Resealed { by, first, signature }) => {
@@ -208,6 +209,7 @@ impl<'a> Reader<'a> {
                 if !sealer.key.verify(label::SIGN_ENVELOPE, &message, signature) {
                     return Err(Error::Forged("envelope"));
                 }
+                resealed = Some(Resealing { by: sealer.writer, time: statement.time });
                 *first
             }
         };
@@ -247,6 +249,7 @@ impl<'a> Reader<'a> {
             revision: content.revision,
             time: content.time,
             writer: author.writer,
+            resealed,
         };
         let header = field_header(content, compartment)?;
         Ok(OpenPart { index, key, header, block, signed: (sealer.author, first), place, root: entry.root })

@@ -67,6 +67,18 @@ pub struct ViewPart {
     pub time: Time,
     /// Who wrote it.
     pub writer: Writer,
+    /// Who sealed it again since, if somebody did; what it says is the writer's word all the same.
+    pub resealed: Option<Resealing>,
+}
+
+/// Who sealed a part again, under a new key of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resealing {
+    /// One of the owner's devices.
+    pub by: Writer,
+    /// When, by its clock.
+    pub time: Time,
 }
 
 pub(super) struct Field {
