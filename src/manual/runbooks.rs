@@ -1,20 +1,32 @@
 //! Runbooks: a page for each event in the life of a system, with the calls in their order.
 //!
+//! - [`grant_or_restrict`]: somebody is to read, or fewer are;
 //! - [`revoke_a_person`]: a person is to read no more;
 //! - [`rotate_a_compartment`]: a compartment moves to a new key;
 //! - [`a_rotation_does_not_finish`]: a rotation does not finish;
+//! - [`two_devices_at_once`]: two devices made the same version;
 //! - [`a_new_month`]: the month turns;
+//! - [`a_head_is_due`]: a head is due;
+//! - [`a_mandate`]: a mandate begins, and ends; another custodian, or a custodian's key is stolen;
 //! - [`a_referral`]: a referral begins, and ends;
+//! - [`a_device_is_added`]: a device is added;
 //! - [`a_device_is_lost`]: a device is lost;
+//! - [`the_root_key_is_stolen`]: the root key is stolen;
+//! - [`recovery_is_arranged`]: recovery is arranged;
 //! - [`an_owner_comes_back`]: an owner comes back;
-//! - [`a_guardian_leaves`]: a guardian leaves;
+//! - [`a_guardian_leaves`]: a guardian leaves, or a printed code is seen;
 //! - [`majority`]: a guardian until majority;
 //! - [`an_executor`]: an executor, after death;
 //! - [`a_user_key_is_stolen`]: a clinician's keys are stolen;
 //! - [`an_authority_rotates`]: an authority's master key rotates;
 //! - [`a_member_leaves`]: a member leaves;
+//! - [`a_backup_is_taken`]: a backup is taken;
 //! - [`a_backup_comes_back`]: a backup comes back;
+//! - [`the_ledger_is_lost`]: the ledger is lost;
 //! - [`a_patient_is_erased`]: a patient is erased.
+
+#[doc = include_str!("runbooks/grant_or_restrict.md")]
+pub mod grant_or_restrict {}
 
 #[doc = include_str!("runbooks/revoke_a_person.md")]
 pub mod revoke_a_person {}
@@ -25,14 +37,32 @@ pub mod rotate_a_compartment {}
 #[doc = include_str!("runbooks/a_rotation_does_not_finish.md")]
 pub mod a_rotation_does_not_finish {}
 
+#[doc = include_str!("runbooks/two_devices_at_once.md")]
+pub mod two_devices_at_once {}
+
 #[doc = include_str!("runbooks/a_new_month.md")]
 pub mod a_new_month {}
+
+#[doc = include_str!("runbooks/a_head_is_due.md")]
+pub mod a_head_is_due {}
+
+#[doc = include_str!("runbooks/a_mandate.md")]
+pub mod a_mandate {}
 
 #[doc = include_str!("runbooks/a_referral.md")]
 pub mod a_referral {}
 
+#[doc = include_str!("runbooks/a_device_is_added.md")]
+pub mod a_device_is_added {}
+
 #[doc = include_str!("runbooks/a_device_is_lost.md")]
 pub mod a_device_is_lost {}
+
+#[doc = include_str!("runbooks/the_root_key_is_stolen.md")]
+pub mod the_root_key_is_stolen {}
+
+#[doc = include_str!("runbooks/recovery_is_arranged.md")]
+pub mod recovery_is_arranged {}
 
 #[doc = include_str!("runbooks/an_owner_comes_back.md")]
 pub mod an_owner_comes_back {}
@@ -55,8 +85,14 @@ pub mod an_authority_rotates {}
 #[doc = include_str!("runbooks/a_member_leaves.md")]
 pub mod a_member_leaves {}
 
+#[doc = include_str!("runbooks/a_backup_is_taken.md")]
+pub mod a_backup_is_taken {}
+
 #[doc = include_str!("runbooks/a_backup_comes_back.md")]
 pub mod a_backup_comes_back {}
+
+#[doc = include_str!("runbooks/the_ledger_is_lost.md")]
+pub mod the_ledger_is_lost {}
 
 #[doc = include_str!("runbooks/a_patient_is_erased.md")]
 pub mod a_patient_is_erased {}

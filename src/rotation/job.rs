@@ -54,7 +54,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Records a second since the job began; none in its first second.
+    /// Records a second since the pass began; none in its first second.
     pub fn rate(&self) -> Option<u64> {
         self.records.checked_div(self.seconds)
     }

@@ -72,7 +72,7 @@ impl World {
         self.alice.devices()
     }
 
-    /// A first consent: doctors and nurses read, whoever satisfies `write` writes.
+    /// A first consent: the owner alone reads, whoever satisfies `write` writes.
     pub(crate) fn consent(&self, compartment: &str, write: &str) -> (StoredConsent, Access) {
         let consent = self.phone.consent(self.devices(), compartment.parse().unwrap());
         let consent = consent.write(&self.trust, self.hospital.id(), write).unwrap();
