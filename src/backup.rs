@@ -7,7 +7,9 @@
 //!
 //! A backup holds what the store holds: nothing that opens without a key, and everything that a key of that time opens.
 //! Who was revoked since is in it as he was. So a restored store is served through a [`Repository`] with the
-//! [`Ledger`](crate::ledger::Ledger), which is no part of backups, and which refuses until the store has caught up. A stream has a checksum against damage, and nothing against whoever
+//! [`Ledger`](crate::ledger::Ledger), which is no part of backups, and which refuses until the store has caught up.
+//! Records' own keys of that time are in it, too: if they had to be closed by sealing everything again, do so after the
+//! restore as well. A stream has a checksum against damage, and nothing against whoever
 //! changes it: records and consents are verified by those who read them.
 //!
 //! # Format
@@ -26,7 +28,7 @@ use crate::id::{CompartmentId, Generation, OwnerId, RecordId, Revision};
 use crate::record::{MAX_CBOR, SealedRecord, StoredWrap};
 use crate::repository::Repository;
 use crate::repository::restored::RESTORING;
-use crate::store::{Entry, MAX_KEY, Op, Store, check_key};
+use crate::store::{Entry, MAX_KEY, Op, Outcome, Store, check_key, each};
 
 /// Why a backup could not be written or restored.
 #[derive(Debug, thiserror::Error)]
@@ -86,10 +88,11 @@ pub async fn write(store: &dyn Store, stream: &mut dyn Write) -> Result<Written,
             let content = key.strip_prefix("past~").and_then(|rest| Some(rest.rsplit_once('~')?.0));
             let content = content.map(|content| format!("content~{content}")).filter(|key| key.len() <= MAX_KEY);
             let held = match content {
-                Some(content) => store.get(&[content]).await?.pop().flatten(),
+                Some(content) => each(store, &[content]).await?.pop(),
                 None => None,
             };
-            if held.is_none() {
+            // What cannot be read is there.
+            if matches!(held, None | Some(Ok(None))) {
                 out.damage(store, key).await?;
             }
         }
@@ -106,11 +109,18 @@ async fn consents(store: &dyn Store, prefix: &str, out: &mut Out<'_>) -> Result<
         let page = store.keys(prefix, &after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after.clone_from(last);
-        let entries = store.get(&page).await?;
+        let entries = each(store, &page).await?;
         for (key, entry) in page.into_iter().zip(entries) {
-            let Some(entry) = entry.filter(|_| !out.seen.entries.contains(&key)) else { continue };
-            match StoredConsent::from_cbor(&entry.value) {
-                Ok(consent) => {
+            if out.seen.entries.contains(&key) {
+                continue;
+            }
+            let entry = match entry {
+                Ok(None) => continue,
+                Ok(Some(entry)) => StoredConsent::from_cbor(&entry.value).map(|consent| (entry, consent)),
+                Err(error) => Err(error.into()),
+            };
+            match entry {
+                Ok((entry, consent)) => {
                     let said = consent.consent().unverified();
                     let gives = format!("{}~{}~{:020}", said.owner, said.compartment, said.generation.0);
                     out.seen.keys.insert(gives);
@@ -159,7 +169,7 @@ async fn revision(
         let whole = match Repository::new(store).read(owner, record, key).await {
             Ok(Some(whole)) => whole,
             Ok(None) => return Ok(None),
-            Err(Error::Malformed(_) | Error::UnknownVersion(_) | Error::TooLarge(_)) => {
+            Err(error) if error.is_damage() => {
                 out.damage(store, key).await?;
                 // Of a latest one that cannot be read, all earlier ones are held.
                 return Ok(Some(Revision(u64::MAX)));
@@ -199,7 +209,7 @@ async fn revision(
 ///
 /// # Errors
 ///
-/// [`BackupError`]: throw the store away then. [`Error::ApiMisuse`] if the store is not empty, [`Error::UnknownVersion`]
+/// [`BackupError`]: throw the store away then. [`Error::ApiMisuse`] if the store is not empty, or somebody else writes into it, [`Error::UnknownVersion`]
 /// for another version, [`Error::Malformed`] if the stream is damaged, or ends early or late.
 pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, BackupError> {
     if !store.keys("", "", 1).await?.is_empty() {
@@ -232,7 +242,7 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
                 ops.push(Op::Put { key, value });
                 entries += 1;
                 if ops.len() >= PAGE || size >= MAX_CBOR {
-                    store.apply(std::mem::take(&mut ops)).await?;
+                    put_all(store, std::mem::take(&mut ops)).await?;
                     size = 0;
                 }
             }
@@ -245,9 +255,7 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
     if counted != entries || input.array::<32>()? != digest || input.stream.read(&mut [0])? != 0 {
         return Err(MALFORMED.into());
     }
-    if !ops.is_empty() {
-        store.apply(ops).await?;
-    }
+    put_all(store, ops).await?;
     // A rotation was on, and may have been finished since.
     for ((owner, compartment), Found { newest, earliest }) in &found {
         if earliest.is_some_and(|earliest| newest.is_some_and(|newest| earliest < newest)) {
@@ -258,6 +266,30 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
         store.apply(vec![Op::Delete { key: RESTORING.to_owned(), tag }]).await?;
     }
     Ok(entries)
+}
+
+/// Writes what is absent. Pieces come several times where revisions share them; a content or a consent comes once, so
+/// another one in its place is somebody else's.
+async fn put_all(store: &dyn Store, ops: Vec<Op>) -> Result<(), BackupError> {
+    if ops.is_empty() {
+        return Ok(());
+    }
+    let once = |op: &Op| match op {
+        Op::Put { key, value } if ["content~", "past~", "consent~"].iter().any(|kind| key.starts_with(kind)) => {
+            Some((key.clone(), value.clone()))
+        }
+        _ => None,
+    };
+    let once: Vec<_> = ops.iter().map(once).collect();
+    for (once, outcome) in once.into_iter().zip(store.apply(ops).await?) {
+        if let (Some((key, value)), Outcome::Conflict) = (once, outcome) {
+            let held = store.get(&[key]).await?.pop().flatten();
+            if held.is_none_or(|held| held.value != value) {
+                return Err(Error::ApiMisuse("somebody writes into the store while a backup is restored").into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a backup holds of a compartment.
@@ -303,8 +335,8 @@ impl Out<'_> {
     /// Names an entry as damaged, and writes what there is of it, if it can be restored.
     async fn damage(&mut self, store: &dyn Store, key: &str) -> Result<(), BackupError> {
         self.written.damaged.push(key.to_owned());
-        match store.get(&[key.to_owned()]).await?.pop().flatten() {
-            Some(Entry { value, .. }) if value.len() <= MAX_CBOR => self.entry(key, &value),
+        match each(store, &[key.to_owned()]).await?.pop() {
+            Some(Ok(Some(Entry { value, .. }))) if value.len() <= MAX_CBOR => self.entry(key, &value),
             _ => Ok(()),
         }
     }

@@ -1,7 +1,7 @@
 //! The crate's one error type.
 
 use crate::policy::ParseError;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreFailure};
 
 /// What a call of this crate fails with.
 ///
@@ -76,6 +76,17 @@ pub enum Error {
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness")]
     Randomness,
+}
+
+impl Error {
+    /// Whether it tells of what the store holds, and is the same at the next try.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Malformed(_) | Self::UnknownVersion(_) | Self::TooLarge(_) => true,
+            Self::Store(error) => error.failure() == StoreFailure::Corrupt,
+            _ => false,
+        }
+    }
 }
 
 /// Shorthand for results of this crate.

@@ -30,7 +30,8 @@ pub enum KeyState {
     /// Records are written under it: that of the newest consent, or any where the ledger knows no consent yet.
     Active,
     /// What lies under it is read and moved, and nothing new is written. It is an earlier one; or a later one of a branch
-    /// that is not the owner's, or that nobody published.
+    /// that is not the owner's, or that nobody published; or one of which another branch has the number, too, so that what
+    /// is wrapped does not tell which it is: go [beyond](crate::owner::Change::beyond) both.
     DecryptOnly,
     /// Nothing lies under it, and the consents that gave it are deleted.
     Destroyed,
@@ -44,6 +45,10 @@ struct Known {
     consent: Vec<u8>,
     /// The keys of earlier generations than this are gone.
     destroyed: Generation,
+    /// Nothing new is written under keys of generations up to this one: that of the last key before the newest. None in
+    /// entries from before this was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    past: Option<Generation>,
 }
 
 /// What the ledger knows of a compartment, read.
@@ -56,6 +61,8 @@ pub(crate) enum Standing {
         newest: Box<StoredConsent>,
         /// The keys of earlier generations than this are gone.
         destroyed: Generation,
+        /// Nothing new is written under keys of generations up to this one.
+        past: Generation,
     },
 }
 
@@ -65,7 +72,11 @@ impl Standing {
             Self::Erased => KeyState::Destroyed,
             Self::Unknown => KeyState::Active,
             Self::Known { destroyed, .. } if generation < *destroyed => KeyState::Destroyed,
-            Self::Known { newest, .. } if newest.consent().unverified().generation == generation => KeyState::Active,
+            Self::Known { newest, past, .. }
+                if newest.consent().unverified().generation == generation && *past < generation =>
+            {
+                KeyState::Active
+            }
             Self::Known { .. } => KeyState::DecryptOnly,
         }
     }
@@ -74,6 +85,9 @@ impl Standing {
 impl Known {
     /// Whether a consent is later than this one, and not the same.
     fn is_before(&self, stored: &StoredConsent) -> Result<bool> {
+        if stored.consent().unverified().generation < self.destroyed {
+            return Err(Error::Rollback("compartment key"));
+        }
         let newest = StoredConsent::from_cbor(&self.consent)?;
         match stored.place().cmp(&newest.place()) {
             Ordering::Less => Err(Error::Rollback("consent")),
@@ -94,8 +108,8 @@ impl<'a> Ledger<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the two are not one consent; [`Error::Rollback`] if a later one is known, [`Error::Fork`]
-    /// if another one of the same version is; [`Error::Store`].
+    /// [`Error::ApiMisuse`] if the two are not one consent; [`Error::Rollback`] if a later one is known, or its key is
+    /// destroyed, [`Error::Fork`] if another one of the same version is; [`Error::Store`].
     pub async fn advance(&self, live: &LiveConsent, stored: &StoredConsent) -> Result<()> {
         if stored.consent().hash()? != live.hash() {
             return Err(Error::ApiMisuse("the consent that was verified is another one"));
@@ -106,10 +120,15 @@ impl<'a> Ledger<'a> {
         }
         self.change(live.owner(), live.compartment(), |known| {
             let Some(known) = known else {
-                return Ok(Some(Known { consent: bytes.clone(), destroyed: Generation(0) }));
+                return Ok(Some(Known { consent: bytes.clone(), destroyed: Generation(0), past: None }));
             };
-            let later = known.is_before(stored)?;
-            Ok(later.then(|| Known { consent: bytes.clone(), destroyed: known.destroyed }))
+            if !known.is_before(stored)? {
+                return Ok(None);
+            }
+            let newest = StoredConsent::from_cbor(&known.consent)?;
+            let (newest, next) = (newest.consent().unverified(), stored.consent().unverified());
+            let past = if newest.has_key_with(next) { known.past } else { known.past.max(Some(newest.generation)) };
+            Ok(Some(Known { consent: bytes.clone(), past, ..known.clone() }))
         })
         .await?;
         // Once more: the owner may have been erased meanwhile, and her entries gone through already.
@@ -169,7 +188,7 @@ impl<'a> Ledger<'a> {
             let Some(entry) = entry else { return Ok(Standing::Unknown) };
             let known: Known = wire::from_cbor(&entry.value, MAX_ENTRY, WHAT)?;
             let newest = Box::new(StoredConsent::from_cbor(&known.consent)?);
-            Ok(Standing::Known { newest, destroyed: known.destroyed })
+            Ok(Standing::Known { newest, destroyed: known.destroyed, past: known.past.unwrap_or(Generation(0)) })
         };
         held.map(standing).collect()
     }

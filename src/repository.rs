@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId, Revision};
 use crate::ledger::{KeyState, Ledger};
 use crate::record::SealedRecord;
-use crate::store::{Entry, Op, Outcome, Store, Tag};
+use crate::store::{Entry, Op, Outcome, Store, Tag, each};
 
 pub use erase::Erased;
 
@@ -71,7 +71,8 @@ impl<'a> Repository<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if it is not the first revision.
+    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if it is not the first revision, and, with a ledger, while a
+    /// backup is being restored.
     pub async fn put(&self, record: &SealedRecord) -> Result<Put> {
         if record.revision() != Revision(0) {
             return Err(Error::ApiMisuse("a new record is of revision 0"));
@@ -83,11 +84,14 @@ impl<'a> Repository<'a> {
             return Ok(Put::of(held.value == value));
         }
         if self.outdated(record, None).await? {
+            self.delete_of_the_erased(record.owner(), pieces).await?;
             return Ok(Put::Outdated);
         }
-        let (put, written) = self.write_pieces(pieces).await?;
+        let (put, written) = self.write_pieces(&pieces).await?;
         if put == Put::Conflict {
-            return Ok(Put::Conflict);
+            self.take_back_unnamed(record.owner(), &pieces, written).await?;
+            // The record may have been written by the same call, and sealed again since.
+            return Ok(Put::of(self.entry(&key).await?.is_some_and(|held| held.value == value)));
         }
         // Once more: whoever retires the key from now on has seen the wraps.
         if self.outdated(record, None).await? {
@@ -102,7 +106,8 @@ impl<'a> Repository<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if `after` does not follow `before`.
+    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if `after` does not follow `before`, and, with a ledger, while a
+    /// backup is being restored.
     pub async fn amend(&self, before: &SealedRecord, after: &SealedRecord) -> Result<Put> {
         if !after.follows(before)? {
             return Err(Error::ApiMisuse("an amendment follows the revision before"));
@@ -117,14 +122,16 @@ impl<'a> Repository<'a> {
             return Ok(Put::of(held.value == contents));
         }
         if self.outdated(after, Some(before)).await? {
+            self.delete_of_the_erased(after.owner(), new).await?;
             return Ok(Put::Outdated);
         }
         // Parts that were not changed are there, and may have been moved or sealed again since.
         new.retain(|key, _| !old.contains_key(key));
         new.insert(past(before.owner(), before.record(), before.revision()), old_contents);
-        let (put, written) = self.write_pieces(new).await?;
+        let (put, written) = self.write_pieces(&new).await?;
         if put == Put::Conflict {
-            return Ok(Put::Conflict);
+            self.take_back_unnamed(after.owner(), &new, written).await?;
+            return Ok(Put::of(self.entry(&key).await?.is_some_and(|held| held.value == contents)));
         }
         if self.outdated(after, Some(before)).await? {
             self.leave_nothing_of_the_erased(after.owner(), written).await?;
@@ -184,6 +191,9 @@ impl<'a> Repository<'a> {
         let Some(ledger) = &self.ledger else {
             return Ok(false);
         };
+        if self.is_restoring().await? {
+            return Err(restored::RESTORE);
+        }
         for compartment in record.compartments() {
             let same = before.is_some_and(|before| before.has_part_of(record, compartment));
             let generation = record.generation(compartment).unwrap_or(Generation(0));
@@ -245,12 +255,16 @@ impl<'a> Repository<'a> {
     }
 
     /// Never writes over a piece that is there: somebody else may be about to commit it. Gives what was written.
-    async fn write_pieces(&self, pieces: BTreeMap<String, Vec<u8>>) -> Result<(Put, Vec<(String, Tag)>)> {
-        let keys: Vec<String> = pieces.keys().cloned().collect();
-        let ops = pieces.clone().into_iter().map(|(key, value)| Op::Put { key, value }).collect();
+    async fn write_pieces(&self, pieces: &BTreeMap<String, Vec<u8>>) -> Result<(Put, Vec<(String, Tag)>)> {
+        // Backwards, wraps before envelopes: an envelope without its wrap would be one that lost it.
+        let (keys, ops): (Vec<String>, Vec<Op>) = pieces
+            .iter()
+            .rev()
+            .map(|(key, value)| (key.clone(), Op::Put { key: key.clone(), value: value.clone() }))
+            .unzip();
         let outcomes = self.store.apply(ops).await?;
         let held = self.store.get(&keys).await?;
-        let same = pieces.iter().zip(held).all(|((key, value), held)| {
+        let same = pieces.iter().rev().zip(held).all(|((key, value), held)| {
             // A rotation may have moved the wrap on; its key is that of the body.
             held.is_some_and(|held| held.value == *value || key.starts_with("wrap~"))
         });
@@ -259,6 +273,37 @@ impl<'a> Repository<'a> {
             _ => None,
         });
         Ok((Put::of(same), written.collect()))
+    }
+
+    /// After a conflict, deletes what was just written for a part of which the envelope is another one: nobody can name it any
+    /// more. The part was sealed again meanwhile, or is somebody else's. Of an owner who was erased, all of it.
+    async fn take_back_unnamed(
+        &self,
+        owner: &OwnerId,
+        pieces: &BTreeMap<String, Vec<u8>>,
+        mut written: Vec<(String, Tag)>,
+    ) -> Result<()> {
+        if let Some(ledger) = &self.ledger
+            && ledger.is_erased(owner).await?
+        {
+            return self.take_back(written).await;
+        }
+        let envelopes: Vec<String> = pieces.keys().filter(|key| key.starts_with("envelope~")).cloned().collect();
+        let held = self.store.get(&envelopes).await?;
+        let replaced = envelopes.iter().zip(held).filter(|(key, held)| {
+            held.as_ref().is_some_and(|held| pieces.get(*key).is_some_and(|value| *value != held.value))
+        });
+        let places: Vec<&str> = replaced.filter_map(|(key, _)| place(key)).collect();
+        written.retain(|(key, _)| place(key).is_some_and(|place| places.contains(&place)));
+        self.take_back(written).await
+    }
+
+    /// Of an owner who was erased, what an earlier try may have written.
+    async fn delete_of_the_erased(&self, owner: &OwnerId, pieces: BTreeMap<String, Vec<u8>>) -> Result<()> {
+        match &self.ledger {
+            Some(ledger) if ledger.is_erased(owner).await? => self.delete(pieces.into_keys().collect()).await,
+            _ => Ok(()),
+        }
     }
 
     /// Of an owner who was erased, what was written too late is deleted. Otherwise it stays, unseen: the same call, made
@@ -291,18 +336,25 @@ impl<'a> Repository<'a> {
         Ok(Put::of(done || self.entry(&key).await?.is_some_and(|held| held.value == value)))
     }
 
+    /// Deletes what can be deleted; [`Error::Store`] afterwards if the store holds one of them damaged.
     async fn delete(&self, keys: Vec<String>) -> Result<()> {
-        let mut keys = keys;
+        let (mut keys, mut damage) = (keys, Ok(()));
         while !keys.is_empty() {
-            let found = self.store.get(&keys).await?;
-            let there = keys.into_iter().zip(found).filter_map(|(key, entry)| Some((key, entry?.tag)));
-            let ops: Vec<Op> = there.map(|(key, tag)| Op::Delete { key, tag }).collect();
+            let found = each(self.store, &keys).await?;
+            let mut ops = Vec::with_capacity(keys.len());
+            for (key, entry) in keys.into_iter().zip(found) {
+                match entry {
+                    Ok(Some(Entry { tag, .. })) => ops.push(Op::Delete { key, tag }),
+                    Ok(None) => {}
+                    Err(error) => damage = Err(error.into()),
+                }
+            }
             keys = ops.iter().map(|op| op.key().to_owned()).collect();
             let outcomes = self.store.apply(ops).await?;
             let left = keys.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Conflict);
             keys = left.map(|(key, _)| key).collect();
         }
-        Ok(())
+        damage
     }
 
     async fn entry(&self, key: &str) -> Result<Option<Entry>> {
@@ -314,6 +366,11 @@ impl Put {
     fn of(done: bool) -> Self {
         if done { Self::Done } else { Self::Conflict }
     }
+}
+
+/// Owner, compartment and record of a part's piece.
+fn place(key: &str) -> Option<&str> {
+    Some(key.split_once('~')?.1.rsplit_once('~')?.0)
 }
 
 fn past(owner: &OwnerId, record: &RecordId, revision: Revision) -> String {

@@ -140,6 +140,32 @@ pub fn check_key(key: &str) -> Result<(), StoreError> {
     }
 }
 
+/// The values of these keys, each by itself: one that the store holds damaged does not stand in the way of the others.
+///
+/// # Errors
+///
+/// As [`Store::get`], but for [`StoreFailure::Corrupt`], which is of one key.
+pub(crate) async fn each(
+    store: &dyn Store,
+    keys: &[String],
+) -> Result<Vec<Result<Option<Entry>, StoreError>>, StoreError> {
+    let is_damage = |error: &StoreError| error.failure() == StoreFailure::Corrupt;
+    match store.get(keys).await {
+        Ok(entries) => return Ok(entries.into_iter().map(Ok).collect()),
+        Err(error) if is_damage(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let mut all = Vec::with_capacity(keys.len());
+    for key in keys {
+        all.push(match store.get(std::slice::from_ref(key)).await {
+            Ok(mut entry) => Ok(entry.pop().flatten()),
+            Err(error) if is_damage(&error) => Err(error),
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(all)
+}
+
 /// Whether each key of a batch is one, and each value within its limit. Adapters ask this before they do anything.
 ///
 /// # Errors

@@ -1,8 +1,10 @@
 //! Stores keep what they promise, through faults, restarts and a killed process.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
+use std::task::Poll;
+
 use chartseal::store::conformance;
-use chartseal::store::{BoxFuture, Entry, MemoryStore, Op, Outcome, Store, StoreError};
+use chartseal::store::{BoxFuture, Entry, MemoryStore, Op, Outcome, Store, StoreError, StoreFailure, Tag};
 use pollster::block_on;
 
 #[test]
@@ -11,41 +13,128 @@ fn the_store_in_memory_keeps_every_promise() {
     block_on(conformance::with_faults(MemoryStore::new())).unwrap();
 }
 
-/// A store that reuses tags, as one does that counts each key's writes.
-struct Recycling(MemoryStore);
+/// A store that breaks one promise.
+struct Broken {
+    store: MemoryStore,
+    how: How,
+}
 
-impl Store for Recycling {
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum How {
+    /// Whatever tag is named, the one that stands is taken.
+    AnyTag,
+    /// Reads, compares, and writes later.
+    InTwoSteps,
+    /// The prefix of a listing is the pattern of a `LIKE`.
+    LikePrefixes,
+    /// Gives no more than a hundred keys.
+    ShortPages,
+    /// Changes of a batch are made backwards.
+    Backwards,
+    /// Takes no more than 16 MiB.
+    SmallValues,
+}
+
+/// Lets others go on once.
+async fn pause() {
+    let mut paused = false;
+    std::future::poll_fn(|context| {
+        context.waker().wake_by_ref();
+        if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+impl Broken {
+    async fn held(&self, key: &str) -> Result<Option<Tag>, StoreError> {
+        Ok(self.store.get(&[key.to_owned()]).await?.remove(0).map(|entry| entry.tag))
+    }
+
+    async fn change(&self, op: Op) -> Result<Outcome, StoreError> {
+        let held = self.held(op.key()).await?;
+        let fits = match &op {
+            Op::Put { .. } => held.is_none(),
+            Op::Swap { tag, .. } | Op::Delete { tag, .. } => held.as_ref() == Some(tag),
+        };
+        if self.how == How::InTwoSteps && !fits {
+            return Ok(Outcome::Conflict);
+        }
+        if self.how == How::InTwoSteps {
+            pause().await;
+        }
+        let held = self.held(op.key()).await?;
+        let op = match (op, held) {
+            (Op::Swap { key, value, .. }, Some(tag)) => Op::Swap { key, tag, value },
+            (Op::Put { key, value }, Some(tag)) if self.how == How::InTwoSteps => Op::Swap { key, tag, value },
+            (Op::Delete { key, .. }, Some(tag)) if self.how == How::InTwoSteps => Op::Delete { key, tag },
+            (op, _) => op,
+        };
+        Ok(self.store.apply(vec![op]).await?.remove(0))
+    }
+}
+
+fn like(prefix: &str, key: &str) -> bool {
+    let same = |(one, other): (u8, u8)| one == b'_' || one.eq_ignore_ascii_case(&other);
+    key.len() >= prefix.len() && prefix.bytes().zip(key.bytes()).all(same)
+}
+
+impl Store for Broken {
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        self.0.get(keys)
+        self.store.get(keys)
     }
 
     fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.0.keys(prefix, after, n)
+        match self.how {
+            How::LikePrefixes => Box::pin(async move {
+                let all = self.store.keys("", after, usize::MAX).await?;
+                Ok(all.into_iter().filter(|key| like(prefix, key)).take(n).collect())
+            }),
+            How::ShortPages => self.store.keys(prefix, after, n.min(100)),
+            _ => self.store.keys(prefix, after, n),
+        }
     }
 
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+    fn apply<'a>(&'a self, mut ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
         Box::pin(async move {
-            let mut outcomes = Vec::new();
-            for op in ops {
-                let op = match op {
-                    // Whatever tag is named, the one that stands is taken.
-                    Op::Swap { key, tag, value } => {
-                        let held = self.0.get(std::slice::from_ref(&key)).await?.remove(0);
-                        Op::Swap { key, tag: held.map_or(tag, |entry| entry.tag), value }
+            let large = |op: &Op| matches!(op, Op::Put { value, .. } if value.len() > 16 << 20);
+            match self.how {
+                How::AnyTag | How::InTwoSteps => {
+                    chartseal::store::check_ops(&ops)?;
+                    let mut outcomes = Vec::new();
+                    for op in ops {
+                        outcomes.push(self.change(op).await?);
                     }
-                    other => other,
-                };
-                outcomes.extend(self.0.apply(vec![op]).await?);
+                    Ok(outcomes)
+                }
+                How::Backwards => {
+                    ops.reverse();
+                    let mut outcomes = self.store.apply(ops).await?;
+                    outcomes.reverse();
+                    Ok(outcomes)
+                }
+                How::SmallValues if ops.iter().any(large) => {
+                    Err(StoreError::new(StoreFailure::Refused, "a document over 16 MiB"))
+                }
+                _ => self.store.apply(ops).await,
             }
-            Ok(outcomes)
         })
     }
 }
 
 #[test]
-fn the_suite_finds_a_store_that_swaps_by_any_tag() {
-    let violation = block_on(conformance::all(&Recycling(MemoryStore::new()))).unwrap_err();
-    assert!(violation.to_string().contains("stale tag"), "{violation}");
+fn the_suite_finds_each_store_that_breaks_a_promise() {
+    let expected = [
+        (How::AnyTag, "a stale tag swaps nothing"),
+        (How::InTwoSteps, "of several swaps of one value, one wins"),
+        (How::LikePrefixes, "a prefix is no pattern"),
+        (How::ShortPages, "a page that is not full is the last one"),
+        (How::Backwards, "in their order"),
+        (How::SmallValues, "a call failed"),
+    ];
+    for (how, words) in expected {
+        let violation = block_on(conformance::all(&Broken { store: MemoryStore::new(), how })).unwrap_err();
+        assert!(violation.to_string().contains(words), "{how:?}: {violation}");
+    }
 }
 
 #[cfg(feature = "redb")]
@@ -55,7 +144,7 @@ mod on_disk {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use chartseal::store::{RedbStore, StoreFailure};
+    use chartseal::store::RedbStore;
 
     #[test]
     fn the_store_on_disk_keeps_every_promise() {

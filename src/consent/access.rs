@@ -10,7 +10,7 @@ use crate::id::{AuthorityId, CompartmentId, Generation, Hash, OwnerId, Time, Ver
 use crate::identity::{SealingKey, SealingPublic};
 use crate::pin::Place;
 use crate::policy::{Attributes, Policy};
-use crate::seal::{Cek, write_seed};
+use crate::seal::{Cek, Commitment, write_seed};
 
 /// An opened consent: the compartment key, and what the consent says.
 ///
@@ -158,6 +158,11 @@ impl Access {
     /// Whether both hold one compartment key: one consent was sealed again for the other, or they are the same.
     pub fn has_key_of(&self, other: &Self) -> bool {
         self.statement.has_key_of(other)
+    }
+
+    /// The commitment to the compartment key.
+    pub(crate) fn commitment(&self) -> &Commitment {
+        &self.statement.commitment
     }
 
     pub(crate) fn cek(&self) -> &Cek {

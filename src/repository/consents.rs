@@ -7,24 +7,22 @@ use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, OwnerId};
 use crate::ledger::{KeyState, Standing};
 use crate::record::StoredWrap;
-use crate::store::{Entry, Op, Outcome};
+use crate::store::{Entry, Op, Outcome, each};
 
 impl Repository<'_> {
     /// Writes a consent that was verified, and takes note of it in the ledger, if there is one.
     ///
     /// # Errors
     ///
-    /// As [`Ledger::advance`](crate::ledger::Ledger::advance); what the ledger refuses is not written.
+    /// As [`Ledger::advance`](crate::ledger::Ledger::advance); what the ledger refuses is not written, unless it came to know a
+    /// later one meanwhile. After [`Error::Store`], publish it again: until then it may be served, and writers go on under the
+    /// one before.
     pub async fn publish(&self, live: &LiveConsent, consent: &StoredConsent) -> Result<Put> {
         if consent.consent().hash()? != live.hash() {
             return Err(Error::ApiMisuse("the consent that was verified is another one"));
         }
         if let Some(ledger) = &self.ledger {
             ledger.admits(consent).await?;
-            // A store that came out of a backup does not catch up by this one alone.
-            if let Some(newest) = ledger.newest(live.owner(), live.compartment()).await? {
-                self.mark_if_behind(&newest).await?;
-            }
         }
         let mut put = self.put_consent(consent).await?;
         if put == Put::Conflict {
@@ -46,6 +44,14 @@ impl Repository<'_> {
         let [key, old_form] = keys(consent);
         if self.is_destroyed(consent).await? {
             return Ok(Put::Outdated);
+        }
+        // A store that came out of a backup does not catch up by this one alone: the records have to follow, whatever comes
+        // in between.
+        if let Some(ledger) = &self.ledger {
+            let statement = consent.consent().unverified();
+            if let Some(newest) = ledger.newest(&statement.owner, &statement.compartment).await? {
+                self.mark_if_behind(&newest).await?;
+            }
         }
         let value = consent.to_cbor()?;
         if self.entry(&old_form).await?.is_some_and(|held| held.value == value) {
@@ -81,13 +87,14 @@ impl Repository<'_> {
 
     /// The consents of a compartment after this one, a hundred at most, the earliest first: in the order in which readers
     /// take one for later than another, by the device list that they were signed under, what the owner signed last, and the
-    /// version. What cannot be read is passed over ([`Repository::damaged_consents`]). With a ledger, earlier ones that give the
-    /// key of the newest are left out: who is not let in by that one, and never opened those, is not helped to.
+    /// version. What cannot be read is passed over ([`Repository::damaged_consents`]). With a ledger, those that give a destroyed
+    /// key are left out, and earlier ones that give the key of the newest: who is not let in by that one, and never opened
+    /// those, is not helped to.
     ///
     /// # Errors
     ///
-    /// [`Error::Rollback`] if the ledger knows a later consent than the store has, if the store came out of a backup and has not
-    /// caught up, or if one of those that are stored gives a destroyed key; [`Error::Store`].
+    /// [`Error::Rollback`] if the ledger knows a later consent than the store has, or if the store came out of a backup and has
+    /// not caught up; [`Error::Store`].
     pub async fn consents(
         &self,
         owner: &OwnerId,
@@ -111,9 +118,7 @@ impl Repository<'_> {
                 let statement = consent.consent().unverified();
                 let mut superseded = false;
                 for standing in &standings {
-                    if standing.state(statement.generation) == KeyState::Destroyed {
-                        return Err(Error::Rollback("consent"));
-                    }
+                    superseded |= standing.state(statement.generation) == KeyState::Destroyed;
                     if let Standing::Known { newest, .. } = standing {
                         let same = statement.has_key_with(newest.consent().unverified());
                         superseded |= same && consent.place() < newest.place();
@@ -153,8 +158,8 @@ impl Repository<'_> {
             let page = self.store.keys(&prefix, &last, 100).await?;
             let Some(end) = page.last() else { return Ok(Vec::new()) };
             last.clone_from(end);
-            let entries = self.store.get(&page).await?;
-            let read = page.iter().zip(entries).filter_map(|(key, entry)| consent_at(key, &entry?));
+            let entries = each(self.store, &page).await?;
+            let read = page.iter().zip(entries).filter_map(|(key, entry)| consent_at(key, &entry.ok()??));
             let found: Vec<StoredConsent> = read.collect();
             if !found.is_empty() {
                 return Ok(found);
@@ -174,8 +179,8 @@ impl Repository<'_> {
             let page = self.store.keys(&prefix, &last, 100).await?;
             let Some(end) = page.last() else { return Ok(damaged) };
             last.clone_from(end);
-            for (key, entry) in page.iter().zip(self.store.get(&page).await?) {
-                if entry.is_some_and(|entry| consent_at(key, &entry).is_none()) {
+            for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
+                if entry.map_or(true, |entry| entry.is_some_and(|entry| consent_at(key, &entry).is_none())) {
                     damaged.push(key.clone());
                 }
             }
@@ -254,8 +259,6 @@ impl Repository<'_> {
         let Some(newest) = self.ledger.ok_or(NO_LEDGER)?.newest(owner, compartment).await? else {
             return Ok(None);
         };
-        // First: the records have to follow, whatever comes in between.
-        self.mark_if_behind(&newest).await?;
         for _ in 0..MOST_TRIES {
             match self.put_consent(&newest).await? {
                 Put::Done => return Ok(Some(newest)),
@@ -273,16 +276,17 @@ impl Repository<'_> {
         Err(Error::Malformed("consent"))
     }
 
-    /// Marks a compartment that lacks the newest consent and has records under earlier keys.
+    /// Marks a compartment that lacks the newest consent and has records under earlier keys, or may get some from a backup.
     async fn mark_if_behind(&self, newest: &StoredConsent) -> Result<()> {
-        if !self.has(newest).await? && self.has_earlier_wraps(newest).await? {
+        let restoring = self.is_restoring().await?;
+        if !self.has(newest).await? && (restoring || self.has_earlier_wraps(newest).await?) {
             let statement = newest.consent().unverified();
             self.mark(&statement.owner, &statement.compartment).await?;
         }
         Ok(())
     }
 
-    /// Whether records lie under earlier keys than this consent's, or cannot be read.
+    /// Whether records lie under earlier keys than this consent's.
     async fn has_earlier_wraps(&self, consent: &StoredConsent) -> Result<bool> {
         let statement = consent.consent().unverified();
         let prefix = StoredWrap::prefix(&statement.owner, &statement.compartment);
@@ -291,8 +295,8 @@ impl Repository<'_> {
             let page = self.store.keys(&prefix, &last, 1000).await?;
             let Some(end) = page.last() else { return Ok(false) };
             last.clone_from(end);
-            for (key, entry) in page.iter().zip(self.store.get(&page).await?) {
-                let Some(entry) = entry else { continue };
+            for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
+                let Ok(Some(entry)) = entry else { continue };
                 let wrap = StoredWrap::read(&prefix, key, &entry.value);
                 if wrap.is_ok_and(|wrap| wrap.generation() < statement.generation) {
                     return Ok(true);
@@ -365,8 +369,8 @@ impl Repository<'_> {
             let page = self.store.keys(&prefix, &after, page).await?;
             let Some(last) = page.last() else { return Ok(deleted) };
             let mut ops = Vec::new();
-            for (key, entry) in page.iter().zip(self.store.get(&page).await?) {
-                let Some(Entry { tag, value }) = entry else { continue };
+            for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
+                let Ok(Some(Entry { tag, value })) = entry else { continue };
                 let consent = StoredConsent::from_cbor(&value);
                 if consent.is_ok_and(|consent| consent.consent().unverified().generation < before) {
                     ops.push(Op::Delete { key: key.clone(), tag });

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Repository;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::OwnerId;
 use crate::owner::AcceptedErasure;
 
@@ -29,7 +29,9 @@ impl Repository<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`](crate::Error::Store); try again then.
+    /// [`Error::Store`]; try again then. If what the store holds of her is damaged so that it cannot be read
+    /// ([`StoreFailure::Corrupt`](crate::store::StoreFailure::Corrupt)), everything else is deleted before this is said; that
+    /// is for the store's own tools.
     pub async fn erase(&self, erasure: &AcceptedErasure) -> Result<Erased> {
         if let Some(ledger) = &self.ledger {
             ledger.erase(erasure.owner()).await?;
@@ -41,35 +43,39 @@ impl Repository<'_> {
     ///
     /// # Errors
     ///
-    /// As [`Repository::erase`]; [`Error::ApiMisuse`](crate::Error::ApiMisuse) if the ledger does not, or there is none.
+    /// As [`Repository::erase`]; [`Error::ApiMisuse`] if the ledger does not, or there is none.
     pub async fn erase_restored(&self, owner: &OwnerId) -> Result<Erased> {
         match &self.ledger {
             Some(ledger) if ledger.is_erased(owner).await? => self.erase_again(owner).await,
-            _ => Err(crate::error::Error::ApiMisuse("the ledger does not note this owner as erased")),
+            _ => Err(Error::ApiMisuse("the ledger does not note this owner as erased")),
         }
     }
 
     async fn erase_again(&self, owner: &OwnerId) -> Result<Erased> {
-        let consents = self.delete_all(&format!("consent~{owner}~")).await?;
-        let wraps = self.delete_all(&format!("wrap~{owner}~")).await?;
-        let records = self.delete_all(&format!("content~{owner}~")).await?;
-        let bodies = self.delete_all(&format!("body~{owner}~")).await?;
+        let mut damage = Ok(());
+        let consents = self.delete_all(&format!("consent~{owner}~"), &mut damage).await?;
+        let wraps = self.delete_all(&format!("wrap~{owner}~"), &mut damage).await?;
+        let records = self.delete_all(&format!("content~{owner}~"), &mut damage).await?;
+        let bodies = self.delete_all(&format!("body~{owner}~"), &mut damage).await?;
         for kind in
             ["past", "envelope", "replaced", "restored", "job", "reencrypt", "quarantine~job", "quarantine~reencrypt"]
         {
-            self.delete_all(&format!("{kind}~{owner}~")).await?;
+            self.delete_all(&format!("{kind}~{owner}~"), &mut damage).await?;
         }
-        Ok(Erased { records, wraps, bodies, consents })
+        damage.map(|()| Erased { records, wraps, bodies, consents })
     }
 
-    async fn delete_all(&self, prefix: &str) -> Result<u64> {
+    async fn delete_all(&self, prefix: &str, damage: &mut Result<()>) -> Result<u64> {
         let (mut deleted, mut after) = (0, String::new());
         loop {
             let keys = self.store.keys(prefix, &after, 1000).await?;
             let Some(last) = keys.last() else { return Ok(deleted) };
             after.clone_from(last);
             deleted += u64::try_from(keys.len()).unwrap_or(u64::MAX);
-            self.delete(keys).await?;
+            match self.delete(keys).await {
+                Err(error) if error.is_damage() => *damage = Err(error),
+                done => done?,
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Put, Repository};
+use super::{Put, Repository, place};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, OwnerId};
 use crate::record::{SealedRecord, StoredEnvelope, StoredWrap};
@@ -41,7 +41,7 @@ impl Repository<'_> {
             let differ = pieces.iter().filter(|(key, _)| !other.contains_key(*key));
             differ.map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()
         };
-        let (put, mut written) = self.write_pieces(only_in(&new, &old)).await?;
+        let (put, mut written) = self.write_pieces(&only_in(&new, &old)).await?;
         if put == Put::Conflict {
             return Ok(Put::Conflict);
         }
@@ -111,11 +111,6 @@ impl Repository<'_> {
             }
         }
     }
-}
-
-/// Owner, compartment and record of a part's piece.
-fn place(key: &str) -> Option<&str> {
-    Some(key.split_once('~')?.1.rsplit_once('~')?.0)
 }
 
 /// Where it is noted that a wrap, and its body, are replaced.

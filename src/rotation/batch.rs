@@ -1,10 +1,9 @@
 //! One batch: read, rewrap, swap; again for what was changed meanwhile.
 
 use super::Rotation;
-use super::job::BATCH;
 use crate::error::{Error, Result};
 use crate::record::StoredWrap;
-use crate::store::{Entry, Op, Outcome};
+use crate::store::{Entry, Op, Outcome, each};
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -23,34 +22,25 @@ pub(super) const MOST_TRIES: usize = 16;
 impl Rotation<'_> {
     pub(super) async fn batch(&self, mut keys: Vec<String>) -> Result<Done> {
         let mut done = Done::default();
-        // More than were claimed, if others were written in between.
-        while !keys.is_empty() {
-            let rest = keys.split_off(keys.len().min(BATCH));
-            self.some(keys, &mut done).await?;
-            keys = rest;
-        }
-        Ok(done)
-    }
-
-    async fn some(&self, mut keys: Vec<String>, done: &mut Done) -> Result<()> {
         for _ in 0..MOST_TRIES {
-            let entries = self.store.get(&keys).await?;
+            let entries = each(self.store, &keys).await?;
             let (mut ops, mut sizes) = (Vec::new(), Vec::new());
             for (key, entry) in std::mem::take(&mut keys).into_iter().zip(entries) {
                 // What was deleted meanwhile needs no key.
-                let Some(entry) = entry else { continue };
-                match self.moved(&key, &entry) {
-                    Ok(None) => done.count(entry.value.len()),
-                    Ok(Some(value)) => {
+                let Some(entry) = entry.transpose() else { continue };
+                let moved = entry.map_err(Error::from).and_then(|entry| Ok((self.moved(&key, &entry)?, entry)));
+                match moved {
+                    Ok((None, entry)) => done.count(entry.value.len()),
+                    Ok((Some(value), Entry { tag, .. })) => {
                         sizes.push(value.len());
-                        ops.push(Op::Swap { key, tag: entry.tag, value });
+                        ops.push(Op::Swap { key, tag, value });
                     }
-                    Err(Error::CannotOpen | Error::Malformed(_) | Error::TooLarge(_)) => done.failed.push(key),
+                    Err(error) if error == Error::CannotOpen || error.is_damage() => done.failed.push(key),
                     Err(error) => return Err(error),
                 }
             }
             if ops.is_empty() {
-                return Ok(());
+                return Ok(done);
             }
             let swapped: Vec<String> = ops.iter().map(|op| op.key().to_owned()).collect();
             let outcomes = self.store.apply(ops).await?;
@@ -61,11 +51,11 @@ impl Rotation<'_> {
                 }
             }
             if keys.is_empty() {
-                return Ok(());
+                return Ok(done);
             }
         }
         done.failed.append(&mut keys);
-        Ok(())
+        Ok(done)
     }
 
     /// The wrap under the new key; none if it lies there already.

@@ -89,12 +89,14 @@ impl Rotation<'_> {
         let mut report = Progress { pass: Pass::Rewrap, records: 0, bytes: 0, seconds: 0, finished: true };
         for pass in self.passes() {
             let walk = self.walk(*pass, name)?;
-            while let Some(claim) = self.claim(&walk).await? {
-                let keys = self.claimed(&walk, &claim).await?;
+            let mut claimed = self.claim(&walk).await?;
+            while let Some(claim) = claimed {
+                let (keys, rest) = self.claimed(*pass, &walk, &claim).await?;
                 let done = self.done(*pass, keys).await?;
                 self.quarantine(&walk, &done).await?;
-                let state = self.settle(&walk.job, &claim, &done).await?;
+                let (state, left) = self.settle(&walk.job, (&claim, rest), &done).await?;
                 progress(&self.progress(*pass, &state));
+                claimed = if left.is_some() { left } else { self.claim(&walk).await? };
             }
             report = self.progress(*pass, &self.state(&walk.job).await?.1);
             if !report.finished {
@@ -174,7 +176,7 @@ impl Rotation<'_> {
         loop {
             let (tag, mut state) = self.state(job).await?;
             let now = (self.clock)();
-            let until = Time(now.0.saturating_add(self.lease));
+            let until = self.until();
             // A claim that lasts longer than any is by a clock that is wrong; to go through a batch twice does no harm.
             let longest = now.0.saturating_add(self.lease.max(LONGEST));
             let dead = state.claims.iter_mut().find(|claim| claim.until < now || claim.until.0 > longest);
@@ -206,36 +208,45 @@ impl Rotation<'_> {
         }
     }
 
-    /// The keys of a claim as they are now.
-    async fn claimed(&self, Walk { prefix, .. }: &Walk, claim: &Claim) -> Result<Vec<String>> {
-        let mut keys = Vec::new();
-        let mut after = claim.after.clone();
+    /// The next keys of a claim as they are now, and after which of them the rest of it begins; none if that was all.
+    async fn claimed(
+        &self,
+        pass: Pass,
+        Walk { prefix, .. }: &Walk,
+        claim: &Claim,
+    ) -> Result<(Vec<String>, Option<String>)> {
+        let mut keys = self.store.keys(prefix, &claim.after, pass.step()).await?;
+        let full = keys.len() == pass.step();
+        keys.retain(|key| *key <= claim.last);
+        let rest = keys.last().filter(|last| full && **last < claim.last).cloned();
+        Ok((keys, rest))
+    }
+
+    /// Notes that a claim is done, or up to where, unless somebody else took it for dead meanwhile. Gives what is left of it.
+    async fn settle(
+        &self,
+        job: &str,
+        (claim, rest): (&Claim, Option<String>),
+        done: &Done,
+    ) -> Result<(State, Option<Claim>)> {
         loop {
-            let page = self.store.keys(prefix, &after, BATCH).await?;
-            let full = page.len() == BATCH;
-            keys.extend(page.into_iter().take_while(|key| *key <= claim.last));
-            match keys.last() {
-                Some(last) if full && *last > after && *last < claim.last => after.clone_from(last),
-                _ => return Ok(keys),
+            let (tag, mut state) = self.state(job).await?;
+            let Some(at) = state.claims.iter().position(|other| other == claim) else {
+                return Ok((state, None));
+            };
+            let left = rest.clone().map(|after| Claim { after, last: claim.last.clone(), until: self.until() });
+            state.claims.splice(at..=at, left.clone());
+            state.records = state.records.saturating_add(done.records);
+            state.bytes = state.bytes.saturating_add(done.bytes);
+            if self.write(job, tag, &state).await? {
+                return Ok((state, left));
             }
         }
     }
 
-    /// Notes that a claim is done, unless somebody else did so.
-    async fn settle(&self, job: &str, claim: &Claim, done: &Done) -> Result<State> {
-        loop {
-            let (tag, mut state) = self.state(job).await?;
-            let mine = |other: &Claim| (&other.after, &other.last) == (&claim.after, &claim.last);
-            let Some(at) = state.claims.iter().position(mine) else {
-                return Ok(state);
-            };
-            state.claims.remove(at);
-            state.records = state.records.saturating_add(done.records);
-            state.bytes = state.bytes.saturating_add(done.bytes);
-            if self.write(job, tag, &state).await? {
-                return Ok(state);
-            }
-        }
+    /// Until when a claim of now lasts.
+    fn until(&self) -> Time {
+        Time((self.clock)().0.saturating_add(self.lease))
     }
 
     async fn quarantine(&self, walk: &Walk, done: &Done) -> Result<()> {

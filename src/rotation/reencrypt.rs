@@ -93,5 +93,5 @@ impl Rotation<'_> {
 
 /// Whether it would be the same the next time: the part is to blame, not the store or the caller.
 fn lasting(error: &Error) -> bool {
-    !matches!(error, Error::Store(_) | Error::Randomness | Error::ApiMisuse(_))
+    error.is_damage() || !matches!(error, Error::Store(_) | Error::Randomness | Error::ApiMisuse(_))
 }

@@ -11,7 +11,8 @@ use crate::id::Generation;
 use crate::ledger::{Ledger, Standing};
 use crate::record::StoredWrap;
 use crate::repository::Repository;
-use crate::repository::restored::{RESTORING, caught_up};
+use crate::repository::restored::{RESTORE, caught_up};
+use crate::store::each;
 
 /// What became of a retirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl Rotation<'_> {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
         // Before the walk: who writes under an older key from here on is turned away, and who did so before is seen.
         let destroyed = match ledger.standings(owner, &[compartment]).await?.pop() {
-            Some(Standing::Known { newest, destroyed }) if newest.consent().unverified().has_key_of(self.new) => {
+            Some(Standing::Known { newest, destroyed, .. }) if newest.consent().unverified().has_key_of(self.new) => {
                 destroyed
             }
             _ => return Err(Error::ApiMisuse("the newest consent that the ledger knows has another key")),
@@ -96,12 +97,8 @@ impl Rotation<'_> {
         Ok(Retirement::Done { consents, lost: found.lost })
     }
 
-    /// Whether no backup is being restored: its records come after its consents.
     async fn is_whole(&self) -> Result<()> {
-        match self.entry(RESTORING).await? {
-            None => Ok(()),
-            Some(_) => Err(Error::ApiMisuse("a backup is being restored")),
-        }
+        if Repository::new(self.store).is_restoring().await? { Err(RESTORE) } else { Ok(()) }
     }
 
     /// The generations of the older keys that consents in the store give.
@@ -125,7 +122,11 @@ impl Rotation<'_> {
         for pass in Pass::ALL {
             for entry in self.all_keys(&format!("quarantine~{}", self.jobs(pass))).await? {
                 let key = self.subject(&entry).await?;
-                let held = if key.starts_with(&self.prefix) { self.entry(&key).await? } else { None };
+                let held = if key.starts_with(&self.prefix) {
+                    each(self.store, std::slice::from_ref(&key)).await?.pop().and_then(|held| held.ok().flatten())
+                } else {
+                    None
+                };
                 let wrap = held.and_then(|held| StoredWrap::read(&self.prefix, &key, &held.value).ok());
                 let lost = wrap.is_some_and(|wrap| lost.is(wrap.generation()));
                 if !lost && !given_up.contains(key.as_str()) {

@@ -51,7 +51,8 @@ pub struct Swept {
     pub closed: Vec<(OwnerId, CompartmentId)>,
     /// Compartments of which the ledger knows a later key than the one to re-encrypt under.
     pub outdated: Vec<(OwnerId, CompartmentId)>,
-    /// Compartments of which a consent cannot be read; they were gone through as far as the others tell.
+    /// Compartments of which a consent cannot be read, and which were gone through as far as the others tell; or of which the
+    /// entry of this job cannot be read, where nothing was done: take another name.
     pub damaged: Vec<(OwnerId, CompartmentId)>,
 }
 
@@ -136,6 +137,11 @@ impl<'a> Sweep<'a> {
                 let done = match rotation.run(name, |at| progress(&place.1, at)).await {
                     Err(Error::Rollback(_)) => {
                         swept.outdated.push(place);
+                        continue;
+                    }
+                    // Its entry of the job; the other compartments have their own.
+                    Err(error) if error.is_damage() => {
+                        swept.damaged.push(place);
                         continue;
                     }
                     done => done?,

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Rotation;
 use super::job::BATCH;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::Generation;
 use crate::record::{StoredEnvelope, StoredWrap};
+use crate::store::each;
 
 /// What a walk through a compartment found. It says what was there while it walked, not what was written since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,10 +112,12 @@ impl Rotation<'_> {
             let page = self.store.keys(&self.prefix, &after, BATCH).await?;
             let Some(last) = page.last() else { break };
             after.clone_from(last);
-            for (key, entry) in page.iter().zip(self.store.get(&page).await?) {
-                let Some(entry) = entry else { continue };
+            for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
+                let Some(entry) = entry.transpose() else { continue };
                 let new = self.new.generation();
-                let one = match StoredWrap::read(&self.prefix, key, &entry.value) {
+                let wrap =
+                    entry.map_err(Error::from).and_then(|entry| StoredWrap::read(&self.prefix, key, &entry.value));
+                let one = match wrap {
                     Ok(wrap) if scope.lost.is(wrap.generation()) => Found::Lost,
                     Ok(wrap) if wrap.generation() < new => Found::Behind,
                     Ok(wrap) if wrap.generation() > new => Found::Later,
@@ -136,10 +139,10 @@ impl Rotation<'_> {
             let Some(last) = page.last() else { return Ok(()) };
             after.clone_from(last);
             let (mut wraps, mut envelopes) = (Vec::new(), Vec::new());
-            let entries = self.store.get(&page).await?;
+            let entries = each(self.store, &page).await?;
             for (key, entry) in page.into_iter().zip(entries) {
-                let Some(entry) = entry else { continue };
-                let envelope = StoredEnvelope::read(&entry.value);
+                let Some(entry) = entry.transpose() else { continue };
+                let envelope = entry.map_err(Error::from).and_then(|entry| StoredEnvelope::read(&entry.value));
                 match envelope.and_then(|envelope| Ok((envelope.wrap_key(&prefix, &key, &self.prefix)?, envelope))) {
                     Ok((wrap, envelope)) => {
                         wraps.push(wrap);
@@ -148,8 +151,10 @@ impl Rotation<'_> {
                     Err(_) => found.count(scope, &key, &Found::Broken),
                 }
             }
-            let held = self.store.get(&wraps).await?;
+            let held = each(self.store, &wraps).await?;
             for ((wrap, (key, envelope)), entry) in wraps.iter().zip(envelopes).zip(held) {
+                // What is damaged was counted before, as what does not open.
+                let Ok(entry) = entry else { continue };
                 let Some(entry) = entry else {
                     if !self.is_replaced(&prefix, &key, wrap).await? {
                         found.count(scope, &key, &Found::Missing);
@@ -158,7 +163,10 @@ impl Rotation<'_> {
                 };
                 let stored = StoredWrap::read(&self.prefix, wrap, &entry.value);
                 let current = stored.ok().filter(|stored| stored.generation() == self.new.generation());
-                if current.is_some_and(|stored| stored.check(self.new, Some(&envelope)).is_err()) {
+                let is_anothers = |stored: &StoredWrap| {
+                    stored.check(self.new, Some(&envelope)).is_err() && stored.check(self.new, None).is_ok()
+                };
+                if current.is_some_and(|stored| is_anothers(&stored)) {
                     found.count(scope, wrap, &Found::Broken);
                 }
             }
@@ -167,7 +175,9 @@ impl Rotation<'_> {
 
     /// Whether the envelope names another wrap by now, or is gone.
     async fn is_replaced(&self, prefix: &str, key: &str, wrap: &str) -> Result<bool> {
-        let Some(entry) = self.entry(key).await? else { return Ok(true) };
+        let Some(Ok(entry)) = each(self.store, &[key.to_owned()]).await?.pop().and_then(Result::transpose) else {
+            return Ok(true);
+        };
         let named = StoredEnvelope::read(&entry.value).and_then(|held| held.wrap_key(prefix, key, &self.prefix));
         Ok(named.is_ok_and(|named| named != wrap))
     }

@@ -1,7 +1,10 @@
 //! What a job walks through.
 
+use base64ct::{Base64UrlUnpadded, Encoding};
+
 use super::Rotation;
 use super::batch::Done;
+use super::job::BATCH;
 use crate::error::{Error, Result};
 use crate::record::{StoredEnvelope, StoredWrap};
 
@@ -23,6 +26,14 @@ pub(super) struct Walk {
 
 impl Pass {
     pub(super) const ALL: [Self; 2] = [Self::Reencrypt, Self::Rewrap];
+
+    /// How many of a claim are done at a time, before the rest of it is claimed anew. To seal a part again takes long.
+    pub(super) fn step(self) -> usize {
+        match self {
+            Self::Rewrap => BATCH,
+            Self::Reencrypt => 16,
+        }
+    }
 
     /// What the keys of its states begin with.
     pub(super) fn jobs(self) -> &'static str {
@@ -54,10 +65,13 @@ impl Rotation<'_> {
         Ok(Walk { prefix, job: format!("{}{name}", self.jobs(pass)) })
     }
 
-    /// What the keys of all jobs to this generation begin with.
+    /// What the keys of all jobs to this compartment key begin with. Two branches may have one generation; what tells their
+    /// keys apart are the commitments.
     pub(super) fn jobs(&self, pass: Pass) -> String {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
-        format!("{}~{owner}~{compartment}~{:020}~", pass.jobs(), self.new.generation().0)
+        let (key, _) = self.new.commitment().as_bytes().split_at(12);
+        let key = Base64UrlUnpadded::encode_string(key);
+        format!("{}~{owner}~{compartment}~{:020}-{key}~", pass.jobs(), self.new.generation().0)
     }
 
     /// The passes of this rotation, in their order. What was never finished has wraps and no content: the second pass

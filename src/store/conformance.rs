@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::poll_fn;
+use std::task::Poll;
 
 use super::{Entry, Fault, FaultyStore, MAX_KEY, Op, Outcome, Store, StoreError, StoreFailure, Tag};
 
@@ -168,6 +170,14 @@ async fn keeps_the_order_of_a_batch(store: &dyn Store) -> Result<(), Violation> 
 
 async fn pages_through_keys(store: &dyn Store) -> Result<(), Violation> {
     let names = ["", "+", "-", ".", "0", "A", "a", "a~", "a~b", "a~b~c", "aa", "b", "~", "~~"];
+    // Of each pair, what the second one would stand for where a prefix is a pattern, or case does not matter.
+    let lookalikes = [("x_z", "xyz"), ("x%z", "xyyz"), ("x.z", "xyz"), ("x*z", "xyyz"), ("x?z", "xyz"), ("XyZ", "xyz")];
+    let lookalikes = lookalikes.into_iter().chain([("x[y]z", "xyz"), ("x\\z", "xz"), ("x+z", "xxz"), ("x$", "x")]);
+    for (n, (one, other)) in lookalikes.enumerate() {
+        let (one, other) = (format!("like~{n}~{one}"), format!("like~{n}~{other}"));
+        store.apply(vec![put(&one, b""), put(&other, b"")]).await?;
+        ensure(store.keys(&one, "", 9).await? == [one], "a prefix is no pattern, and case matters")?;
+    }
     let mut keys: Vec<String> = names.iter().map(|name| format!("page~{name}")).collect();
     let outside = ["page", "pagf~a", "pag~z", "page!"].map(|key| put(key, b""));
     store.apply(keys.iter().rev().map(|key| put(key, b"")).chain(outside).collect()).await?;
@@ -210,19 +220,54 @@ async fn refuses_what_is_no_key(store: &dyn Store) -> Result<(), Violation> {
 
 async fn lets_one_of_many_win(store: &dyn Store) -> Result<(), Violation> {
     let tag = written(store, put("race~a", b"")).await?;
-    // All are on their way before the first is waited for.
-    let calls: Vec<_> = (0..32).map(|n| store.apply(vec![swap("race~a", &tag, &[n])])).collect();
-    let mut won = Vec::new();
-    for (n, call) in calls.into_iter().enumerate() {
-        if let [Outcome::Written(tag)] = call.await?.as_slice() {
-            won.push((n, tag.clone()));
-        }
-    }
-    let [(n, tag)] = won.as_slice() else {
+    let won = winners(store, (0..32).map(|n| swap("race~a", &tag, &[n])).collect()).await?;
+    let [(n, Outcome::Written(tag))] = won.as_slice() else {
         return Err(Violation("of several swaps of one value, one wins".into()));
     };
-    let value = [u8::try_from(*n).unwrap_or_default()];
-    ensure(get(store, "race~a").await? == Some(entry(tag, &value)), "and its value stands")
+    ensure(get(store, "race~a").await? == Some(entry(tag, &[*n])), "and its value stands")?;
+    let won = winners(store, (0..32).map(|n| put("race~b", &[n])).collect()).await?;
+    let [(n, Outcome::Written(first))] = won.as_slice() else {
+        return Err(Violation("of several puts under one key, one wins".into()));
+    };
+    ensure(get(store, "race~b").await? == Some(entry(first, &[*n])), "and what it put stands")?;
+    let mixed = (0..32).map(|n| if n % 2 == 0 { delete("race~b", first) } else { swap("race~b", first, &[n]) });
+    let won = winners(store, mixed.collect()).await?;
+    match won.as_slice() {
+        [(_, Outcome::Deleted)] => ensure(get(store, "race~b").await?.is_none(), "what was deleted is gone"),
+        [(n, Outcome::Written(tag))] => {
+            ensure(get(store, "race~b").await? == Some(entry(tag, &[*n])), "what was swapped stands")
+        }
+        _ => Err(Violation("of deletions and swaps of one value, one wins".into())),
+    }
+}
+
+/// Makes these changes all at once, each by a call of its own that goes on whenever the others wait, and gives those that
+/// were made.
+async fn winners(store: &dyn Store, ops: Vec<Op>) -> Result<Vec<(u8, Outcome)>, Violation> {
+    let mut calls: Vec<_> = ops.into_iter().zip(0..).map(|(op, n)| (n, store.apply(vec![op]))).collect();
+    let mut won = Vec::new();
+    poll_fn(|context| {
+        let mut failed = None;
+        calls.retain_mut(|(n, call)| match call.as_mut().poll(context) {
+            Poll::Pending => true,
+            Poll::Ready(Ok(outcomes)) => {
+                let made = outcomes.into_iter().filter(|outcome| *outcome != Outcome::Conflict);
+                won.extend(made.map(|outcome| (*n, outcome)));
+                false
+            }
+            Poll::Ready(Err(error)) => {
+                failed = Some(error);
+                false
+            }
+        });
+        match failed {
+            Some(error) => Poll::Ready(Err(error)),
+            None if calls.is_empty() => Poll::Ready(Ok(())),
+            None => Poll::Pending,
+        }
+    })
+    .await?;
+    Ok(won)
 }
 
 async fn keeps_large_values_and_batches(store: &dyn Store) -> Result<(), Violation> {
@@ -235,8 +280,27 @@ async fn keeps_large_values_and_batches(store: &dyn Store) -> Result<(), Violati
     let keys: Vec<String> = many.keys().cloned().collect();
     let same = store.get(&keys).await?.into_iter().zip(many.values());
     let same = same.filter(|(entry, value)| entry.as_ref().is_some_and(|entry| entry.value == **value)).count();
-    ensure(same == many.len(), "and read")
+    ensure(same == many.len(), "and read")?;
+    for (prefix, limit) in [("many~", 1000), ("many~", 5000), ("", 1000)] {
+        let (mut seen, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = store.keys(prefix, &after, limit).await?;
+            let full = page.len() == limit;
+            after = page.last().cloned().unwrap_or_default();
+            seen.extend(page.into_iter().filter(|key| key.starts_with("many~")));
+            if !full {
+                break;
+            }
+        }
+        ensure(seen == keys, "a page that is not full is the last one, and nothing begins every key")?;
+    }
+    let largest = vec![7; LARGEST];
+    let tag = written(store, put("large~b", &largest)).await?;
+    ensure(get(store, "large~b").await? == Some(entry(&tag, &largest)), "the largest body of a record comes back whole")
 }
+
+/// What the pieces of a record have at most.
+const LARGEST: usize = 64 << 20;
 
 async fn get(store: &dyn Store, key: &str) -> Result<Option<Entry>, Violation> {
     let [entry] = <[_; 1]>::try_from(store.get(&[key.to_owned()]).await?)
