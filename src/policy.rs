@@ -54,6 +54,7 @@ mod scan;
 mod syntax;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -185,20 +186,21 @@ impl Policy {
         if new.is_empty() { Ok(self) } else { self.0.excluding(new.into_iter()).to_string().parse() }
     }
 
-    /// The policy open to those as well who satisfy another. Whom this one excludes beside everything else is excluded from
-    /// both, on one level; none if the other one is for such a person by her number.
+    /// The policy open to those as well who satisfy another. Whom this one excludes as a whole is excluded from both, on one
+    /// level; none if the other one is for such a person by her number.
     ///
     /// # Errors
     ///
     /// As [`Policy::parse_with`].
     pub(crate) fn widened(self, other: Self) -> Option<Result<Self, ParseError>> {
-        let excluded = self.0.excluded();
+        let excluded: BTreeSet<_> = self.exclusions().filter(|person| self.excludes(*person)).collect();
         if excluded.iter().any(|person| other.0.names(*person)) {
             return None;
         }
         let rest = excluded.iter().try_fold(self.0.clone(), |rest, person| rest.readmitting(*person));
-        // "Everyone but" a person, and nothing else.
-        let rest = rest.unwrap_or(self.0);
+        // "Everyone but" some persons: it cannot be wider without them.
+        let Some(rest) = rest else { return Some(Ok(self)) };
+        let excluded: Vec<_> = excluded.into_iter().collect();
         let both = Self(rest.or(other.0));
         Some(both.to_string().parse().and_then(|both: Self| both.excluding(&excluded)))
     }

@@ -10,7 +10,7 @@ use chartseal::consent::{Access, ExposedBy, Exposure, Named, Referral, ReferralE
 use chartseal::id::{Generation, Time};
 use chartseal::identity::Identity;
 use chartseal::kem::{self, UserKey};
-use chartseal::owner::Sharing;
+use chartseal::owner::{Device, Sharing};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, SealedRecord};
 use world::{NOW, World, YEAR, after, record};
@@ -447,4 +447,47 @@ fn a_stolen_key_is_not_readmitted_with_its_person() {
     let (stored, next, _) = sharing(&world, &next).readmit_number(id, number).unwrap().seal(NOW).unwrap();
     assert!(opens(&world, &stored, &stolen, NOW));
     assert_eq!(sharing(&world, &next).readmit_number(id, number).err(), Some(Error::Unknown("exclusion")));
+}
+
+/// The server keeps the bulletin of the time of two parameters, and shows it again, with or without the reader's pins.
+#[test]
+fn parameters_that_were_dropped_do_not_come_back_with_an_old_bulletin() {
+    let mut world = World::new();
+    world.hospital.rotate(after(200)).unwrap();
+    let dual = world.hospital.publish(after(200)).unwrap();
+    world.trust.update(&dual, &mut world.pins).unwrap();
+    assert!(world.trust.previous_parameters(world.hospital.id()).is_some());
+    world.hospital.drop_previous();
+    let single = world.hospital.publish(after(300)).unwrap();
+    world.trust.update(&single, &mut world.pins).unwrap();
+    for mut pins in [world.pins.clone(), PinStore::default()] {
+        let told = world.trust.update(&dual, &mut pins);
+        assert_eq!(told, Err(Error::Rollback("previous public parameters")));
+        assert!(world.trust.previous_parameters(world.hospital.id()).is_none());
+    }
+    let mut fresh = Trust::new();
+    fresh.add(world.hospital.anchor()).unwrap();
+    assert!(fresh.update(&dual, &mut world.pins).is_err());
+    // The next rotation is another matter.
+    world.hospital.rotate(after(400)).unwrap();
+    world.trust.update(&world.hospital.publish(after(400)).unwrap(), &mut world.pins).unwrap();
+    assert!(world.trust.previous_parameters(world.hospital.id()).is_some());
+}
+
+/// Twenty levels of the patient's own words, as they are.
+#[test]
+fn a_custodian_goes_on_with_a_deep_policy_and_a_stranger_gives_no_mandate() {
+    let world = World::new();
+    let keeper = Identity::generate("keeper".parse().unwrap()).unwrap();
+    let deep = (0..20).fold("role:doctor".to_owned(), |inner, n| {
+        if n % 2 == 0 { format!("(a:{n} or {inner})") } else { format!("(b:{n} and {inner})") }
+    });
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap()).custodian(&keeper.public()).unwrap();
+    let (_, access) = consent.read(&world.trust, world.hospital.id(), &deep).unwrap().seal(NOW).unwrap();
+    let mandate = world.phone.mandate((world.devices(), &access), &keeper.public(), after(YEAR), NOW).unwrap();
+    let builder = mandate.consent(&keeper, world.devices()).unwrap().after(&access).unwrap();
+    assert!(builder.same_terms(&world.trust).unwrap().seal(after(10)).is_ok());
+    let stranger = Device::generate("stranger".parse().unwrap()).unwrap();
+    let given = stranger.mandate((world.devices(), &access), &keeper.public(), after(YEAR), NOW);
+    assert!(matches!(given, Err(Error::ApiMisuse(_))));
 }

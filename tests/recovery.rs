@@ -9,7 +9,7 @@ use std::time::Duration;
 use chartseal::Error;
 use chartseal::consent::{Access, DeviceList, Devices, StoredConsent, Veto};
 use chartseal::id::{DeviceId, Generation, Time};
-use chartseal::owner::recovery::{GuardianShare, Guardianship, RecoveryKey};
+use chartseal::owner::recovery::{GuardianShare, Guardianship, RecoveryKey, RecoveryPublic};
 use chartseal::owner::{Device, Owner, Recovery};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, Reader};
@@ -412,4 +412,16 @@ fn a_veto_is_heard_whatever_follows_the_change() {
         assert_ne!(owner.id(), last.owner());
         owner.list().clone()
     }
+}
+
+#[test]
+fn a_recovery_key_that_nothing_can_be_sealed_to_and_a_device_of_a_taken_id_are_refused() {
+    let mut family = Family::new();
+    let key = family.key();
+    let bad = RecoveryPublic { sealing: [0; 32].into(), ..key.public() };
+    let arranged = family.owner.arrange_recovery(&[Recovery { key: bad, delay: DELAY, plan: None }], NOW);
+    assert!(matches!(arranged, Err(Error::Malformed(_))));
+    let again = device("phone");
+    let taken = key.succeed(family.owner.devices(), &family.phone_is_lost(), &again.public(), NOW);
+    assert!(matches!(taken, Err(Error::ApiMisuse(_))));
 }

@@ -292,8 +292,7 @@ fn a_reseal_protects_nothing_from_whoever_opened_before_and_says_so() {
     assert_eq!(
         receipt.to_string(),
         "Your consent for a is now version 2.\n\
-         Nobody who could read before was shut out: the key is the same.\n\
-         It is not protected from anybody who has opened it before.\n"
+         Nobody who has opened it before was shut out: the key is the same, and it is not protected from them.\n"
     );
 }
 

@@ -18,11 +18,11 @@ use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, PersonId, Time, Version};
 use crate::identity::{SealingKey, SealingPublic, Signed, SigningKey, SigningPublic};
-use crate::policy::Policy;
+use crate::policy::{PersonNumber, Policy};
 use crate::seal::{Cek, Salt, fill_random, seal_terms, write_seed};
 use crate::secret::Secret;
 pub use draft::ConsentDraft;
-use terms::{Draft, parse};
+use terms::{Draft, Source, parse};
 
 /// A consent that is being written. Without any `read` or `name`, it is for the owner alone.
 ///
@@ -44,6 +44,8 @@ pub struct ConsentBuilder<'a> {
     excluded: BTreeSet<PersonId>,
     spent: Vec<Spent>,
     kept_out: BTreeSet<Barred>,
+    /// Who is kept out no more.
+    let_in: Option<(AuthorityId, PersonNumber)>,
     /// Version and key generation that the next ones have to be above.
     beyond: (Version, Generation),
     /// Whether another branch has another key than the version before.
@@ -108,6 +110,7 @@ impl<'a> ConsentBuilder<'a> {
             excluded: BTreeSet::new(),
             spent: Vec::new(),
             kept_out: BTreeSet::new(),
+            let_in: None,
             beyond: (Version(0), Generation(0)),
             other_key: false,
             not_before: None,
@@ -117,7 +120,8 @@ impl<'a> ConsentBuilder<'a> {
 
     /// Makes this the version after the one that was opened, with a new compartment key.
     ///
-    /// Nothing else is taken over: who may read and write is said anew, or with [`ConsentBuilder::same_terms`].
+    /// Nothing else is taken over, but whom the version before [keeps out](Terms::kept_out): who may read and write is said
+    /// anew, or with [`ConsentBuilder::same_terms`].
     ///
     /// # Errors
     ///
@@ -185,16 +189,15 @@ impl<'a> ConsentBuilder<'a> {
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
     pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
         let before = self.before()?;
-        let Terms { read, write, people, custodian, excluded, spent, kept_out, .. } = &before.terms;
+        let Terms { read, write, people, custodian, excluded, spent, .. } = &before.terms;
         self.not_after = self.not_after.or(Some(before.owners_end()));
         self.excluded.extend(excluded.iter().cloned());
         self.spent.extend(spent.iter().cloned());
-        self.kept_out.extend(kept_out.iter().cloned());
         for Reading { authority, policy, .. } in read {
-            self = self.add_read(Draft { trust, authority: authority.clone(), policy: policy.parse()? })?;
+            self = self.keep_read(trust, authority, policy.parse()?)?;
         }
         for Writing { authority, policy } in write {
-            self = self.add_write(Draft { trust, authority: authority.clone(), policy: policy.parse()? })?;
+            self = self.keep_write(trust, authority, policy.parse()?)?;
         }
         for person in people {
             self = self.name(person.clone())?;
@@ -217,7 +220,17 @@ impl<'a> ConsentBuilder<'a> {
     pub fn read(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (policy, named) = parse(trust, authority, policy)?;
         self.excluded.extend(named);
-        self.add_read(Draft { trust, authority: authority.clone(), policy })
+        self.add_read(Draft { trust, authority: authority.clone(), policy, source: Source::Said })
+    }
+
+    /// A read policy of before. If everybody whom it is for is excluded by now, there is none any more.
+    pub(crate) fn keep_read(self, trust: &'a Trust, authority: &AuthorityId, policy: Policy) -> Result<Self> {
+        self.add_read(Draft { trust, authority: authority.clone(), policy, source: Source::Before })
+    }
+
+    /// The same for a write policy.
+    pub(crate) fn keep_write(self, trust: &'a Trust, authority: &AuthorityId, policy: Policy) -> Result<Self> {
+        self.add_write(Draft { trust, authority: authority.clone(), policy, source: Source::Before })
     }
 
     /// As [`ConsentBuilder::read`], for those as well whom the version before lets read by a policy of that authority. Whom
@@ -228,12 +241,15 @@ impl<'a> ConsentBuilder<'a> {
     /// As [`ConsentBuilder::read`]; [`Error::ApiMisuse`] if the policy is for somebody by number who stays excluded.
     pub(crate) fn read_also(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (mut policy, named) = parse(trust, authority, policy)?;
+        let before = &self.before()?.terms;
+        // Who is excluded by this may have the present key.
+        self.keep_key &= named.iter().all(|person| before.excluded.contains(person));
         self.excluded.extend(named);
-        if let Some(present) = self.before()?.terms.read.iter().find(|reading| reading.authority == *authority) {
+        if let Some(present) = before.read.iter().find(|reading| reading.authority == *authority) {
             let wider = present.policy.parse::<Policy>()?.widened(policy);
             policy = wider.ok_or(Error::ApiMisuse("the policy is for a person who stays excluded"))??;
         }
-        self.add_read(Draft { trust, authority: authority.clone(), policy })
+        self.add_read(Draft { trust, authority: authority.clone(), policy, source: Source::Said })
     }
 
     /// Lets those write whose attributes from `authority` satisfy the policy. The owner's devices always may. Whoever is
@@ -244,7 +260,7 @@ impl<'a> ConsentBuilder<'a> {
     /// As [`ConsentBuilder::read`].
     pub fn write(self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (policy, _) = parse(trust, authority, policy)?;
-        self.add_write(Draft { trust, authority: authority.clone(), policy })
+        self.add_write(Draft { trust, authority: authority.clone(), policy, source: Source::Said })
     }
 
     /// Excludes a person from reading and writing under every authority that has a policy here and knows the name.
@@ -303,6 +319,12 @@ impl<'a> ConsentBuilder<'a> {
     /// Keeps people out by number, from the policies here and of later versions.
     pub(crate) fn keep_out(mut self, people: impl IntoIterator<Item = Barred>) -> Self {
         self.kept_out.extend(people);
+        self
+    }
+
+    /// Keeps a person out no more.
+    pub(crate) fn let_in(mut self, authority: AuthorityId, number: PersonNumber) -> Self {
+        self.let_in = Some((authority, number));
         self
     }
 
@@ -392,6 +414,10 @@ impl<'a> ConsentBuilder<'a> {
             return Err(Error::ApiMisuse("the time of a person who is named is over"));
         }
         let (terms, _) = self.terms(now)?;
+        for reading in &terms.read {
+            // The month after takes other leaves, twelve at most: what could not be sealed again then is not sealed now.
+            Reading { month: 1, ..reading.clone() }.sealed_policy()?;
+        }
         let text = terms.to_bytes()?;
         let Policies { read, write, past } = terms.policies()?;
 
@@ -463,8 +489,9 @@ impl<'a> ConsentBuilder<'a> {
             return Err(Error::TooLarge("slots"));
         }
         let mut slots = Vec::with_capacity(read.len() + holders.len());
-        for (draft, (_, policy)) in self.read.iter().zip(read) {
-            let public = draft.parameters()?;
+        for (authority, policy) in read {
+            let draft = self.read.iter().find(|draft| draft.authority == *authority);
+            let public = draft.ok_or(Error::Unknown("public parameters"))?.parameters()?;
             let slot = Slot::for_policy(context, slots.len(), public, &public.expand(policy)?, cek)?;
             slots.push(slot.to_bytes()?);
         }

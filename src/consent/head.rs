@@ -32,6 +32,10 @@ pub struct HeadStatement {
     /// The version that the owner signed last before it, if a custodian signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Version>,
+    /// The version of the device list that a device signs it under, so that it binds nobody to what was signed before a
+    /// device was removed; none if a custodian signs, and in heads from before this was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<Version>,
     /// When it was signed.
     pub issued_at: Time,
     /// The device that signs, or that signed the mandate.
@@ -73,6 +77,7 @@ impl LiveConsent {
             version: self.version(),
             hash: self.hash(),
             base: Some(mandate.base),
+            devices: None,
             issued_at: now,
             device: mandate.device.clone(),
             mandate: self.statement.mandate,
@@ -93,8 +98,9 @@ impl LiveConsent {
     ///
     /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list, nor by the
     /// consent's own custodian, [`Error::Expired`] if the time of that device or custodian is over, [`Error::Rollback`] with
-    /// `"consent"` if it names a later consent than this, with `"head"` if an earlier one, [`Error::Fork`] if another one of
-    /// this version.
+    /// `"consent"` if it names a later consent than this, with `"head"` if an earlier one or one of an earlier device list,
+    /// with `"device list"` if it was signed under a later list than the reader has, [`Error::Fork`] if another one of this
+    /// version.
     pub fn fresh(&self, head: &Head, pins: &mut PinStore, now: Time, limit: Duration) -> Result<Freshness> {
         let claimed = head.unverified();
         if claimed.owner != *self.owner() || claimed.compartment != *self.compartment() {
@@ -106,7 +112,7 @@ impl LiveConsent {
             // A custodian's word is about what he signed himself, as long as he may.
             (Some(under), Some(mandate)) if self.statement.mandate == Some(under) => {
                 let head = head.verify(&mandate.custodian.signing)?;
-                let own = head.device == mandate.device && head.base == Some(mandate.base);
+                let own = head.device == mandate.device && (head.base, head.devices) == (Some(mandate.base), None);
                 if !own || head.version != self.version() || head.issued_at > mandate.until {
                     return Err(Error::Forged(WHAT));
                 }
@@ -121,9 +127,17 @@ impl LiveConsent {
             return Err(Error::Expired("device"));
         }
         // A custodian's word stands where his consents do: under the list that his mandate was given under.
-        let under = if head.mandate.is_some() { self.statement.devices } else { self.devices.version() };
+        let under = match (head.mandate, head.devices) {
+            (Some(_), _) => self.statement.devices,
+            (None, Some(under)) if under > self.devices.version() => return Err(Error::Rollback("device list")),
+            (None, under) => under.unwrap_or(self.devices.version()),
+        };
         let place = Place { under, base: head.base.unwrap_or(head.version), version: head.version };
         pins.accept_under(WHAT, &pin_name(&self.statement), place, head.hash)?;
+        // One of before the list that this was signed under says nothing of it.
+        if under < self.statement.devices {
+            return Err(Error::Rollback(WHAT));
+        }
         if head.version > self.version() {
             return Err(Error::Rollback(CONSENT));
         }

@@ -175,7 +175,8 @@ impl Ceiling {
             known.iter_mut().for_each(|entry| entry.devices = None);
         }
         let owners = |entry: &&PastWriting| entry.base.is_none();
-        if !known.iter().filter(owners).eq(past.iter().filter(owners))
+        if !known.iter().all(|entry| past.contains(entry))
+            || !known.iter().filter(owners).eq(past.iter().filter(owners))
             || past.last().is_some_and(|last| last.to >= version)
             || PastWriting::is_too_much(past)
         {
@@ -233,9 +234,12 @@ impl PastWriting {
                 past.push(Self { from: version, to: version, issued_at, not_after, write, devices, base });
             }
         }
-        // What a custodian signed goes first: he could push out what the owner did.
+        // What a custodian signed goes first, under this mandate and then under earlier ones: he could push out what others
+        // did.
+        let present = |entry: &Self| entry.base.is_some() && (entry.devices, entry.base) == (devices, base);
         while Self::is_too_much(&past) {
-            past.remove(past.iter().position(|entry| entry.base.is_some()).unwrap_or(0));
+            let custodians = || past.iter().position(|entry| entry.base.is_some());
+            past.remove(past.iter().position(present).or_else(custodians).unwrap_or(0));
         }
         past
     }
@@ -266,6 +270,10 @@ impl Signed<MandateStatement> {
         }
         if until < now {
             return Err(Error::ApiMisuse("the mandate would never be valid"));
+        }
+        let listed = devices.get(signer.device).filter(|device| device.signing == signer.key.public());
+        if !listed.is_some_and(|device| device.lasts(Some(until))) {
+            return Err(Error::ApiMisuse("the device is not in the list, or not for as long as the mandate"));
         }
         let statement = MandateStatement {
             owner: access.owner().clone(),

@@ -36,8 +36,8 @@ pub struct Terms {
     /// Who is excluded by name under every authority that knows the name; ascending.
     pub excluded: Vec<PersonId>,
     /// Who could write under earlier versions, the earliest first, so that what they wrote can be judged when those
-    /// versions are gone. At most [`MAX_PAST`] entries of [`MAX_PAST_BYTES`]; beyond it the earliest of custodians are dropped, then
-    /// the owner's.
+    /// versions are gone. At most [`MAX_PAST`] entries of [`MAX_PAST_BYTES`]; beyond it the earliest of the present mandate are
+    /// dropped, then those of earlier ones, then the owner's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<PastWriting>,
     /// Referrals whose specialist left before their time, and declines that were carried out, until they are over by

@@ -153,6 +153,11 @@ impl LiveConsent {
         self.mandate.as_ref().map(|mandate| mandate.base)
     }
 
+    /// The list that it was verified with.
+    pub(crate) fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
     /// Whether every policy slot is sealed under the latest parameters that the trust has of its authority.
     ///
     /// # Errors

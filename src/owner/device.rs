@@ -78,6 +78,7 @@ impl Device {
             version: consent.version(),
             hash: consent.hash(),
             base: consent.base(),
+            devices: Some(consent.devices().version()),
             issued_at: now,
             device: self.id.clone(),
             mandate: None,
@@ -91,7 +92,8 @@ impl Device {
     /// # Errors
     ///
     /// [`Error::ApiMisuse`](crate::Error::ApiMisuse) if the consent names another custodian or none, was not signed by
-    /// the owner under the present device list, or if the mandate is over before it begins.
+    /// the owner under the present device list, if the mandate is over before it begins, or if this device is not in the
+    /// list for as long.
     pub fn mandate(
         &self,
         (devices, access): (&Devices, &Access),

@@ -35,7 +35,8 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`], [`Error::ApiMisuse`] if a key is named twice or a delay is shorter than [`MIN_DELAY`].
+    /// [`Error::TooLarge`], [`Error::ApiMisuse`] if a key is named twice or a delay is shorter than [`MIN_DELAY`],
+    /// [`Error::Malformed`] if nothing can be sealed to a key.
     pub fn arrange_recovery(&mut self, recovery: &[Recovery<'_>], now: Time) -> Result<&DeviceList> {
         if recovery.len() > MAX_ARRANGEMENTS {
             return Err(Error::TooLarge("recovery keys"));
@@ -46,6 +47,8 @@ impl Owner {
         let mut statement = self.next(now)?;
         statement.recovery.clear();
         for Recovery { key, delay, plan } in recovery {
+            // What nothing can be sealed to would stop every consent.
+            key.sealing.seal(b"", b"", b"")?;
             let said = ArrangementStatement {
                 owner: self.id().clone(),
                 version: statement.version,
@@ -115,6 +118,9 @@ impl RecoveryKey {
         let mut statement = next(last, now)?;
         for device in lost {
             remove(&mut statement, device, now)?;
+        }
+        if before.devices.iter().any(|device| device.id == first.id) {
+            return Err(Error::ApiMisuse("a device of this id is or was in the list"));
         }
         statement.devices.push(first.clone());
         statement.recovery.clear();

@@ -108,8 +108,10 @@ impl fmt::Display for Receipt {
                  before. A record can be closed to those who kept its own key by sealing it again."
             )?;
         } else {
-            writeln!(f, "Nobody who could read before was shut out: the key is the same.")?;
-            writeln!(f, "It is not protected from anybody who has opened it before.")?;
+            writeln!(
+                f,
+                "Nobody who has opened it before was shut out: the key is the same, and it is not protected from them."
+            )?;
         }
         for Uncovered { authority, person } in &self.uncovered {
             writeln!(f, "Not shut out: {person}, whom {authority} does not know by this name.")?;

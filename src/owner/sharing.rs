@@ -77,7 +77,8 @@ impl<'a> Sharing<'a> {
     }
 
     /// Lets those read, by the attributes of an authority, who satisfy the present policy or this one, but for whom the
-    /// present one excludes as a whole: "everyone but Dr Bob" stays closed to him. The compartment key stays.
+    /// present one excludes as a whole: "everyone but Dr Bob" stays closed to him. The compartment key stays, unless the policy
+    /// excludes somebody by name who was not.
     ///
     /// # Errors
     ///
@@ -109,7 +110,7 @@ impl<'a> Sharing<'a> {
 
     /// Shuts a person out, under a new compartment key: by name, and, whatever attributes she has or gets, under every
     /// authority that knows her name, from reading and from writing. [`Receipt::uncovered`] lists the authorities that do
-    /// not. What she wrote before stands.
+    /// not. What she wrote before stands. A policy that is for her alone goes.
     ///
     /// She is named by this id; if the consent names her by another one as well, that slot stays. [`Sharing::readmit`] takes
     /// it back.
@@ -124,13 +125,14 @@ impl<'a> Sharing<'a> {
     }
 
     /// Takes back that a person was shut out by [`Sharing::revoke`]: she reads and writes again what her attributes admit her
-    /// to, and did before. Stolen keys of hers stay out, and so does she by her own wish: see
-    /// [`Sharing::readmit_number`]. The compartment key stays: nobody loses by it.
+    /// to, and did before. Whom a policy excluded by number before stays so, and who is [kept out](Terms::kept_out) by number,
+    /// because her keys were [replaced](Sharing::replace_key) or by her own wish: see [`Sharing::readmit_number`]. A policy
+    /// that was for her alone is gone: grant it again. The compartment key stays: nobody loses by it.
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`] if she is not shut out by name; [`Error::ApiMisuse`] if a policy excludes her inside: say that
-    /// policy anew.
+    /// [`Error::Unknown`] if she is not shut out by name, or the trust has no map of people to tell her number by;
+    /// [`Error::ApiMisuse`] if a policy excludes her inside: say that policy anew.
     pub fn readmit(self, person: &PersonId) -> Result<Change<'a>> {
         let Terms { excluded, barred, kept_out, .. } = self.access.terms();
         if !excluded.contains(person) {
@@ -138,26 +140,28 @@ impl<'a> Sharing<'a> {
         }
         let builder = self.policies(self.next()?.reseal()?, |from, authority, policy| {
             let Some(number) = self.trust.resolve(authority)(person.as_str()) else {
-                return Ok(policy);
+                // Who is not in the map was not excluded; without a map nobody can tell.
+                let told = self.trust.knows_people(authority) || policy.exclusions().next().is_none();
+                return if told { Ok(policy) } else { Err(Error::Unknown("people map")) };
             };
             let stays = Barred { authority: authority.clone(), number, from };
             if barred.contains(&stays) || kept_out.contains(&stays) { Ok(policy) } else { readmitting(policy, number) }
         })?;
-        let builder = self.people(builder, |_| true)?.keep_out(kept_out.iter().cloned());
+        let builder = self.people(builder, |_| true)?;
         let others = excluded.iter().filter(|other| *other != person).cloned();
         Ok(self.change(others.fold(builder, ConsentBuilder::exclude)))
     }
 
-    /// Takes back that a person is [kept out](Terms::kept_out) by number: she declined and thinks better of it, or all her
-    /// stolen keys are past their validity. Whoever is shut out by name stays so. The compartment key stays.
+    /// Takes back that a person is [kept out](Terms::kept_out) by number: she declined and thinks better of it, or the month is
+    /// over in which the last of her stolen keys ended, as far as which a key opens what is sealed in it. Whoever is shut out
+    /// by name stays so, and whom a policy excluded by number before. The compartment key stays.
     ///
     /// # Errors
     ///
     /// [`Error::Unknown`] if nobody is kept out by this number; [`Error::ApiMisuse`] as [`Sharing::readmit`].
     pub fn readmit_number(self, authority: &AuthorityId, number: PersonNumber) -> Result<Change<'a>> {
-        let Terms { kept_out, excluded, barred, .. } = self.access.terms();
-        let is_meant = |kept: &&Barred| (&kept.authority, kept.number) == (authority, number);
-        if !kept_out.iter().any(|kept| is_meant(&kept)) {
+        let Terms { kept_out, barred, .. } = self.access.terms();
+        if !kept_out.iter().any(|kept| (&kept.authority, kept.number) == (authority, number)) {
             return Err(Error::Unknown("exclusion"));
         }
         let builder = self.policies(self.next()?.reseal()?, |from, of, policy| {
@@ -168,9 +172,8 @@ impl<'a> Sharing<'a> {
                 Ok(policy)
             }
         })?;
-        let builder = self.people(builder, |_| true)?;
-        let builder = builder.keep_out(kept_out.iter().filter(|kept| !is_meant(kept)).cloned());
-        Ok(self.change(excluded.iter().cloned().fold(builder, ConsentBuilder::exclude)))
+        let builder = self.people(builder, |_| true)?.let_in(authority.clone(), number);
+        Ok(self.change(self.excluded(builder)))
     }
 
     /// Lets a specialist read whom somebody referred to, if the referral is for this section: by name, until its time.
@@ -318,10 +321,10 @@ impl<'a> Sharing<'a> {
     fn other_policies(self, mut builder: ConsentBuilder<'a>, authority: &AuthorityId) -> Result<ConsentBuilder<'a>> {
         let Terms { read, write, .. } = self.access.terms();
         for reading in read.iter().filter(|reading| reading.authority != *authority) {
-            builder = builder.read(self.trust, &reading.authority, &reading.policy)?;
+            builder = builder.keep_read(self.trust, &reading.authority, reading.policy.parse()?)?;
         }
         for writing in write {
-            builder = builder.write(self.trust, &writing.authority, &writing.policy)?;
+            builder = builder.keep_write(self.trust, &writing.authority, writing.policy.parse()?)?;
         }
         Ok(self.excluded(self.people(builder, |_| true)?))
     }
@@ -335,11 +338,11 @@ impl<'a> Sharing<'a> {
         let Terms { read, write, .. } = self.access.terms();
         for Reading { authority, policy, .. } in read {
             let policy = becomes(Verb::Read, authority, policy.parse()?)?;
-            builder = builder.read(self.trust, authority, &policy.to_string())?;
+            builder = builder.keep_read(self.trust, authority, policy)?;
         }
         for Writing { authority, policy } in write {
             let policy = becomes(Verb::Write, authority, policy.parse()?)?;
-            builder = builder.write(self.trust, authority, &policy.to_string())?;
+            builder = builder.keep_write(self.trust, authority, policy)?;
         }
         Ok(builder)
     }
@@ -356,10 +359,9 @@ impl<'a> Sharing<'a> {
         Ok(builder.spend(spent).valid(None, self.access.owners_end()))
     }
 
-    /// Who is excluded by name, and who is kept out by number.
+    /// Who is excluded by name.
     fn excluded(&self, builder: ConsentBuilder<'a>) -> ConsentBuilder<'a> {
-        let Terms { excluded, kept_out, .. } = self.access.terms();
-        excluded.iter().cloned().fold(builder, ConsentBuilder::exclude).keep_out(kept_out.iter().cloned())
+        self.access.terms().excluded.iter().cloned().fold(builder, ConsentBuilder::exclude)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whether one policy admits nobody whom another does not.
 
+use std::collections::HashMap;
+
 use super::Policy;
 use super::cover::asked;
 use super::syntax::{Atom, Expr, Gate};
@@ -8,8 +10,8 @@ impl Policy {
     /// Whether everybody who satisfies this policy satisfies `other` too, as far as that can be seen part by part.
     ///
     /// Sound and not complete: `true` is always right; of two policies that say the same in very different words it can be
-    /// `false`, since to decide that for all is NP-hard. Adding `and …`, dropping a branch of an `or`, raising a threshold
-    /// or narrowing a range is always seen.
+    /// `false`, since to decide that for all is NP-hard. A policy implies itself, and adding `and …`, dropping a branch of an
+    /// `or`, raising a threshold or narrowing a range is seen wherever it stands, one change at a time.
     ///
     /// # Example
     ///
@@ -22,53 +24,92 @@ impl Policy {
     /// # Ok::<(), chartseal::Error>(())
     /// ```
     pub fn implies(&self, other: &Self) -> bool {
-        implies(&self.0, &other.0, &mut { MOST_STEPS }).unwrap_or(false)
+        let mut walk = Walk { steps: MOST_STEPS, found: HashMap::new() };
+        walk.implies(&self.0, &other.0).unwrap_or(false)
     }
 }
 
-/// `None` when the steps are used up.
-fn implies(one: &Expr, other: &Expr, steps: &mut usize) -> Option<bool> {
-    *steps = steps.checked_sub(1)?;
-    if let Expr::Gate(Gate::Or, children) = one {
-        return count(children, |child| implies(child, other, steps)).map(|n| n == children.len());
-    }
-    if let Expr::Gate(Gate::And, children) = other {
-        return count(children, |child| implies(one, child, steps)).map(|n| n == children.len());
-    }
-    if let (Expr::Atom(one), Expr::Atom(other)) = (one, other) {
-        return Some(narrows(one, other));
-    }
-    if let Expr::Gate(gate, children) = other
-        && count(children, |child| implies(one, child, steps))? >= gate.k(children.len())
-    {
-        return Some(true);
-    }
-    let Expr::Gate(gate, children) = one else {
-        return Some(false);
-    };
-    // However k of n are chosen, one of any n − k + 1 of them is among them.
-    if count(children, |child| implies(child, other, steps))? > children.len() - gate.k(children.len()) {
-        return Some(true);
-    }
-    Some(threshold(gate, children, other))
+/// What was found of two parts already, so that each pair is looked at once however deep it lies; and how many more may be.
+struct Walk {
+    steps: usize,
+    found: HashMap<(*const Expr, *const Expr), bool>,
 }
 
-/// A threshold of the same conditions, as high or higher.
-fn threshold(gate: &Gate, children: &[Expr], other: &Expr) -> bool {
-    let Expr::Gate(Gate::AtLeast(k), others) = other else {
-        return false;
-    };
-    // Each may stand for one only, or `a, a` would count twice for `a`.
-    let mut left: Vec<&Expr> = others.iter().collect();
-    let mut kept = 0;
-    for child in children {
-        if let Some(at) = left.iter().position(|other| *other == child) {
-            left.swap_remove(at);
-            kept += 1;
+impl Walk {
+    /// `None` when the steps are used up.
+    fn implies(&mut self, one: &Expr, other: &Expr) -> Option<bool> {
+        if let (Expr::Atom(one), Expr::Atom(other)) = (one, other) {
+            return Some(narrows(one, other));
         }
+        let pair = (std::ptr::from_ref(one), std::ptr::from_ref(other));
+        if let Some(found) = self.found.get(&pair) {
+            return Some(*found);
+        }
+        self.steps = self.steps.checked_sub(1)?;
+        let found = self.look(one, other)?;
+        self.found.insert(pair, found);
+        Some(found)
     }
-    let lost = children.len() - kept;
-    gate.k(children.len()).saturating_sub(lost) >= *k
+
+    fn look(&mut self, one: &Expr, other: &Expr) -> Option<bool> {
+        if let Expr::Gate(Gate::Or, children) = one {
+            return self.count(children, |walk, child| walk.implies(child, other)).map(|n| n == children.len());
+        }
+        if let Expr::Gate(Gate::And, children) = other {
+            return self.count(children, |walk, child| walk.implies(one, child)).map(|n| n == children.len());
+        }
+        if let Expr::Gate(gate, children) = other
+            && self.count(children, |walk, child| walk.implies(one, child))? >= gate.k(children.len())
+        {
+            return Some(true);
+        }
+        let Expr::Gate(gate, children) = one else {
+            return Some(false);
+        };
+        // However k of n are chosen, one of any n − k + 1 of them is among them.
+        if self.count(children, |walk, child| walk.implies(child, other))? > children.len() - gate.k(children.len()) {
+            return Some(true);
+        }
+        self.threshold((gate, children), other)
+    }
+
+    /// A threshold of conditions each of which narrows one of the other's, as high or higher.
+    fn threshold(&mut self, (gate, children): (&Gate, &[Expr]), other: &Expr) -> Option<bool> {
+        let Expr::Gate(Gate::AtLeast(k), others) = other else {
+            return Some(false);
+        };
+        // Each may stand for one only, or `a, a` would count twice for `a`. Its own like first.
+        let mut left: Vec<&Expr> = others.iter().collect();
+        let (mut kept, mut unlike) = (0, Vec::new());
+        for child in children {
+            match left.iter().position(|other| *other == child) {
+                Some(at) => {
+                    left.swap_remove(at);
+                    kept += 1;
+                }
+                None => unlike.push(child),
+            }
+        }
+        for child in unlike {
+            for (at, other) in left.iter().enumerate() {
+                if self.implies(child, other)? {
+                    left.swap_remove(at);
+                    kept += 1;
+                    break;
+                }
+            }
+        }
+        let lost = children.len() - kept;
+        Some(gate.k(children.len()).saturating_sub(lost) >= *k)
+    }
+
+    fn count(&mut self, children: &[Expr], mut holds: impl FnMut(&mut Self, &Expr) -> Option<bool>) -> Option<usize> {
+        let mut n = 0;
+        for child in children {
+            n += usize::from(holds(self, child)?);
+        }
+        Some(n)
+    }
 }
 
 fn narrows(one: &Atom, other: &Atom) -> bool {
@@ -78,14 +119,6 @@ fn narrows(one: &Atom, other: &Atom) -> bool {
         }
         _ => one == other,
     }
-}
-
-fn count(children: &[Expr], mut holds: impl FnMut(&Expr) -> Option<bool>) -> Option<usize> {
-    let mut n = 0;
-    for child in children {
-        n += usize::from(holds(child)?);
-    }
-    Some(n)
 }
 
 const MOST_STEPS: usize = 1 << 20;
@@ -114,6 +147,9 @@ mod tests {
             ("x > 5", "x >= 5"),
             ("x in 3..4", "x >= 3"),
             ("user:#3", "not user:#7"),
+            ("2 of (a:1, b:1, c:1)", "2 of (a:1, b:1, c:1 or d:1)"),
+            ("2 of (a:1, b:1, x >= 5)", "2 of (a:1, b:1, x >= 3)"),
+            ("2 of (a:1, b:1, c:1 and d:1)", "2 of (a:1, b:1, c:1)"),
         ] {
             assert!(policy(one).implies(&policy(other)), "{one} => {other}");
         }
@@ -130,9 +166,38 @@ mod tests {
             ("2 of (a:1, b:2, c:3)", "3 of (a:1, b:2, c:3)"),
             ("2 of (a:1, b:2, c:3)", "2 of (a:1, b:2, d:4)"),
             ("not user:#7", "not user:#8"),
+            ("2 of (a:1 and b:1, a:1 and c:1, d:1)", "2 of (a:1, d:1, e:1)"),
             ("a:1 and not user:#7", "a:1 and not user:#7 and not user:#8"),
         ] {
             assert!(!policy(one).implies(&policy(other)), "{one} => {other}");
+        }
+    }
+
+    /// Deep and wide, and narrowed by an exclusion: within the steps.
+    #[test]
+    fn a_policy_of_any_depth_implies_itself() {
+        fn tree(depth: usize, width: usize, n: &mut usize, join: fn(Vec<String>, usize) -> String) -> String {
+            if depth == 0 {
+                *n += 1;
+                return format!("a:{n}");
+            }
+            let parts = (0..width).map(|_| tree(depth - 1, width, n, join)).collect();
+            join(parts, depth)
+        }
+        let alternating = |parts: Vec<String>, depth: usize| {
+            format!("({})", parts.join(if depth.is_multiple_of(2) { " or " } else { " and " }))
+        };
+        let two_of = |parts: Vec<String>, _| format!("2 of ({})", parts.join(", "));
+        let chain = (0..30).fold("z:1".to_owned(), |inner, n| {
+            if n % 2 == 0 { format!("(a:{n} or {inner})") } else { format!("(a:{n} and {inner})") }
+        });
+        let texts =
+            [chain, tree(8, 2, &mut 0, alternating), tree(4, 4, &mut 0, alternating), tree(5, 3, &mut 0, two_of)];
+        for text in texts {
+            let whole = policy(&text);
+            assert!(whole.implies(&whole), "{text}");
+            assert!(policy(&format!("({text}) and not user:#7")).implies(&whole), "{text}");
+            assert!(!whole.implies(&policy(&format!("({text}) and not user:#7"))), "{text}");
         }
     }
 

@@ -118,15 +118,6 @@ impl Expr {
         }
     }
 
-    /// The persons whose exclusions stand beside everything else.
-    pub(super) fn excluded(&self) -> Vec<PersonNumber> {
-        match self {
-            Self::Atom(Atom::Not(number)) => vec![*number],
-            Self::Gate(Gate::And, children) => children.iter().flat_map(Self::excluded).collect(),
-            _ => Vec::new(),
-        }
-    }
-
     /// Whether a condition is for this very person.
     pub(super) fn names(&self, person: PersonNumber) -> bool {
         match self {

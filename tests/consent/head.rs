@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chartseal::Error;
-use chartseal::consent::{Freshness, HEAD_LIMIT, Head};
+use chartseal::consent::{Access, Freshness, HEAD_LIMIT, Head};
 use chartseal::id::Time;
 use chartseal::owner::Device;
 use chartseal::pin::PinStore;
@@ -108,5 +108,36 @@ fn a_head_by_anybody_else_or_of_another_compartment_is_refused() {
         let fresh =
             Head::from_cbor(&altered).and_then(|head| live.fresh(&head, &mut PinStore::default(), NOW, HEAD_LIMIT));
         assert!(fresh == forged || fresh == Err(Error::Malformed("head")), "{at}: {fresh:?}");
+    }
+}
+
+/// A thief's tablet signed on; the phone, asked by the server, said which was the latest; then the tablet was removed. The
+/// server shows the old head to who has seen nothing of this.
+#[test]
+fn a_head_of_before_a_device_was_removed_stands_in_nobodys_way() {
+    let mut world = World::new();
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    world.owner.add_device(&tablet.public(), NOW).unwrap();
+    let (_, first) = world.consent().seal(NOW).unwrap();
+    let compartment = first.compartment().clone();
+    let sign = |before: &Access| {
+        let consent = tablet.consent(world.owner.devices(), compartment.clone());
+        consent.after(before).unwrap().seal(NOW).unwrap()
+    };
+    let mut thiefs = sign(&first);
+    for _ in 0..4 {
+        thiefs = sign(&thiefs.1);
+    }
+    let old_head = world.phone.head(&world.verify(&thiefs.0).unwrap(), NOW).unwrap();
+    world.owner.remove_device(&"tablet".parse().unwrap(), Time(NOW.0 + 10)).unwrap();
+    let (second, access) = world.consent().after(&first).unwrap().seal(NOW).unwrap();
+    let (third, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
+    let mut pins = PinStore::default();
+    let live = second.verify(world.owner.devices(), &compartment, &mut pins, NOW).unwrap();
+    assert_eq!(live.fresh(&old_head, &mut pins, NOW, HEAD_LIMIT), Err(Error::Rollback("head")));
+    for stored in [&second, &third] {
+        let live = stored.verify(world.owner.devices(), &compartment, &mut pins, NOW).unwrap();
+        let head = world.phone.head(&live, NOW).unwrap();
+        assert_eq!(live.fresh(&head, &mut pins, NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
     }
 }

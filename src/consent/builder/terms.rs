@@ -9,7 +9,7 @@ use crate::consent::terms::{Barred, PastWriting, Reading, Spent, Terms, Verb, Wr
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time};
 use crate::kem::PublicParameters;
-use crate::policy::{Month, Policy};
+use crate::policy::{Month, ParseErrorKind, Policy};
 
 /// A policy as it was given.
 #[derive(Debug)]
@@ -17,6 +17,16 @@ pub(super) struct Draft<'a> {
     pub(super) trust: &'a Trust,
     pub(super) authority: AuthorityId,
     pub(super) policy: Policy,
+    pub(super) source: Source,
+}
+
+/// Where a policy comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It is said here.
+    Said,
+    /// The version before has it.
+    Before,
 }
 
 impl ConsentBuilder<'_> {
@@ -29,13 +39,16 @@ impl ConsentBuilder<'_> {
         let mut uncovered = Vec::new();
         let mut read = Vec::with_capacity(self.read.len());
         for draft in &self.read {
-            let policy = self.without_excluded(draft, Verb::Read, &mut uncovered)?.to_string();
-            read.push(Reading { authority: draft.authority.clone(), policy, month });
+            if let Some(policy) = self.without_excluded(draft, Verb::Read, &mut uncovered)? {
+                let policy = policy.to_string();
+                read.push(Reading { authority: draft.authority.clone(), policy, month });
+            }
         }
         let mut write = Vec::with_capacity(self.write.len());
         for draft in &self.write {
-            let policy = self.without_excluded(draft, Verb::Write, &mut uncovered)?.to_string();
-            write.push(Writing { authority: draft.authority.clone(), policy });
+            if let Some(policy) = self.without_excluded(draft, Verb::Write, &mut uncovered)? {
+                write.push(Writing { authority: draft.authority.clone(), policy: policy.to_string() });
+            }
         }
         let terms = Terms {
             read,
@@ -72,25 +85,29 @@ impl ConsentBuilder<'_> {
         all.into_iter().collect()
     }
 
-    /// Who was excluded by number before she is by name, as long as she is by name.
+    /// Who was excluded by number before she is by name, or is kept out, for as long as she is.
     fn barred(&self) -> Result<Vec<Barred>> {
         let mut all = BTreeSet::new();
         let ceiling = self.ceiling()?;
         let Some(before) = self.after.map(|before| &before.terms) else {
             return Ok(Vec::new());
         };
+        // What a custodian narrowed by number, the owner did not.
+        let owners = ceiling.as_ref().map_or(before, |ceiling| &ceiling.terms);
+        let kept_out = self.kept_out();
         let reading = self.read.iter().map(|draft| (Verb::Read, draft));
         let writing = self.write.iter().map(|draft| (Verb::Write, draft));
         for (from, Draft { trust, authority, .. }) in reading.chain(writing) {
             let resolve = trust.resolve(authority);
-            for person in &self.excluded {
-                let Some(number) = resolve(person.as_str()) else { continue };
+            let named = self.excluded.iter().filter_map(|person| resolve(person.as_str()));
+            let kept = kept_out.iter().filter(|kept| (kept.from, &kept.authority) == (from, authority));
+            let before_by_name: BTreeSet<_> =
+                before.excluded.iter().filter_map(|person| resolve(person.as_str())).collect();
+            for number in named.chain(kept.map(|kept| kept.number)) {
                 let barred = Barred { authority: authority.clone(), number, from };
                 let was = before.barred.contains(&barred);
-                // What a custodian narrowed by number, the owner did not.
-                let owners = ceiling.as_ref().map_or(before, |ceiling| &ceiling.terms);
-                let new = !before.excluded.contains(person) && !before.kept_out.contains(&barred);
-                if was || (new && owners.excludes(&barred)?) {
+                let for_a_reason = before_by_name.contains(&number) || before.kept_out.contains(&barred);
+                if was || (!for_a_reason && owners.excludes(&barred)?) {
                     all.insert(barred);
                 }
             }
@@ -101,15 +118,26 @@ impl ConsentBuilder<'_> {
         Ok(all.into_iter().collect())
     }
 
-    /// Who is kept out by number. A custodian takes all of them over.
+    /// Who is kept out by number: said or not, whoever was is, until let in.
     fn kept_out(&self) -> Vec<Barred> {
-        let before = self.after.filter(|_| self.mandate.is_some());
-        let before = before.map_or(&[][..], |before| &before.terms.kept_out);
+        let before = self.after.map_or(&[][..], |before| &before.terms.kept_out);
+        let is_let_in = |kept: &&Barred| {
+            self.let_in
+                .as_ref()
+                .is_some_and(|(authority, number)| (&kept.authority, kept.number) == (authority, *number))
+        };
+        let before = before.iter().filter(|kept| !is_let_in(kept));
         self.kept_out.iter().chain(before).cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// A policy without those who are excluded by name here or under another authority, and those who are kept out.
-    fn without_excluded(&self, draft: &Draft<'_>, verb: Verb, uncovered: &mut Vec<Uncovered>) -> Result<Policy> {
+    /// None if a policy of before is for them alone.
+    fn without_excluded(
+        &self,
+        draft: &Draft<'_>,
+        verb: Verb,
+        uncovered: &mut Vec<Uncovered>,
+    ) -> Result<Option<Policy>> {
         let resolve = draft.trust.resolve(&draft.authority);
         let kept_out = self.kept_out();
         let kept_out = kept_out.iter().filter(|kept| (kept.from, &kept.authority) == (verb, &draft.authority));
@@ -126,7 +154,10 @@ impl ConsentBuilder<'_> {
                 }
             }
         }
-        Ok(draft.policy.clone().excluding(&numbers)?)
+        match draft.policy.clone().excluding(&numbers) {
+            Err(error) if draft.source == Source::Before && *error.kind() == ParseErrorKind::Unsatisfiable => Ok(None),
+            policy => Ok(Some(policy?)),
+        }
     }
 }
 
