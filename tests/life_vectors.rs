@@ -1,7 +1,8 @@
 //! Fixed bytes of what is signed and kept for the events of a life; frozen, and written by this crate alone.
 //!
 //! `object: …` says what the body is, in JSON; `cbor` is the same in CBOR, `hash` that of the statement. Device lists say
-//! who accepts them when. Shares say which key they give back.
+//! who accepts them when. Shares say which key they give back. A consent has the list and the secret key of a device that opens
+//! it, and says whom it keeps out.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
 #[path = "common/case.rs"]
@@ -11,10 +12,10 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use case::{Case, hex};
 use chartseal::authority::Bulletin;
 use chartseal::backup;
-use chartseal::consent::{Decline, DeviceList, Head, Mandate, Referral, ReferralEnd, Veto};
+use chartseal::consent::{Decline, DeviceList, Head, Mandate, Referral, ReferralEnd, StoredConsent, Verb, Veto};
 use chartseal::id::Time;
-use chartseal::owner::Erasure;
 use chartseal::owner::recovery::{GuardianShare, Guardianship, RecoveryKey};
+use chartseal::owner::{Device, Erasure};
 use chartseal::pin::PinStore;
 use chartseal::store::{MemoryStore, Store};
 use pollster::block_on;
@@ -50,6 +51,7 @@ fn what_was_written_once_is_read_and_written_the_same() {
             "erasure" => statement!(Erasure, case, &body),
             "mandate" => statement!(Mandate, case, &body),
             "head" => statement!(Head, case, &body),
+            "consent" => consent(&mut case, &body),
             "bulletin" => assert!(forms!(Bulletin, case, &body).previous.is_some()),
             "device list" => list(&mut case, &body),
             "shares" => shares(&mut case, &body),
@@ -65,6 +67,20 @@ fn what_was_written_once_is_read_and_written_the_same() {
         }
         case.finish();
     }
+}
+
+fn consent(case: &mut Case, body: &str) {
+    let stored = forms!(StoredConsent, case, body);
+    let list = DeviceList::from_cbor(&case.bytes("list")).unwrap();
+    let (mut pins, said) = (PinStore::default(), stored.consent().unverified());
+    let devices = list.accept(&said.owner, &mut pins).unwrap();
+    let live = stored.verify(&devices, &said.compartment, &mut pins, said.issued_at).unwrap();
+    let access = live.open_as_device(&Device::decode(&case.bytes("device")).unwrap()).unwrap();
+    let kept_out = access.terms().kept_out.iter().map(|kept| {
+        let from = if kept.from == Verb::Read { "read" } else { "write" };
+        format!("{}/{}/{from}", kept.authority, kept.number)
+    });
+    assert_eq!(kept_out.collect::<Vec<_>>().join(" "), case.text("kept out"));
 }
 
 fn list(case: &mut Case, body: &str) {
