@@ -1,5 +1,5 @@
 //! The phone is lost, and the root key with it: two of three guardians bring the whole chart back, after a delay in which
-//! a thief would have been stopped. Then a guardian is let go, and a printed code does the same work.
+//! a thief would have been stopped. Then a guardian is let go, and a printed code stands beside the two who stay.
 //!
 //! ```text
 //! cargo run --release --example recovery
@@ -15,6 +15,7 @@ use chartseal::consent::{Access, DeviceList, Devices, StoredConsent};
 use chartseal::fhir::{Bundle, Resource};
 use chartseal::id::{CompartmentId, DeviceId, RecordId, SchemaId, Time};
 use chartseal::identity::Identity;
+use chartseal::ledger::Ledger;
 use chartseal::owner::recovery::{GuardianShare, RecoveryKey};
 use chartseal::owner::{Device, Owner, Recovery};
 use chartseal::pin::PinStore;
@@ -33,7 +34,8 @@ const GUARDIANS: [&str; 3] = ["sister", "friend", "notary"];
 
 fn main() -> Result<(), Failure> {
     let bundle = Bundle::parse(CHART)?;
-    let store = MemoryStore::new();
+    let (store, ledger) = (MemoryStore::new(), MemoryStore::new());
+    let repository = Repository::new(&store).guarded(Ledger::new(&ledger));
     let guardians = GUARDIANS.map(|name| Identity::generate(name.parse()?));
     let guardians = guardians.into_iter().collect::<Result<Vec<_>, chartseal::Error>>()?;
 
@@ -48,12 +50,13 @@ fn main() -> Result<(), Failure> {
     drop((key, shares));
 
     let (consent, access) = phone.consent(owner.devices(), section()?).seal(NOW)?;
-    write(&store, &bundle, &access, &Author::device(&phone, owner.devices())?)?;
+    publish(repository, &consent, owner.devices(), NOW)?;
+    write(repository, &bundle, &access, &Author::device(&phone, owner.devices())?)?;
     println!("{} resources are sealed; {} guardians hold a share each", bundle.entries().len(), safes.len());
     let (list, id) = (owner.list().clone(), owner.id().clone());
     let mut hospital = PinStore::default();
     let last = list.accept(&id, &mut hospital)?;
-    drop((owner, phone, access));
+    drop((owner, phone, access, consent));
 
     // What is left: the server's data, and the safes. One guardian is not enough.
     println!("\nthe phone is gone, and the root key with it");
@@ -73,8 +76,8 @@ fn main() -> Result<(), Failure> {
     let devices = back.list().accept_at(&id, &mut hospital, day(9))?;
     println!("and after the delay: version {} of the list counts, with the new phone", devices.version().0);
 
-    let access = take_over(&store, (&consent, &last), (&key, &new, &devices))?;
-    let read = read(&store, &bundle, &devices, &access)?;
+    let access = take_over(repository, &last, (&key, &new, &devices))?;
+    let read = read(repository, &bundle, &devices, &access)?;
     println!(
         "{read} resources are there again, each its source byte for byte, under a key that the old phone never had"
     );
@@ -95,6 +98,7 @@ fn main() -> Result<(), Failure> {
     let code = paper.code();
     drop(paper);
     let (consent, _) = new.consent(back.devices(), section()?).after(&access)?.seal(day(10))?;
+    publish(repository, &consent, back.devices(), day(10))?;
     let live = consent.verify(back.devices(), &section()?, &mut PinStore::default(), day(10))?;
     if live.open_as_recovery(&key).is_ok() {
         return Err("the old shares still open".into());
@@ -103,21 +107,32 @@ fn main() -> Result<(), Failure> {
     println!(
         "the old shares open nothing that is sealed now; the printed code does, and it notices a wrong character:"
     );
-    let wrong = code.expose().replacen(' ', " q", 1);
+    let mut wrong = code.expose().clone();
+    let last = wrong.pop();
+    wrong.push(if last == Some('q') { 'p' } else { 'q' });
     println!("  {}", RecoveryKey::from_code(&wrong).err().ok_or("a wrong code is taken")?);
     Ok(())
 }
 
+/// Writes a consent where everybody finds it, before anything is moved to its key.
+fn publish(repository: Repository<'_>, consent: &StoredConsent, devices: &Devices, now: Time) -> Result<(), Failure> {
+    let live = consent.verify(devices, &section()?, &mut PinStore::default(), now)?;
+    if block_on(repository.publish(&live, consent))? == Put::Done { Ok(()) } else { Err("another consent".into()) }
+}
+
 /// Opens the last consent with the recovery key, signs the next one on the new phone, and moves the records.
 fn take_over(
-    store: &MemoryStore,
-    (consent, last): (&StoredConsent, &Devices),
+    repository: Repository<'_>,
+    last: &Devices,
     (key, phone, devices): (&RecoveryKey, &Device, &Devices),
 ) -> Result<Access, Failure> {
+    let consents = block_on(repository.consents(last.owner(), &section()?, None))?;
+    let consent = consents.last().ok_or("no consent")?;
     let old = consent.verify(last, &section()?, &mut PinStore::default(), day(9))?.open_as_recovery(key)?;
-    let (_, new) = phone.consent(devices, section()?).after(&old)?.seal(day(9))?;
+    let (next, new) = phone.consent(devices, section()?).after(&old)?.seal(day(9))?;
+    publish(repository, &next, devices, day(9))?;
     let clock = || day(9);
-    let rotation = Rotation::new(store, &[&old], &new, &clock)?;
+    let rotation = Rotation::new(repository.store(), &[&old], &new, &clock)?;
     if !block_on(rotation.run("recovered", |_| ()))?.finished {
         return Err("others hold the rest".into());
     }
@@ -150,7 +165,7 @@ fn thief(last: &Devices, honest: &DeviceList, id: &chartseal::id::OwnerId) -> Re
 }
 
 /// A field for each member of each resource.
-fn write(store: &MemoryStore, bundle: &Bundle<'_>, access: &Access, author: &Author<'_>) -> Result<(), Failure> {
+fn write(repository: Repository<'_>, bundle: &Bundle<'_>, access: &Access, author: &Author<'_>) -> Result<(), Failure> {
     for (i, entry) in bundle.entries().iter().enumerate() {
         let resource = entry.split()?;
         let schema = SchemaId::new(format!("fhir/R4/{}", resource.resource_type()))?;
@@ -158,18 +173,18 @@ fn write(store: &MemoryStore, bundle: &Bundle<'_>, access: &Access, author: &Aut
         for (path, value) in resource.fields() {
             record = record.field(path, value)?;
         }
-        if block_on(Repository::new(store).put(&record.seal(author, NOW)?))? != Put::Done {
+        if block_on(repository.put(&record.seal(author, NOW)?))? != Put::Done {
             return Err("a resource is stored already".into());
         }
     }
     Ok(())
 }
 
-fn read(store: &MemoryStore, bundle: &Bundle<'_>, devices: &Devices, access: &Access) -> Result<usize, Failure> {
+fn read(repository: Repository<'_>, bundle: &Bundle<'_>, devices: &Devices, access: &Access) -> Result<usize, Failure> {
     let trust = Trust::new();
     let reader = Reader::new(&trust, day(9)).devices(devices.clone());
     for (i, entry) in bundle.entries().iter().enumerate() {
-        let record = block_on(Repository::new(store).get(devices.owner(), &name(i)?))?.ok_or("a record is gone")?;
+        let record = block_on(repository.get(devices.owner(), &name(i)?))?.ok_or("a record is gone")?;
         let view = reader.open(&record, &[access])?;
         let text = Resource::join(view.iter().map(|(path, value)| (path.as_str(), value)))?;
         if text.expose() != entry.text() {

@@ -16,7 +16,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use chartseal::authority::{Authority, Trust, VerifiedCredential};
-use chartseal::consent::{Access, Referral, ReferralEnd, StoredConsent};
+use chartseal::consent::{Access, Mandate, Referral, ReferralEnd, StoredConsent};
 use chartseal::fhir::{Bundle, Entry, Resource};
 use chartseal::id::{CompartmentId, DeviceId, RecordId, SchemaId, Time};
 use chartseal::identity::Identity;
@@ -85,6 +85,8 @@ fn main() -> Result<(), Failure> {
     let sharing = patient.phone.sharing(patient.owner.devices(), &trust, &laboratory.1);
     let (consent, access, receipt) = sharing.refer(&accepted)?.seal(NOW)?;
     patient.publish(&consent, NOW)?;
+    // For when it ends, and she is away.
+    let mandate = patient.phone.mandate((patient.owner.devices(), &access), &custodian.public(), days(60), NOW)?;
     println!("\ndr-ada refers to dr-bo, and the patient agrees:\n{receipt}");
 
     let opened = open(&patient, &consent, &bo, days(29))?;
@@ -96,7 +98,7 @@ fn main() -> Result<(), Failure> {
 
     let expired = open(&patient, &consent, &bo, days(31)).err().map(|error| error.to_string());
     println!("\nafter a month, honest software says: {}", expired.ok_or("the referral has no end")?);
-    end(&patient, (&trust, &custodian), &access, &bo)?;
+    end(&patient, &trust, (&custodian, &mandate), &bo)?;
     println!("the custodian shuts dr-bo out, and moves the records: what he kept of the consent opens none of them");
 
     called_back(&patient, &trust, (&ada, &ada_says), &bo)?;
@@ -184,14 +186,13 @@ fn passed_on(patient: &Patient<'_>, opened: &Access) -> Result<(), Failure> {
 /// The month is over and the patient away: the custodian's next consent, the rotation, and the end of the old key.
 fn end(
     patient: &Patient<'_>,
-    (trust, custodian): (&Trust, &Identity),
-    access: &Access,
+    trust: &Trust,
+    (custodian, mandate): (&Identity, &Mandate),
     bo: &Identity,
 ) -> Result<(), Failure> {
     let (devices, later) = (patient.owner.devices(), days(31));
-    // The phone signed this when the referral began.
-    let mandate = patient.phone.mandate((devices, access), &custodian.public(), days(60), NOW)?;
-    let consents = block_on(patient.repository.consents(access.owner(), access.compartment(), None))?;
+    let section = &mandate.unverified().compartment;
+    let consents = block_on(patient.repository.consents(devices.owner(), section, None))?;
     let newest = consents.last().ok_or("no consent")?;
     let held = open(patient, newest, custodian, later)?;
     let kept = open(patient, newest, bo, NOW)?;

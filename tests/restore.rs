@@ -106,7 +106,14 @@ fn after_a_mere_reseal_it_is_enough_to_catch_up() {
     let world = &hospital.world;
     let change = world.phone.sharing(world.devices(), &world.trust, hospital.access(0)).reseal().unwrap();
     let (stored, access, _) = change.seal(NOW).unwrap();
+    let before = contents(&hospital.store);
     assert_eq!(block_on(hospital.repository().publish(&world.live(&stored), &stored)).unwrap(), Put::Done);
+    // One consent more, and no record was touched.
+    let mut after = contents(&hospital.store);
+    let new: Vec<String> = after.keys().filter(|key| !before.contains_key(*key)).cloned().collect();
+    assert!(new.len() == 1 && new[0].starts_with("consent~"), "{new:?}");
+    after.remove(&new[0]);
+    assert_eq!(after, before);
     let store = restored(&stream);
     let repository = hospital.over(&store);
     let (owner, section) = hospital.place();

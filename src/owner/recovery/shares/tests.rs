@@ -74,6 +74,30 @@ fn shares_of_one_secret_are_drawn_anew_each_time() {
     assert!(!values.contains(secret.expose()));
 }
 
+/// Of one secret, what is shared in many ways: each bit of a share is set in about half of them, and so is each bit of what
+/// lies between two shares of one way, which is a coefficient. Six standard deviations are allowed.
+#[test]
+fn shares_and_coefficients_are_spread_evenly() {
+    const WAYS: usize = 2048;
+    let secret = random_secret().unwrap();
+    // The order of the group is a little above 2^252: the bits below are even, the ones above it nearly never set.
+    let (mut shares, mut coefficients) = ([0_usize; 252], [0_usize; 252]);
+    for _ in 0..WAYS {
+        let (_, both) = share(&secret, 2, 2).unwrap();
+        let between = raw(&both[1]) - raw(&both[0]);
+        for (counts, value) in [(&mut shares, raw(&both[0])), (&mut coefficients, between)] {
+            let bytes = value.to_bytes();
+            for (bit, count) in counts.iter_mut().enumerate() {
+                *count += usize::from(bytes[bit / 8] >> (bit % 8) & 1);
+            }
+        }
+    }
+    let allowed = WAYS / 2 - 136..=WAYS / 2 + 136;
+    for count in shares.iter().chain(&coefficients) {
+        assert!(allowed.contains(count), "{count} of {WAYS}");
+    }
+}
+
 #[test]
 fn a_wrong_or_lying_share_is_refused_before_anything_is_combined() {
     let (secret, commitments, shares) = shared(2, 3);
