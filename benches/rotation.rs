@@ -137,10 +137,12 @@ fn job(c: &mut Criterion) {
         let world = World::new();
         let first = world.first();
         world.fill(&[&memory, &disk], &first, n);
-        let stores: [(&str, &dyn Store); 2] = [("memory", &memory), ("redb", &disk)];
-        for (name, store) in stores {
+        // How far each store's records were moved.
+        let (mut in_memory, mut on_disk) = (None, None);
+        for (name, workers) in [("memory", 1), ("redb", 1), ("redb, two workers", 2)] {
+            let (store, last): (&dyn Store, &mut Option<Access>) =
+                if name == "memory" { (&memory, &mut in_memory) } else { (&disk, &mut on_disk) };
             group.throughput(Throughput::Elements(n as u64));
-            let mut last = None;
             group.bench_function(format!("{name}/{n}"), |b| {
                 b.iter_custom(|times| {
                     let mut spent = Duration::ZERO;
@@ -148,11 +150,18 @@ fn job(c: &mut Criterion) {
                         let access = last.as_ref().unwrap_or(&first);
                         let new = world.next(access);
                         let start = Instant::now();
-                        let rotation = Rotation::new(store, &[access], &new, &clock).unwrap();
-                        let progress = block_on(rotation.run("job", |_| ())).unwrap();
+                        let work = || {
+                            let rotation = Rotation::new(store, &[access], &new, &clock).unwrap();
+                            block_on(rotation.run("job", |_| ())).unwrap()
+                        };
+                        std::thread::scope(|scope| {
+                            (1..workers).for_each(|_| _ = scope.spawn(work));
+                            _ = work();
+                        });
                         spent += start.elapsed();
-                        assert_eq!(progress.records, n as u64);
-                        last = Some(new);
+                        let progress = work();
+                        assert!(progress.finished && progress.records == n as u64);
+                        *last = Some(new);
                     }
                     spent
                 });
