@@ -292,8 +292,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Reseal),
         4 => Just(Step::Write),
         3 => (1..20_u64).prop_map(Step::Move),
-        1 => Just(Step::Backup),
-        1 => Just(Step::Restore),
+        2 => Just(Step::Backup),
+        2 => Just(Step::Restore),
     ]
 }
 
