@@ -81,7 +81,7 @@ pub use compromise::{Exposed, ExposedBy, Exposure};
 pub use custodian::{Custodian, MASTER_KEY, MasterKeyCustodian};
 pub(crate) use devices::owner_id;
 pub use devices::{DeviceList, DeviceListStatement, Devices, MAX_DEVICES, MAX_REMOVED, PublicDevice, RemovedDevice};
-pub use head::{Freshness, HEAD_LIMIT, Head, HeadStatement};
+pub use head::{Freshness, HEAD_LIMIT, Head, HeadDraft, HeadStatement};
 pub use mandate::{Ceiling, MAX_MANDATED, Mandate, MandateStatement};
 pub use preview::{Preview, Reader, Uncovered};
 pub(crate) use referral::CLOCK_SKEW;

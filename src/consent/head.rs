@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::verify::{LiveConsent, WHAT as CONSENT, pin_name};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
-use crate::identity::{Identity, Signed, Statement};
+use crate::identity::{Identity, PublicIdentity, Signature, Signed, SigningPublic, Statement};
 use crate::pin::{PinStore, Place};
 use crate::seal::label;
 
@@ -51,6 +51,35 @@ impl Statement for HeadStatement {
     const LIMIT: usize = 1024;
 }
 
+/// A custodian's head that only lacks its signature.
+#[derive(Debug)]
+pub struct HeadDraft {
+    statement: HeadStatement,
+    signing: SigningPublic,
+}
+
+impl HeadDraft {
+    /// What has to be signed, label and all, with Ed25519.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller can bring about.
+    pub fn message(&self) -> Result<Vec<u8>> {
+        Signed::message(&self.statement)
+    }
+
+    /// The head with its signature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Forged`] if it is not the signature of the message by the custodian's key.
+    pub fn finish(self, signature: Signature) -> Result<Head> {
+        let head = Signed::with_signature(self.statement, signature);
+        head.verify(&self.signing)?;
+        Ok(head)
+    }
+}
+
 /// Whether the owner confirmed a consent lately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
@@ -68,10 +97,22 @@ impl LiveConsent {
     ///
     /// [`Error::ApiMisuse`] if this consent was not signed by that custodian under a mandate that lasts until now.
     pub fn custodian_head(&self, custodian: &Identity, now: Time) -> Result<Head> {
-        let mandate =
-            self.mandate.as_ref().filter(|mandate| mandate.custodian == custodian.public() && now <= mandate.until);
+        Signed::sign(self.custodians(&custodian.public(), now)?, custodian.signing())
+    }
+
+    /// As [`LiveConsent::custodian_head`], for a custodian whose key service signs.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn custodian_head_elsewhere(&self, custodian: &PublicIdentity, now: Time) -> Result<HeadDraft> {
+        Ok(HeadDraft { statement: self.custodians(custodian, now)?, signing: custodian.signing })
+    }
+
+    fn custodians(&self, custodian: &PublicIdentity, now: Time) -> Result<HeadStatement> {
+        let mandate = self.mandate.as_ref().filter(|mandate| mandate.custodian == *custodian && now <= mandate.until);
         let mandate = mandate.ok_or(Error::ApiMisuse("the consent is not this custodian's, or his mandate is over"))?;
-        let statement = HeadStatement {
+        Ok(HeadStatement {
             owner: self.owner().clone(),
             compartment: self.compartment().clone(),
             version: self.version(),
@@ -81,8 +122,7 @@ impl LiveConsent {
             issued_at: now,
             device: mandate.device.clone(),
             mandate: self.statement.mandate,
-        };
-        Signed::sign(statement, custodian.signing())
+        })
     }
 
     /// Whether this is the latest consent, by a head that one of the owner's devices signed, and how long ago that was.

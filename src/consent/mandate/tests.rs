@@ -347,7 +347,14 @@ fn a_key_service_seals_on_without_giving_its_key_away() {
     let unsigned = draft().draft(later(1)).unwrap();
     let signature = pollster::block_on(service.sign(&unsigned.message().unwrap())).unwrap();
     let (next, _) = unsigned.finish(signature).unwrap();
-    assert!(world.verify(&next, later(1)).unwrap().open(&world.ada).is_ok());
+    let next = world.verify(&next, later(1)).unwrap();
+    assert!(next.open(&world.ada).is_ok());
+    // It says that this is the latest, too.
+    let head = || next.custodian_head_elsewhere(service.public(), later(1)).unwrap();
+    let said = pollster::block_on(service.sign(&head().message().unwrap())).unwrap();
+    let fresh = next.fresh(&head().finish(said).unwrap(), &mut PinStore::default(), later(1), HEAD_LIMIT);
+    assert_eq!(fresh, Ok(Freshness::Fresh));
+    assert_eq!(head().finish(signature).err(), Some(Error::Forged("head")));
 
     // A signature of something else is refused before it is stored.
     let unsigned = draft().draft(later(1)).unwrap();
