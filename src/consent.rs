@@ -97,6 +97,7 @@ pub use succession::{
     VetoStatement,
 };
 pub use terms::{
-    Barred, MAX_PAST, MAX_PAST_BYTES, MAX_TERMS, Named, PastWriting, Reading, Spent, Terms, Verb, Writing,
+    Barred, Cause, KeptOut, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_PAST, MAX_PAST_BYTES, MAX_TERMS, Named,
+    PastWriting, Reading, Spent, Terms, Verb, Writing,
 };
 pub use verify::LiveConsent;

@@ -79,12 +79,16 @@ impl<'a> Repository<'a> {
         }
         let mut pieces = record.pieces()?;
         let key = SealedRecord::content_key(record.owner(), record.record());
+        let all: Vec<String> = pieces.keys().cloned().collect();
         let (key, value) = pieces.remove_entry(&key).ok_or(Error::Malformed("record"))?;
         if let Some(held) = self.entry(&key).await? {
+            if self.delete_of_the_erased(record.owner(), all).await? {
+                return Ok(Put::Outdated);
+            }
             return Ok(Put::of(held.value == value));
         }
         if self.outdated(record, None).await? {
-            self.delete_of_the_erased(record.owner(), pieces).await?;
+            self.delete_of_the_erased(record.owner(), all).await?;
             return Ok(Put::Outdated);
         }
         let (put, written) = self.write_pieces(&pieces).await?;
@@ -98,7 +102,12 @@ impl<'a> Repository<'a> {
             self.leave_nothing_of_the_erased(record.owner(), written).await?;
             return Ok(Put::Outdated);
         }
-        self.commit(key, value).await
+        let put = self.commit(key, value).await?;
+        // And once more: an erasure that has gone through the contents did not see this one.
+        if self.delete_of_the_erased(record.owner(), all).await? {
+            return Ok(Put::Outdated);
+        }
+        Ok(put)
     }
 
     /// Writes the next revision of a record, `before` being the one that was amended. The revision before stays, see
@@ -122,7 +131,7 @@ impl<'a> Repository<'a> {
             return Ok(Put::of(held.value == contents));
         }
         if self.outdated(after, Some(before)).await? {
-            self.delete_of_the_erased(after.owner(), new).await?;
+            self.delete_of_the_erased(after.owner(), new.into_keys().collect()).await?;
             return Ok(Put::Outdated);
         }
         // Parts that were not changed are there, and may have been moved or sealed again since.
@@ -212,18 +221,29 @@ impl<'a> Repository<'a> {
         compartment: &CompartmentId,
         (record, content): &(RecordId, Hash),
     ) -> Result<Option<SealedRecord>> {
-        let latest = self.read(owner, record, &SealedRecord::content_key(owner, record)).await?;
-        if let Some(found) = latest.and_then(|latest| latest.only(compartment, content)) {
-            return Ok(Some(found));
+        let mut damage = Ok(None);
+        match self.read(owner, record, &SealedRecord::content_key(owner, record)).await {
+            Err(error) if error.is_damage() => damage = Err(error),
+            latest => {
+                if let Some(found) = latest?.and_then(|latest| latest.only(compartment, content)) {
+                    return Ok(Some(found));
+                }
+            }
         }
         let prefix = format!("past~{owner}~{record}~");
         let mut after = String::new();
         loop {
             let page = self.store.keys(&prefix, &after, 100).await?;
-            let Some(last) = page.last() else { return Ok(None) };
+            let Some(last) = page.last() else { return damage };
             after.clone_from(last);
             for key in &page {
-                let earlier = self.read(owner, record, key).await?;
+                let earlier = match self.read(owner, record, key).await {
+                    Err(error) if error.is_damage() => {
+                        damage = Err(error);
+                        continue;
+                    }
+                    earlier => earlier?,
+                };
                 if let Some(found) = earlier.and_then(|earlier| earlier.only(compartment, content)) {
                     return Ok(Some(found));
                 }
@@ -298,11 +318,14 @@ impl<'a> Repository<'a> {
         self.take_back(written).await
     }
 
-    /// Of an owner who was erased, what an earlier try may have written.
-    async fn delete_of_the_erased(&self, owner: &OwnerId, pieces: BTreeMap<String, Vec<u8>>) -> Result<()> {
+    /// Of an owner who was erased, deletes what this or an earlier try may have written. Says whether she was.
+    async fn delete_of_the_erased(&self, owner: &OwnerId, keys: Vec<String>) -> Result<bool> {
         match &self.ledger {
-            Some(ledger) if ledger.is_erased(owner).await? => self.delete(pieces.into_keys().collect()).await,
-            _ => Ok(()),
+            Some(ledger) if ledger.is_erased(owner).await? => {
+                self.delete(keys).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
         }
     }
 

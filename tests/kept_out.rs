@@ -6,7 +6,7 @@ mod world;
 
 use chartseal::Error;
 use chartseal::authority::{Reason, Trust};
-use chartseal::consent::{Access, Decline, Declined, StoredConsent};
+use chartseal::consent::{Access, Cause, Decline, Declined, StoredConsent};
 use chartseal::id::{CompartmentId, Time};
 use chartseal::identity::Identity;
 use chartseal::owner::{Change, Sharing};
@@ -58,12 +58,12 @@ fn what_a_decline_is_taken_back_for_is_the_decline() {
     let policy = format!("role:doctor and not user:{number}");
     let (_, access) = start(&world, &policy);
     let (_, out) = seal(sharing(&world, &access).decline(&declined(&world)));
-    let (stored, back) = seal(sharing(&world, &out).readmit_number(id, number));
+    let (stored, back) = seal(sharing(&world, &out).readmit_number(id, number, Cause::Declined));
     assert!(!opens(&world, &stored));
     assert_eq!(back.terms().read[0].policy, policy);
     // Shut out by name as well, in between.
     let (_, revoked) = seal(sharing(&world, &out).revoke("dr-ada".parse().unwrap()));
-    let (_, back) = seal(sharing(&world, &revoked).readmit_number(id, number));
+    let (_, back) = seal(sharing(&world, &revoked).readmit_number(id, number, Cause::Declined));
     let (stored, back) = seal(sharing(&world, &back).readmit(&"dr-ada".parse().unwrap()));
     assert!(!opens(&world, &stored));
     assert_eq!(back.terms().read[0].policy, policy);
@@ -73,7 +73,7 @@ fn what_a_decline_is_taken_back_for_is_the_decline() {
     let (_, access) = consent.write(&world.trust, id, "role:doctor and not user:dr-ada").unwrap().seal(NOW).unwrap();
     let credential = world.trust.credential(&world.ada.issued.credential, NOW).unwrap();
     let (_, out) = seal(sharing(&world, &access).decline(&declined(&world)));
-    let (stored, back) = seal(sharing(&world, &out).readmit_number(id, number));
+    let (stored, back) = seal(sharing(&world, &out).readmit_number(id, number, Cause::Declined));
     assert!(opens(&world, &stored) && !back.may_write(id, credential.attributes()));
 }
 
@@ -194,7 +194,8 @@ fn a_stolen_key_is_let_in_by_its_own_month_and_not_by_the_next() {
     let new = world.trust.credential(&issued.credential, NOW).unwrap();
     let (_, access) = seal(sharing(&world, &access).replace_key(&[&stolen.credential], &new));
     let opens = |now: Time| {
-        let change = sharing(&world, &access).readmit_number(world.hospital.id(), number(&world)).unwrap();
+        let change =
+            sharing(&world, &access).readmit_number(world.hospital.id(), number(&world), Cause::Stolen).unwrap();
         let (stored, ..) = change.seal(now).unwrap();
         stored.verify(world.devices(), &section(), &mut PinStore::default(), now).unwrap().open(&key).is_ok()
     };
@@ -217,4 +218,81 @@ fn what_can_be_sealed_this_month_can_be_sealed_in_the_next() {
     for month in 1..24 {
         assert!(sharing(&world, &access).rotate().unwrap().seal(after(month * 31 * DAY)).is_ok(), "{month}");
     }
+}
+
+/// Stolen keys are kept out; then she declines, and thinks better of it within the month.
+#[test]
+fn a_decline_that_is_taken_back_lets_no_stolen_key_in() {
+    let mut world = World::new();
+    let (id, number) = (world.hospital.id().clone(), number(&world));
+    let stolen = world.ada.identity.accept(&world.ada.issued, &world.trust, NOW).unwrap();
+    let again = Identity::generate("dr-ada".parse().unwrap()).unwrap();
+    world.hospital.replace_keys(&again.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
+    let issued = world.hospital.issue(again.id(), &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    world.publish();
+    let new = world.trust.credential(&issued.credential, NOW).unwrap();
+    let (_, access) = start(&world, "role:doctor");
+    let (_, replaced) = seal(sharing(&world, &access).replace_key(&[&world.ada.issued.credential], &new));
+    let decline = Decline::decline((&again, &new), world.alice.id(), &section(), NOW).unwrap();
+    let (_, out) = seal(sharing(&world, &replaced).decline(&decline.accept(&new, NOW).unwrap()));
+    let (stored, back) = seal(sharing(&world, &out).readmit_number(&id, number, Cause::Declined));
+    assert!(world.live(&stored).open(&stolen).is_err());
+    assert_eq!(back.terms().kept_out, replaced.terms().kept_out);
+    let none = sharing(&world, &back).readmit_number(&id, number, Cause::Declined);
+    assert_eq!(none.err(), Some(Error::Unknown("exclusion")));
+    let (stored, _) = seal(sharing(&world, &back).readmit_number(&id, number, Cause::Stolen));
+    assert!(world.live(&stored).open(&stolen).is_ok());
+}
+
+/// Nobody of that role reads here when the keys are stolen; the role is let in later.
+#[test]
+fn stolen_keys_stay_out_of_where_they_did_not_read() {
+    let mut world = World::new();
+    let id = world.hospital.id().clone();
+    let stolen = world.ada.identity.accept(&world.ada.issued, &world.trust, NOW).unwrap();
+    let again = Identity::generate("dr-ada".parse().unwrap()).unwrap();
+    world.hospital.replace_keys(&again.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
+    let issued = world.hospital.issue(again.id(), &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    world.publish();
+    let new = world.trust.credential(&issued.credential, NOW).unwrap();
+    let (_, access) = start(&world, "role:nurse");
+    let (stored, out) = seal(sharing(&world, &access).replace_key(&[&world.ada.issued.credential], &new));
+    assert!(out.terms().people.is_empty() && world.live(&stored).open_as(&again).is_err());
+    let (stored, _) = seal(sharing(&world, &out).grant_policy(&id, "role:doctor"));
+    assert!(world.live(&stored).open(&stolen).is_err());
+}
+
+/// While she is kept out, and by name and number at once.
+#[test]
+fn what_the_owner_says_by_number_stays_whenever_she_says_it() {
+    let world = World::new();
+    let (id, number) = (world.hospital.id(), number(&world));
+    let own = format!("role:doctor and not user:{number}");
+    let (_, access) = start(&world, "role:doctor");
+    let (_, out) = seal(sharing(&world, &access).decline(&declined(&world)));
+    let (_, said) = seal(sharing(&world, &out).restrict(id, &own));
+    let (_, back) = seal(sharing(&world, &said).readmit_number(id, number, Cause::Declined));
+    assert_eq!(back.terms().read[0].policy, own);
+    let consent = world.phone.consent(world.devices(), section()).read(&world.trust, id, &own).unwrap();
+    let (_, access) = consent.exclude("dr-ada".parse().unwrap()).seal(NOW).unwrap();
+    let (_, back) = seal(sharing(&world, &access).readmit(&"dr-ada".parse().unwrap()));
+    assert_eq!(back.terms().read[0].policy, own);
+    // By name alone, it goes with the name.
+    let (_, access) = start(&world, "role:doctor and not user:dr-ada");
+    let (_, back) = seal(sharing(&world, &access).readmit(&"dr-ada".parse().unwrap()));
+    assert_eq!(back.terms().read[0].policy, "role:doctor");
+}
+
+/// She was excluded by name before the hospital knew her, so she could open what was sealed until it did.
+#[test]
+fn a_grant_that_makes_an_exclusion_work_has_a_new_key() {
+    let mut world = World::new();
+    let id = world.hospital.id().clone();
+    let consent = world.phone.consent(world.devices(), section()).read(&world.trust, &id, "role:doctor").unwrap();
+    let (_, access) = consent.exclude("dr-eve".parse().unwrap()).seal(NOW).unwrap();
+    let eve = Identity::generate("dr-eve".parse().unwrap()).unwrap();
+    world.hospital.enrol(&eve.enrol().unwrap()).unwrap();
+    world.publish();
+    let (_, next) = seal(sharing(&world, &access).grant_policy(&id, "role:nurse and not user:dr-eve"));
+    assert_ne!(next.generation(), access.generation());
 }

@@ -12,7 +12,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use case::{Case, hex};
 use chartseal::authority::Bulletin;
 use chartseal::backup;
-use chartseal::consent::{Decline, DeviceList, Head, Mandate, Referral, ReferralEnd, StoredConsent, Verb, Veto};
+use chartseal::consent::{Cause, Decline, DeviceList, Head, Mandate, Referral, ReferralEnd, StoredConsent, Verb, Veto};
 use chartseal::id::Time;
 use chartseal::owner::recovery::{GuardianShare, Guardianship, RecoveryKey};
 use chartseal::owner::{Device, Erasure};
@@ -78,7 +78,8 @@ fn consent(case: &mut Case, body: &str) {
     let access = live.open_as_device(&Device::decode(&case.bytes("device")).unwrap()).unwrap();
     let kept_out = access.terms().kept_out.iter().map(|kept| {
         let from = if kept.from == Verb::Read { "read" } else { "write" };
-        format!("{}/{}/{from}", kept.authority, kept.number)
+        let cause = if kept.cause == Cause::Stolen { "stolen" } else { "declined" };
+        format!("{}/{}/{from}/{cause}", kept.authority, kept.number)
     });
     assert_eq!(kept_out.collect::<Vec<_>>().join(" "), case.text("kept out"));
 }

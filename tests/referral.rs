@@ -6,7 +6,7 @@ mod world;
 
 use chartseal::Error;
 use chartseal::authority::{Authority, VerifiedCredential};
-use chartseal::consent::{Access, Decline, Named, Referral, ReferralEnd, StoredConsent};
+use chartseal::consent::{Access, Cause, Decline, Named, Referral, ReferralEnd, StoredConsent};
 use chartseal::id::{Generation, Time};
 use chartseal::identity::Identity;
 use chartseal::owner::{Change, Sharing};
@@ -260,10 +260,12 @@ fn a_physician_who_declines_is_shut_out_by_her_own_word_only() {
     assert_eq!(world.live(&anew).open(&key).err(), Some(Error::CannotOpen));
     let (_, revoked) = clinic.seal(clinic.sharing(&next).revoke("dr-ada".parse().unwrap()).unwrap(), NOW);
     for (access, opens) in [(&next, true), (&revoked, false)] {
-        let (back, _) = clinic.seal(clinic.sharing(access).readmit_number(id, ada.number()).unwrap(), NOW);
+        let (back, _) =
+            clinic.seal(clinic.sharing(access).readmit_number(id, ada.number(), Cause::Declined).unwrap(), NOW);
         assert_eq!(world.live(&back).open(&key).is_ok(), opens);
     }
-    let (_, willing) = clinic.seal(clinic.sharing(&revoked).readmit_number(id, ada.number()).unwrap(), NOW);
+    let (_, willing) =
+        clinic.seal(clinic.sharing(&revoked).readmit_number(id, ada.number(), Cause::Declined).unwrap(), NOW);
     let (back, _) = clinic.seal(clinic.sharing(&willing).readmit(&"dr-ada".parse().unwrap()).unwrap(), NOW);
     assert!(world.live(&back).open(&key).is_ok());
     let named = clinic.sharing(&next).grant(&world.ada.identity.public()).unwrap();

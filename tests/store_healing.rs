@@ -11,7 +11,6 @@ mod stored;
 mod world;
 
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use branches::Branches;
 use chartseal::Error;
@@ -22,17 +21,11 @@ use chartseal::ledger::{KeyState, Ledger};
 use chartseal::record::{Author, Reader};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, Retirement, Rotation, Scope, Sweep};
-use chartseal::store::{
-    BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError, StoreFailure,
-};
-use hospital::{Hospital, Interrupted, When, count};
+use chartseal::store::{Entry, Fault, FaultyStore, MemoryStore, Op, Store, StoreFailure};
+use hospital::{Around, Corrupt, Hospital, Interrupted, When, count, writes_wrap};
 use pollster::block_on;
 use stored::{contents, fill, now, read, sealed};
 use world::{NOW, after};
-
-fn writes_wrap(op: &Op) -> bool {
-    matches!(op, Op::Put { key, .. } if key.starts_with("wrap~"))
-}
 
 impl Hospital {
     /// Seals everything again under the second key, and retires the first.
@@ -224,37 +217,6 @@ fn a_write_that_was_torn_stands_in_no_retirements_way() {
     }
 }
 
-/// Does something before wraps are written, and something else before the next read after that.
-struct Around<'a> {
-    inner: &'a dyn Store,
-    written: AtomicBool,
-    before: &'a (dyn Fn() + Sync),
-    then: &'a (dyn Fn() + Sync),
-}
-
-impl Store for Around<'_> {
-    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        if self.written.swap(false, Ordering::SeqCst) {
-            (self.then)();
-        }
-        self.inner.get(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.inner.keys(prefix, after, n)
-    }
-
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        let wraps = ops.iter().any(writes_wrap);
-        if wraps {
-            (self.before)();
-        }
-        let outcomes = self.inner.apply(ops);
-        self.written.fetch_or(wraps, Ordering::SeqCst);
-        outcomes
-    }
-}
-
 /// The erasure has gone through the wraps when they are written, and not through the bodies.
 #[test]
 fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
@@ -278,7 +240,7 @@ fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
             written.wait();
             erased.wait();
         };
-        let store = Around { inner: &hospital.store, written: AtomicBool::new(false), before: &before, then: &then };
+        let store = Around::new(&hospital.store, &before, &then);
         assert_ne!(block_on(hospital.over(&store).put(&late)).unwrap(), Put::Done);
     });
     assert_eq!(contents(&hospital.store).into_keys().collect::<Vec<_>>(), Vec::<String>::new());
@@ -298,29 +260,6 @@ fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
     assert!(calls.is_some() && count(&contents(&hospital.store), "wrap") == 1);
     assert_eq!(block_on(hospital.over(&store).put(&late)).unwrap(), Put::Outdated);
     assert!(contents(&hospital.store).is_empty());
-}
-
-/// A store that cannot read one of its values.
-struct Corrupt<'a> {
-    inner: &'a dyn Store,
-    key: &'a str,
-}
-
-impl Store for Corrupt<'_> {
-    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        if keys.iter().any(|key| key == self.key) {
-            return Box::pin(async { Err(StoreError::new(StoreFailure::Corrupt, "a bad page")) });
-        }
-        self.inner.get(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.inner.keys(prefix, after, n)
-    }
-
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        self.inner.apply(ops)
-    }
 }
 
 #[test]

@@ -25,8 +25,6 @@ struct Known {
     key: SigningPublic,
     parameters: Option<Held<PublicParameters>>,
     previous: Option<Held<PublicParameters>>,
-    /// Parameters up to this version are not published any more.
-    dropped: Version,
     revocations: Option<Held<Revocations>>,
     people: Option<Held<BTreeMap<PersonId, PersonNumber>>>,
 }
@@ -80,7 +78,7 @@ impl Trust {
     /// [`Error::ApiMisuse`] if it is trusted already under another key.
     pub fn add(&mut self, anchor: Anchor) -> Result<()> {
         let Anchor { authority, key } = anchor;
-        let new = Known { key, parameters: None, previous: None, dropped: Version(0), revocations: None, people: None };
+        let new = Known { key, parameters: None, previous: None, revocations: None, people: None };
         if self.authorities.entry(authority).or_insert(new).key == key {
             Ok(())
         } else {
@@ -92,25 +90,21 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Those of the three methods that follow; [`Error::Rollback`] if it has parameters again that a later bulletin left out.
-    /// What came before the one that was refused has been taken over.
+    /// Those of the three methods that follow. What came before the one that was refused has been taken over.
+    ///
+    /// # Security
+    ///
+    /// A bulletin is a bundle of signed statements, and no statement itself: whoever serves it can leave out the previous
+    /// parameters, or bring them back in an old one until the parameters change again. With them come user keys of before,
+    /// and nothing is sealed under them.
     pub fn update(&mut self, bulletin: &Bulletin, pins: &mut PinStore) -> Result<()> {
         let previous = bulletin.previous.as_ref().map(|previous| self.previous(previous, bulletin)).transpose()?;
         self.update_parameters(&bulletin.parameters, pins)?;
         let authority = &bulletin.parameters.unverified().authority;
         if let Some(known) = self.authorities.get_mut(authority) {
-            let seen = pins.get(DROPPED, authority.as_str()).map_or(Version(0), |(version, _)| version);
-            known.dropped = known.dropped.max(seen);
             match previous {
-                // An old bulletin does not bring back what a later one left out.
-                Some(held) if held.version <= known.dropped => return Err(Error::Rollback(PREVIOUS)),
                 Some(held) => _ = held.replace(&mut known.previous, PREVIOUS, authority, pins)?,
-                None => {
-                    known.previous = None;
-                    let current = bulletin.parameters.unverified().version;
-                    known.dropped = known.dropped.max(Version(current.0.saturating_sub(1)));
-                    pins.accept(DROPPED, authority.as_str(), known.dropped, Hash([0; 32]))?;
-                }
+                None => known.previous = None,
             }
         }
         self.update_revocations(&bulletin.revocations, pins)?;
@@ -383,7 +377,6 @@ impl VerifiedCredential {
 
 const PARAMETERS: &str = "public parameters";
 const PREVIOUS: &str = "previous public parameters";
-const DROPPED: &str = "dropped public parameters";
 const REVOCATIONS: &str = "revocation list";
 const PEOPLE: &str = "people map";
 const CREDENTIAL: &str = "credential";

@@ -13,7 +13,7 @@ use super::referral::EndedReferral;
 use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
-use super::terms::{Barred, Named, Policies, Reading, Spent, Terms, Writing};
+use super::terms::{Cause, KeptOut, Named, Policies, Reading, Spent, Terms, Writing};
 use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, PersonId, Time, Version};
@@ -43,9 +43,9 @@ pub struct ConsentBuilder<'a> {
     custodian: Option<Named>,
     excluded: BTreeSet<PersonId>,
     spent: Vec<Spent>,
-    kept_out: BTreeSet<Barred>,
-    /// Who is kept out no more.
-    let_in: Option<(AuthorityId, PersonNumber)>,
+    kept_out: BTreeSet<KeptOut>,
+    /// Who is kept out no more, and for what cause.
+    let_in: Option<(AuthorityId, PersonNumber, Cause)>,
     /// Version and key generation that the next ones have to be above.
     beyond: (Version, Generation),
     /// Whether another branch has another key than the version before.
@@ -219,8 +219,9 @@ impl<'a> ConsentBuilder<'a> {
     /// [`Error::Policy`] for the text, [`Error::ApiMisuse`] if the authority has a policy already.
     pub fn read(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (policy, named) = parse(trust, authority, policy)?;
-        self.excluded.extend(named);
-        self.add_read(Draft { trust, authority: authority.clone(), policy, source: Source::Said })
+        let source = Source::said(&policy, &named);
+        self.excluded.extend(named.into_iter().map(|(person, _)| person));
+        self.add_read(Draft { trust, authority: authority.clone(), policy, source })
     }
 
     /// A read policy of before. If everybody whom it is for is excluded by now, there is none any more.
@@ -242,14 +243,21 @@ impl<'a> ConsentBuilder<'a> {
     pub(crate) fn read_also(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (mut policy, named) = parse(trust, authority, policy)?;
         let before = &self.before()?.terms;
+        let present = before.read.iter().find(|reading| reading.authority == *authority);
+        let present = present.map(|reading| reading.policy.parse::<Policy>()).transpose()?;
         // Who is excluded by this may have the present key.
-        self.keep_key &= named.iter().all(|person| before.excluded.contains(person));
-        self.excluded.extend(named);
-        if let Some(present) = before.read.iter().find(|reading| reading.authority == *authority) {
-            let wider = present.policy.parse::<Policy>()?.widened(policy);
+        self.keep_key &= named.iter().all(|(person, number)| {
+            before.excluded.contains(person) && present.as_ref().is_none_or(|present| present.excludes(*number))
+        });
+        let mut source = Source::said(&policy, &named);
+        self.excluded.extend(named.into_iter().map(|(person, _)| person));
+        if let Some(present) = present {
+            // Whom this one excludes, it excludes from itself alone.
+            source = Source::Said { excludes: BTreeSet::new() };
+            let wider = present.widened(policy);
             policy = wider.ok_or(Error::ApiMisuse("the policy is for a person who stays excluded"))??;
         }
-        self.add_read(Draft { trust, authority: authority.clone(), policy, source: Source::Said })
+        self.add_read(Draft { trust, authority: authority.clone(), policy, source })
     }
 
     /// Lets those write whose attributes from `authority` satisfy the policy. The owner's devices always may. Whoever is
@@ -260,7 +268,8 @@ impl<'a> ConsentBuilder<'a> {
     /// As [`ConsentBuilder::read`].
     pub fn write(self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (policy, _) = parse(trust, authority, policy)?;
-        self.add_write(Draft { trust, authority: authority.clone(), policy, source: Source::Said })
+        let source = Source::said(&policy, &[]);
+        self.add_write(Draft { trust, authority: authority.clone(), policy, source })
     }
 
     /// Excludes a person from reading and writing under every authority that has a policy here and knows the name.
@@ -317,14 +326,14 @@ impl<'a> ConsentBuilder<'a> {
     }
 
     /// Keeps people out by number, from the policies here and of later versions.
-    pub(crate) fn keep_out(mut self, people: impl IntoIterator<Item = Barred>) -> Self {
+    pub(crate) fn keep_out(mut self, people: impl IntoIterator<Item = KeptOut>) -> Self {
         self.kept_out.extend(people);
         self
     }
 
-    /// Keeps a person out no more.
-    pub(crate) fn let_in(mut self, authority: AuthorityId, number: PersonNumber) -> Self {
-        self.let_in = Some((authority, number));
+    /// Keeps a person out no more for this cause.
+    pub(crate) fn let_in(mut self, authority: AuthorityId, number: PersonNumber, cause: Cause) -> Self {
+        self.let_in = Some((authority, number, cause));
         self
     }
 

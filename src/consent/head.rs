@@ -32,8 +32,8 @@ pub struct HeadStatement {
     /// The version that the owner signed last before it, if a custodian signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Version>,
-    /// The version of the device list that a device signs it under, so that it binds nobody to what was signed before a
-    /// device was removed; none if a custodian signs, and in heads from before this was said.
+    /// The version of the device list that the consent was signed under, so that it binds nobody to what a device signed
+    /// before it was removed; none if a custodian signs, and in heads from before this was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub devices: Option<Version>,
     /// When it was signed.
@@ -139,7 +139,7 @@ impl LiveConsent {
     /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list, nor by the
     /// consent's own custodian, [`Error::Expired`] if the time of that device or custodian is over, [`Error::Rollback`] with
     /// `"consent"` if it names a later consent than this, with `"head"` if an earlier one or one of an earlier device list,
-    /// with `"device list"` if it was signed under a later list than the reader has, [`Error::Fork`] if another one of this
+    /// with `"device list"` if its consent was signed under a later list than the reader has, [`Error::Fork`] if another one of this
     /// version.
     pub fn fresh(&self, head: &Head, pins: &mut PinStore, now: Time, limit: Duration) -> Result<Freshness> {
         let claimed = head.unverified();

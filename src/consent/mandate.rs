@@ -7,7 +7,10 @@ use super::access::Access;
 use super::builder::{ConsentBuilder, Signer, Signing};
 use super::devices::Devices;
 use super::statement::ConsentStatement;
-use super::terms::{Barred, MAX_PAST, MAX_PAST_BYTES, PastWriting, Policies, Spent, Terms, Verb};
+use super::terms::{
+    Barred, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_PAST, MAX_PAST_BYTES, PastWriting, Policies, Spent, Terms,
+    Verb,
+};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::{Identity, PublicIdentity, Signed, Statement};
@@ -151,7 +154,9 @@ impl Ceiling {
         let mut more: usize = 0;
         for barred in terms.barred.iter().filter(|barred| !self.terms.barred.contains(barred)) {
             more += 1;
-            if more > MAX_MORE || !self.terms.excludes(barred)? {
+            // An honest custodian adds those whom he excludes by name; not who is out for another reason.
+            let named = terms.excluded.len() > self.terms.excluded.len() && !barred.is_among(&self.terms.kept_out);
+            if more > MAX_MORE || !named || !self.terms.excludes(barred)? {
                 return Ok(false);
             }
         }
@@ -183,7 +188,12 @@ impl Ceiling {
             return Ok(false);
         }
         let span = mandate.issued_at..=mandate.until;
-        for entry in past.iter().filter(|entry| entry.base.is_some() && !known.contains(entry)) {
+        let more: Vec<&PastWriting> =
+            past.iter().filter(|entry| entry.base.is_some() && !known.contains(entry)).collect();
+        if PastWriting::is_more_than_a_share(&more) {
+            return Ok(false);
+        }
+        for entry in more {
             let own = (entry.devices, entry.base) == (Some(mandate.devices), Some(mandate.base));
             let said = span.contains(&entry.issued_at) && entry.not_after.is_some_and(|end| end <= mandate.until);
             if !own || !said || entry.from <= mandate.base || !within(&entry.policies()?, &most.write) {
@@ -234,10 +244,17 @@ impl PastWriting {
                 past.push(Self { from: version, to: version, issued_at, not_after, write, devices, base });
             }
         }
+        let present = |entry: &Self| entry.base.is_some() && (entry.devices, entry.base) == (devices, base);
+        // A mandate has its share, and what the owner leaves has room for one: nobody fills it.
+        while Self::is_more_than_a_share(&past.iter().filter(|entry| present(entry)).collect::<Vec<_>>())
+            && let Some(at) = past.iter().position(present)
+        {
+            past.remove(at);
+        }
+        let room = if base.is_none() { (MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES) } else { (0, 0) };
         // What a custodian signed goes first, under this mandate and then under earlier ones: he could push out what others
         // did.
-        let present = |entry: &Self| entry.base.is_some() && (entry.devices, entry.base) == (devices, base);
-        while Self::is_too_much(&past) {
+        while Self::is_beyond(&past, (MAX_PAST - room.0, MAX_PAST_BYTES - room.1)) {
             let custodians = || past.iter().position(|entry| entry.base.is_some());
             past.remove(past.iter().position(present).or_else(custodians).unwrap_or(0));
         }
@@ -245,9 +262,17 @@ impl PastWriting {
     }
 
     fn is_too_much(past: &[Self]) -> bool {
-        let size = past.iter().map(Self::size).fold(0, usize::saturating_add);
-        // One entry is kept, however large it is.
-        past.len() > MAX_PAST || (past.len() > 1 && size > MAX_PAST_BYTES)
+        Self::is_beyond(past, (MAX_PAST, MAX_PAST_BYTES))
+    }
+
+    fn is_more_than_a_share(of_one_mandate: &[&Self]) -> bool {
+        Self::is_beyond(of_one_mandate.iter().copied(), (MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES))
+    }
+
+    /// One entry is within the bytes, however large it is.
+    fn is_beyond<'a>(past: impl IntoIterator<Item = &'a Self>, (most, bytes): (usize, usize)) -> bool {
+        let sizes: Vec<usize> = past.into_iter().map(Self::size).collect();
+        sizes.len() > most || (sizes.len() > 1 && sizes.into_iter().fold(0, usize::saturating_add) > bytes)
     }
 }
 

@@ -20,6 +20,10 @@ pub const MAX_TERMS: usize = 64 * 1024;
 pub const MAX_PAST: usize = 64;
 /// Most bytes of all of them, each counted with its texts and 64 more.
 pub const MAX_PAST_BYTES: usize = 16 * 1024;
+/// Most of them that are of one mandate.
+pub const MAX_MANDATES_PAST: usize = 8;
+/// Most bytes of these, where there are several.
+pub const MAX_MANDATES_PAST_BYTES: usize = 4 * 1024;
 
 /// Who may read and write, in words: the same for everybody who can open the consent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,22 +40,23 @@ pub struct Terms {
     /// Who is excluded by name under every authority that knows the name; ascending.
     pub excluded: Vec<PersonId>,
     /// Who could write under earlier versions, the earliest first, so that what they wrote can be judged when those
-    /// versions are gone. At most [`MAX_PAST`] entries of [`MAX_PAST_BYTES`]; beyond it the earliest of the present mandate are
-    /// dropped, then those of earlier ones, then the owner's.
+    /// versions are gone. At most [`MAX_PAST`] entries of [`MAX_PAST_BYTES`], and of one mandate the latest
+    /// [`MAX_MANDATES_PAST`]; beyond it those of the present mandate are dropped, then those of earlier ones, then the
+    /// owner's, the earliest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<PastWriting>,
     /// Referrals whose specialist left before their time, and declines that were carried out, until they are over by
     /// themselves; ascending. They count here no more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Spent>,
-    /// Persons who were excluded by number before they were excluded by name, and stay so when the name is readmitted;
-    /// ascending.
+    /// Persons who were excluded by number before they were excluded by name or kept out, and stay so when that is taken
+    /// back; ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub barred: Vec<Barred>,
     /// Persons who are kept out by number whatever policies are said anew: by stolen keys that go on opening what they
     /// satisfy, or by their own wish; ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub kept_out: Vec<Barred>,
+    pub kept_out: Vec<KeptOut>,
     /// How far the mandate goes under which a custodian signed this; none if the owner did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Box<Ceiling>>,
@@ -137,6 +142,39 @@ pub struct Barred {
     pub number: PersonNumber,
     /// What from.
     pub from: Verb,
+}
+
+/// A person who is kept out by number, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptOut {
+    /// The authority.
+    pub authority: AuthorityId,
+    /// The person's number there.
+    pub number: PersonNumber,
+    /// What from.
+    pub from: Verb,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why somebody is kept out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// Her keys were stolen.
+    Stolen,
+    /// She declined.
+    Declined,
+}
+
+impl Barred {
+    /// Whether one of these is for the same.
+    pub(crate) fn is_among(&self, kept_out: &[KeptOut]) -> bool {
+        let same =
+            |kept: &KeptOut| (&kept.authority, kept.number, kept.from) == (&self.authority, self.number, self.from);
+        kept_out.iter().any(same)
+    }
 }
 
 /// What a policy is about.

@@ -153,9 +153,9 @@ impl LiveConsent {
         self.mandate.as_ref().map(|mandate| mandate.base)
     }
 
-    /// The list that it was verified with.
-    pub(crate) fn devices(&self) -> &Devices {
-        &self.devices
+    /// The version of the device list that it was signed under.
+    pub(crate) fn signed_under(&self) -> Version {
+        self.statement.devices
     }
 
     /// Whether every policy slot is sealed under the latest parameters that the trust has of its authority.

@@ -4,8 +4,8 @@ use super::device::Device;
 use super::receipt::Receipt;
 use crate::authority::{Credential, Trust, VerifiedCredential};
 use crate::consent::{
-    AcceptedReferral, Access, Barred, ConsentBuilder, Declined, Devices, EndedReferral, Named, Preview, Reading,
-    StoredConsent, Terms, Verb, Writing,
+    AcceptedReferral, Access, Barred, Cause, ConsentBuilder, Declined, Devices, EndedReferral, KeptOut, Named, Preview,
+    Reading, StoredConsent, Terms, Verb, Writing,
 };
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId, Time};
@@ -145,34 +145,35 @@ impl<'a> Sharing<'a> {
                 return if told { Ok(policy) } else { Err(Error::Unknown("people map")) };
             };
             let stays = Barred { authority: authority.clone(), number, from };
-            if barred.contains(&stays) || kept_out.contains(&stays) { Ok(policy) } else { readmitting(policy, number) }
+            let stays = barred.contains(&stays) || stays.is_among(kept_out);
+            if stays { Ok(policy) } else { readmitting(policy, number) }
         })?;
         let builder = self.people(builder, |_| true)?;
         let others = excluded.iter().filter(|other| *other != person).cloned();
         Ok(self.change(others.fold(builder, ConsentBuilder::exclude)))
     }
 
-    /// Takes back that a person is [kept out](Terms::kept_out) by number: she declined and thinks better of it, or the month is
-    /// over in which the last of her stolen keys ended, as far as which a key opens what is sealed in it. Whoever is shut out
-    /// by name stays so, and whom a policy excluded by number before. The compartment key stays.
+    /// Takes back that a person is [kept out](Terms::kept_out) by number for this cause: she declined and thinks better of it, or
+    /// the month is over in which the last of her stolen keys ended, as far as which a key opens what is sealed in it. Who is
+    /// out for the other cause as well stays so, whoever is shut out by name, and whom a policy excluded by number before.
+    /// The compartment key stays.
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`] if nobody is kept out by this number; [`Error::ApiMisuse`] as [`Sharing::readmit`].
-    pub fn readmit_number(self, authority: &AuthorityId, number: PersonNumber) -> Result<Change<'a>> {
+    /// [`Error::Unknown`] if nobody is kept out by this number for that; [`Error::ApiMisuse`] as [`Sharing::readmit`].
+    pub fn readmit_number(self, authority: &AuthorityId, number: PersonNumber, cause: Cause) -> Result<Change<'a>> {
         let Terms { kept_out, barred, .. } = self.access.terms();
-        if !kept_out.iter().any(|kept| (&kept.authority, kept.number) == (authority, number)) {
+        let is_meant = |kept: &KeptOut| (&kept.authority, kept.number, kept.cause) == (authority, number, cause);
+        if !kept_out.iter().any(is_meant) {
             return Err(Error::Unknown("exclusion"));
         }
+        let (taken_back, left): (Vec<_>, Vec<_>) = kept_out.iter().cloned().partition(is_meant);
         let builder = self.policies(self.next()?.reseal()?, |from, of, policy| {
             let kept = Barred { authority: of.clone(), number, from };
-            if kept_out.contains(&kept) && !barred.contains(&kept) && of == authority {
-                readmitting(policy, number)
-            } else {
-                Ok(policy)
-            }
+            let stays = barred.contains(&kept) || kept.is_among(&left) || !kept.is_among(&taken_back);
+            if stays { Ok(policy) } else { readmitting(policy, number) }
         })?;
-        let builder = self.people(builder, |_| true)?.let_in(authority.clone(), number);
+        let builder = self.people(builder, |_| true)?.let_in(authority.clone(), number, cause);
         Ok(self.change(self.excluded(builder)))
     }
 
@@ -225,11 +226,16 @@ impl<'a> Sharing<'a> {
         let builder = self.policies(self.next()?, as_it_is)?;
         let builder = self.people(builder, |named| named.sealing != sealing)?;
         let builder = self.excluded(builder).spend(std::slice::from_ref(declined.spent()));
-        let kept_out = [Verb::Read, Verb::Write].map(|from| Barred { authority: authority.clone(), number, from });
+        let kept_out = [Verb::Read, Verb::Write].map(|from| KeptOut {
+            authority: authority.clone(),
+            number,
+            from,
+            cause: Cause::Declined,
+        });
         Ok(self.change(builder.keep_out(kept_out)))
     }
 
-    /// Shuts out the stolen keys of a person who reads here, and keeps the person: by name, with the sealing key of her new
+    /// Shuts out the stolen keys of a person, and, if she reads here by them, keeps the person: by name, with the sealing key of her new
     /// credential. `stolen` are the credentials of all the keys that were stolen, as for
     /// [`Exposure::of`](crate::consent::Exposure::of).
     ///
@@ -243,8 +249,7 @@ impl<'a> Sharing<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the person does not read here by these keys, if a credential is another person's, if there is
-    /// none, or if the new sealing key is one that the consent names already; [`Error::Forged`] if a credential is none of
+    /// [`Error::ApiMisuse`] if a credential is another person's, if there is none, or if the new sealing key is one that the consent names already; [`Error::Forged`] if a credential is none of
     /// its authority's; [`Error::Policy`] if there are too many exclusions.
     pub fn replace_key(self, stolen: &[&Credential], new: &VerifiedCredential) -> Result<Change<'a>> {
         let terms = self.access.terms();
@@ -259,6 +264,9 @@ impl<'a> Sharing<'a> {
             }
             numbers.push((&said.authority, said.number));
             keys.push(said.sealing);
+        }
+        if keys.is_empty() {
+            return Err(Error::ApiMisuse("no credential was stolen"));
         }
         if keys.contains(new.sealing()) {
             return Err(Error::ApiMisuse("the new credential has a stolen key"));
@@ -276,14 +284,16 @@ impl<'a> Sharing<'a> {
         let builder = self.policies(self.next()?, as_it_is)?;
         let builder = self.excluded(self.people(builder, |named| !is_stolen(named))?);
         let kept_out = numbers.iter().map(|(authority, number)| (AuthorityId::clone(authority), *number));
-        let kept_out = kept_out.map(|(authority, number)| Barred { authority, number, from: Verb::Read });
+        let kept_out =
+            kept_out.map(|(authority, number)| KeptOut { authority, number, from: Verb::Read, cause: Cause::Stolen });
         let builder = builder.keep_out(kept_out);
         let builder = if terms.custodian.as_ref().is_some_and(is_stolen) {
             builder.custodian(new)?
         } else {
-            let Named { until, referred, .. } =
-                longest.ok_or(Error::ApiMisuse("the person does not read here by these keys"))?;
-            builder.name(Named { until, referred, ..Named::from(new) })?
+            match longest {
+                Some(Named { until, referred, .. }) => builder.name(Named { until, referred, ..Named::from(new) })?,
+                None => builder,
+            }
         };
         Ok(self.change(builder))
     }

@@ -1,6 +1,6 @@
 //! Consents in a store, and catching up after a restore.
 
-use super::restored::{RESTORING, marker};
+use super::restored::{RESTORING, caught_up, marker};
 use super::{Put, Repository};
 use crate::consent::{LiveConsent, StoredConsent};
 use crate::error::{Error, Result};
@@ -41,31 +41,69 @@ impl Repository<'_> {
     ///
     /// [`Error::Store`].
     pub async fn put_consent(&self, consent: &StoredConsent) -> Result<Put> {
-        let [key, old_form] = keys(consent);
         if self.is_destroyed(consent).await? {
+            // Of an owner who was erased, an earlier try may have written it. Otherwise it is a restore's, and needed.
+            if let Some(ledger) = &self.ledger
+                && ledger.is_erased(&consent.consent().unverified().owner).await?
+            {
+                self.delete_destroyed(consent).await?;
+            }
             return Ok(Put::Outdated);
         }
-        // A store that came out of a backup does not catch up by this one alone: the records have to follow, whatever comes
-        // in between.
-        if let Some(ledger) = &self.ledger {
-            let statement = consent.consent().unverified();
-            if let Some(newest) = ledger.newest(&statement.owner, &statement.compartment).await? {
-                self.mark_if_behind(&newest).await?;
-            }
+        // A store that came out of a backup, or that one comes into, does not catch up by a consent alone: the records have
+        // to follow. So it is closed before it looks as if it had, and opened if there is nothing to follow.
+        let lacking = self.lacking(consent).await?;
+        if let Some(newest) = &lacking {
+            let statement = newest.consent().unverified();
+            self.mark(&statement.owner, &statement.compartment).await?;
         }
-        let value = consent.to_cbor()?;
-        if self.entry(&old_form).await?.is_some_and(|held| held.value == value) {
-            return Ok(Put::Done);
+        let put = self.put_in_its_place(consent).await?;
+        if let Some(newest) = &lacking
+            && !(self.is_restoring().await? || self.has_earlier_wraps(newest).await?)
+        {
+            let statement = newest.consent().unverified();
+            caught_up(self.store, &statement.owner, &statement.compartment).await?;
         }
-        let put = self.commit(key.clone(), value.clone()).await?;
-        // Once more: the key may have been destroyed meanwhile, with the consents that were there.
+        // The key may have been destroyed meanwhile, with the consents that were there.
         if put == Put::Done && self.is_destroyed(consent).await? {
-            if let Some(Entry { tag, .. }) = self.entry(&key).await?.filter(|held| held.value == value) {
-                self.store.apply(vec![Op::Delete { key, tag }]).await?;
-            }
+            self.delete_destroyed(consent).await?;
             return Ok(Put::Outdated);
         }
         Ok(put)
+    }
+
+    async fn put_in_its_place(&self, consent: &StoredConsent) -> Result<Put> {
+        let ([key, old_form], value) = (keys(consent), consent.to_cbor()?);
+        if self.entry(&old_form).await?.is_some_and(|held| held.value == value) {
+            return Ok(Put::Done);
+        }
+        self.commit(key, value).await
+    }
+
+    async fn delete_destroyed(&self, consent: &StoredConsent) -> Result<()> {
+        let ([key, _], value) = (keys(consent), consent.to_cbor()?);
+        if let Some(Entry { tag, .. }) = self.entry(&key).await?.filter(|held| held.value == value) {
+            self.store.apply(vec![Op::Delete { key, tag }]).await?;
+        }
+        Ok(())
+    }
+
+    /// The newest consent to the compartment that the ledger knows, if the store lacks it.
+    async fn lacking(&self, consent: &StoredConsent) -> Result<Option<StoredConsent>> {
+        let Some(ledger) = &self.ledger else { return Ok(None) };
+        let statement = consent.consent().unverified();
+        let mut newest = ledger.newest(&statement.owner, &statement.compartment).await?;
+        loop {
+            let Some(known) = newest else { return Ok(None) };
+            if self.has(&known).await? {
+                return Ok(None);
+            }
+            // A retirement may have deleted it, after a later one came.
+            newest = ledger.newest(&statement.owner, &statement.compartment).await?;
+            if newest.as_ref() == Some(&known) {
+                return Ok(newest);
+            }
+        }
     }
 
     async fn is_destroyed(&self, consent: &StoredConsent) -> Result<bool> {
@@ -276,16 +314,6 @@ impl Repository<'_> {
         Err(Error::Malformed("consent"))
     }
 
-    /// Marks a compartment that lacks the newest consent and has records under earlier keys, or may get some from a backup.
-    async fn mark_if_behind(&self, newest: &StoredConsent) -> Result<()> {
-        let restoring = self.is_restoring().await?;
-        if !self.has(newest).await? && (restoring || self.has_earlier_wraps(newest).await?) {
-            let statement = newest.consent().unverified();
-            self.mark(&statement.owner, &statement.compartment).await?;
-        }
-        Ok(())
-    }
-
     /// Whether records lie under earlier keys than this consent's.
     async fn has_earlier_wraps(&self, consent: &StoredConsent) -> Result<bool> {
         let statement = consent.consent().unverified();
@@ -307,7 +335,7 @@ impl Repository<'_> {
 
     /// Whether there is anything in this consent's place.
     async fn has(&self, consent: &StoredConsent) -> Result<bool> {
-        Ok(self.store.get(&keys(consent)).await?.iter().any(Option::is_some))
+        Ok(each(self.store, &keys(consent)).await?.iter().any(|held| !matches!(held, Ok(None))))
     }
 
     /// Whether the store came out of a backup and lacks what the ledger knows of a compartment, or has records under
@@ -331,7 +359,7 @@ impl Repository<'_> {
                 }
             }
         }
-        let held: Vec<bool> = self.store.get(&asked).await?.iter().map(Option::is_some).collect();
+        let held: Vec<bool> = each(self.store, &asked).await?.iter().map(|held| !matches!(held, Ok(None))).collect();
         let Some((restoring, held)) = held.split_first() else { return Ok(true) };
         // What lies in the place may be damaged; but a store of before would have nothing there.
         let current = held.chunks(3).filter(|held| matches!(held, [false, true, _] | [false, _, true])).count();

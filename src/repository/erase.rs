@@ -25,7 +25,7 @@ impl Repository<'_> {
     /// Deletes everything of an owner from the store, keys first: consents with their slots, then wraps, then the rest. With
     /// a ledger, the owner is noted as erased there, so that nothing of hers is written or served again, not from a backup
     /// either: after a restore, [`Repository::erase_restored`]. To do it again does no
-    /// harm, and mends what a writer left who was in the middle of it.
+    /// harm, and mends what a writer left who was in the middle of it, or a job, which knows of no ledger.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use super::{Put, Repository, place};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, OwnerId};
 use crate::record::{SealedRecord, StoredEnvelope, StoredWrap};
-use crate::store::{Entry, Op};
+use crate::store::{Entry, Op, each};
 
 /// The pieces of one part, before and after.
 struct Exchange {
@@ -34,6 +34,21 @@ impl Repository<'_> {
         if old.get(&key) != new.get(&key) {
             return Err(Error::ApiMisuse("sealed again, a record keeps its content"));
         }
+        let notes: Vec<String> = old.keys().filter_map(|key| note(key)).collect();
+        let mine = new.keys().cloned().chain(notes).collect();
+        let put = self.reseal_pieces((before, old), (after, new)).await;
+        // An erasure may be on, or over: nothing of this try, or of one before it, stays.
+        if put != Ok(Put::Done) && self.delete_of_the_erased(after.owner(), mine).await? {
+            return Ok(Put::Outdated);
+        }
+        put
+    }
+
+    async fn reseal_pieces(
+        &self,
+        (before, old): (&SealedRecord, BTreeMap<String, Vec<u8>>),
+        (after, new): (&SealedRecord, BTreeMap<String, Vec<u8>>),
+    ) -> Result<Put> {
         if self.outdated(after, Some(before)).await? {
             return Ok(Put::Outdated);
         }
@@ -97,10 +112,16 @@ impl Repository<'_> {
             let Some(last) = page.last() else { return Ok(()) };
             after.clone_from(last);
             for note in &page {
-                let Some(Entry { value, .. }) = self.entry(note).await? else { continue };
+                // What cannot be read says nothing.
+                let Some(Ok(Some(Entry { value, .. }))) = each(self.store, std::slice::from_ref(note)).await?.pop()
+                else {
+                    continue;
+                };
                 let envelope = String::from_utf8(value).ok().filter(|key| key.starts_with(&envelopes));
                 let (Some(envelope), Some(rest)) = (envelope, note.strip_prefix(REPLACED)) else { continue };
-                let Some(held) = self.entry(&envelope).await? else { continue };
+                let Some(Ok(Some(held))) = each(self.store, std::slice::from_ref(&envelope)).await?.pop() else {
+                    continue;
+                };
                 let named =
                     StoredEnvelope::read(&held.value).and_then(|held| held.wrap_key(&envelopes, &envelope, &wraps));
                 let (wrap, body) = (format!("{WRAP}{rest}"), format!("body~{rest}"));

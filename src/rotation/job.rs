@@ -231,7 +231,8 @@ impl Rotation<'_> {
     ) -> Result<(State, Option<Claim>)> {
         loop {
             let (tag, mut state) = self.state(job).await?;
-            let Some(at) = state.claims.iter().position(|other| other == claim) else {
+            let mine = |other: &Claim| (&other.after, &other.last) == (&claim.after, &claim.last);
+            let Some(at) = state.claims.iter().position(mine) else {
                 return Ok((state, None));
             };
             let left = rest.clone().map(|after| Claim { after, last: claim.last.clone(), until: self.until() });

@@ -102,6 +102,7 @@ impl<'a> Sweep<'a> {
         mut keys: impl FnMut(&[StoredConsent]) -> Result<Option<Keys>> + Send,
         mut progress: impl FnMut(&CompartmentId, &Progress) + Send,
     ) -> Result<Swept> {
+        super::walk::check_name(name)?;
         let repository = Repository::new(self.store);
         let owner = if let Scope::Patient(owner) = &self.scope { Some(owner) } else { None };
         let (mut swept, mut last) = (Swept::default(), None::<(OwnerId, CompartmentId)>);

@@ -44,6 +44,14 @@ impl Pass {
     }
 }
 
+pub(super) fn check_name(name: &str) -> Result<()> {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !(1..=64).contains(&name.len()) || !plain {
+        return Err(Error::Malformed("name of a job"));
+    }
+    Ok(())
+}
+
 impl Walk {
     pub(super) fn quarantine(&self) -> String {
         format!("quarantine~{}~", self.job)
@@ -53,10 +61,7 @@ impl Walk {
 impl Rotation<'_> {
     /// A pass of the job of that name.
     pub(super) fn walk(&self, pass: Pass, name: &str) -> Result<Walk> {
-        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !(1..=64).contains(&name.len()) || !plain {
-            return Err(Error::Malformed("name of a job"));
-        }
+        check_name(name)?;
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
         let prefix = match pass {
             Pass::Rewrap => StoredWrap::prefix(owner, compartment),

@@ -10,7 +10,7 @@ use chartseal::id::{CompartmentId, OwnerId};
 use chartseal::ledger::Ledger;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
-use chartseal::store::{BoxFuture, Entry, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
+use chartseal::store::{BoxFuture, Entry, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError, StoreFailure};
 use pollster::block_on;
 
 use super::stored::{fill, now};
@@ -164,5 +164,69 @@ impl Store for Budget<'_> {
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
         self.spend();
         self.0.apply(ops)
+    }
+}
+
+pub(crate) fn writes_wrap(op: &Op) -> bool {
+    matches!(op, Op::Put { key, .. } if key.starts_with("wrap~"))
+}
+
+/// Does something before wraps are written, and something else before the next read after that.
+pub(crate) struct Around<'a> {
+    inner: &'a dyn Store,
+    written: AtomicBool,
+    before: &'a (dyn Fn() + Sync),
+    then: &'a (dyn Fn() + Sync),
+}
+
+impl<'a> Around<'a> {
+    pub(crate) fn new(inner: &'a dyn Store, before: &'a (dyn Fn() + Sync), then: &'a (dyn Fn() + Sync)) -> Self {
+        Self { inner, written: AtomicBool::new(false), before, then }
+    }
+}
+
+impl Store for Around<'_> {
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        if self.written.swap(false, Ordering::SeqCst) {
+            (self.then)();
+        }
+        self.inner.get(keys)
+    }
+
+    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.inner.keys(prefix, after, n)
+    }
+
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        let wraps = ops.iter().any(writes_wrap);
+        if wraps {
+            (self.before)();
+        }
+        let outcomes = self.inner.apply(ops);
+        self.written.fetch_or(wraps, Ordering::SeqCst);
+        outcomes
+    }
+}
+
+/// A store that cannot read one of its values.
+pub(crate) struct Corrupt<'a> {
+    pub(crate) inner: &'a dyn Store,
+    pub(crate) key: &'a str,
+}
+
+impl Store for Corrupt<'_> {
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        if keys.iter().any(|key| key == self.key) {
+            return Box::pin(async { Err(StoreError::new(StoreFailure::Corrupt, "a bad page")) });
+        }
+        self.inner.get(keys)
+    }
+
+    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.inner.keys(prefix, after, n)
+    }
+
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        self.inner.apply(ops)
     }
 }

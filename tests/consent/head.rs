@@ -5,6 +5,7 @@ use std::time::Duration;
 use chartseal::Error;
 use chartseal::consent::{Access, Freshness, HEAD_LIMIT, Head};
 use chartseal::id::Time;
+use chartseal::identity::Identity;
 use chartseal::owner::Device;
 use chartseal::pin::PinStore;
 
@@ -140,4 +141,32 @@ fn a_head_of_before_a_device_was_removed_stands_in_nobodys_way() {
         let head = world.phone.head(&live, NOW).unwrap();
         assert_eq!(live.fresh(&head, &mut pins, NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
     }
+}
+
+/// The phone has a list that the tablet has not heard of yet, and a custodian goes on under the list of his mandate: all of
+/// them speak of consents that were signed before it.
+#[test]
+fn a_later_list_ages_no_head() {
+    let mut world = World::new();
+    let [tablet, watch] = ["tablet", "watch"].map(|id| Device::generate(id.parse().unwrap()).unwrap());
+    world.owner.add_device(&tablet.public(), NOW).unwrap();
+    let keeper = Identity::generate("keeper".parse().unwrap()).unwrap();
+    let (stored, access) = world.consent().custodian(&keeper.public()).unwrap().seal(NOW).unwrap();
+    let given = (world.owner.devices(), &access);
+    let mandate = world.phone.mandate(given, &keeper.public(), Time(NOW.0 + 9 * DAY), NOW).unwrap();
+    let before = world.owner.devices().clone();
+    world.owner.add_device(&watch.public(), NOW).unwrap();
+
+    let compartment = access.compartment().clone();
+    let mut pins = PinStore::default();
+    let live = stored.verify(world.owner.devices(), &compartment, &mut pins, NOW).unwrap();
+    let there = stored.verify(&before, &compartment, &mut PinStore::default(), NOW).unwrap();
+    for head in [world.phone.head(&live, NOW).unwrap(), tablet.head(&there, NOW).unwrap()] {
+        assert_eq!(live.fresh(&head, &mut pins, NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
+    }
+    let builder = mandate.consent(&keeper, world.owner.devices()).unwrap().after(&access).unwrap();
+    let (next, _) = builder.same_terms(&world.trust).unwrap().seal(NOW).unwrap();
+    let live = next.verify(world.owner.devices(), &compartment, &mut pins, NOW).unwrap();
+    let head = live.custodian_head(&keeper, NOW).unwrap();
+    assert_eq!(live.fresh(&head, &mut pins, NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
 }

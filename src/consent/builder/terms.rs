@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::ConsentBuilder;
 use crate::authority::Trust;
 use crate::consent::preview::Uncovered;
-use crate::consent::terms::{Barred, PastWriting, Reading, Spent, Terms, Verb, Writing};
+use crate::consent::terms::{Barred, KeptOut, PastWriting, Reading, Spent, Terms, Verb, Writing};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time};
 use crate::kem::PublicParameters;
-use crate::policy::{Month, ParseErrorKind, Policy};
+use crate::policy::{Month, ParseErrorKind, PersonNumber, Policy};
 
 /// A policy as it was given.
 #[derive(Debug)]
@@ -21,12 +21,24 @@ pub(super) struct Draft<'a> {
 }
 
 /// Where a policy comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Source {
-    /// It is said here.
-    Said,
+    /// It is said here, and excludes these as a whole, not for their names' sake.
+    Said {
+        /// Their numbers.
+        excludes: BTreeSet<PersonNumber>,
+    },
     /// The version before has it.
     Before,
+}
+
+impl Source {
+    /// Of a policy, and those whom it excludes by name.
+    pub(super) fn said(policy: &Policy, named: &[(PersonId, PersonNumber)]) -> Self {
+        let by_number =
+            |number: &PersonNumber| policy.excludes(*number) && named.iter().all(|(_, other)| other != number);
+        Self::Said { excludes: policy.exclusions().filter(by_number).collect() }
+    }
 }
 
 impl ConsentBuilder<'_> {
@@ -89,15 +101,14 @@ impl ConsentBuilder<'_> {
     fn barred(&self) -> Result<Vec<Barred>> {
         let mut all = BTreeSet::new();
         let ceiling = self.ceiling()?;
-        let Some(before) = self.after.map(|before| &before.terms) else {
-            return Ok(Vec::new());
-        };
+        let none = Terms::default();
+        let before = self.after.map_or(&none, |before| &before.terms);
         // What a custodian narrowed by number, the owner did not.
         let owners = ceiling.as_ref().map_or(before, |ceiling| &ceiling.terms);
         let kept_out = self.kept_out();
         let reading = self.read.iter().map(|draft| (Verb::Read, draft));
         let writing = self.write.iter().map(|draft| (Verb::Write, draft));
-        for (from, Draft { trust, authority, .. }) in reading.chain(writing) {
+        for (from, Draft { trust, authority, source, .. }) in reading.chain(writing) {
             let resolve = trust.resolve(authority);
             let named = self.excluded.iter().filter_map(|person| resolve(person.as_str()));
             let kept = kept_out.iter().filter(|kept| (kept.from, &kept.authority) == (from, authority));
@@ -106,8 +117,10 @@ impl ConsentBuilder<'_> {
             for number in named.chain(kept.map(|kept| kept.number)) {
                 let barred = Barred { authority: authority.clone(), number, from };
                 let was = before.barred.contains(&barred);
-                let for_a_reason = before_by_name.contains(&number) || before.kept_out.contains(&barred);
-                if was || (!for_a_reason && owners.excludes(&barred)?) {
+                let for_a_reason = before_by_name.contains(&number) || barred.is_among(&before.kept_out);
+                let said =
+                    self.mandate.is_none() && matches!(source, Source::Said { excludes } if excludes.contains(&number));
+                if was || said || (!for_a_reason && owners.excludes(&barred)?) {
                     all.insert(barred);
                 }
             }
@@ -119,12 +132,13 @@ impl ConsentBuilder<'_> {
     }
 
     /// Who is kept out by number: said or not, whoever was is, until let in.
-    fn kept_out(&self) -> Vec<Barred> {
+    fn kept_out(&self) -> Vec<KeptOut> {
         let before = self.after.map_or(&[][..], |before| &before.terms.kept_out);
-        let is_let_in = |kept: &&Barred| {
-            self.let_in
-                .as_ref()
-                .is_some_and(|(authority, number)| (&kept.authority, kept.number) == (authority, *number))
+        let is_let_in = |kept: &&KeptOut| {
+            let meant = self.let_in.as_ref();
+            meant.is_some_and(|(authority, number, cause)| {
+                (&kept.authority, kept.number, kept.cause) == (authority, *number, *cause)
+            })
         };
         let before = before.iter().filter(|kept| !is_let_in(kept));
         self.kept_out.iter().chain(before).cloned().collect::<BTreeSet<_>>().into_iter().collect()
@@ -155,7 +169,9 @@ impl ConsentBuilder<'_> {
             }
         }
         match draft.policy.clone().excluding(&numbers) {
-            Err(error) if draft.source == Source::Before && *error.kind() == ParseErrorKind::Unsatisfiable => Ok(None),
+            Err(error) if matches!(draft.source, Source::Before) && *error.kind() == ParseErrorKind::Unsatisfiable => {
+                Ok(None)
+            }
             policy => Ok(Some(policy?)),
         }
     }
@@ -168,7 +184,11 @@ impl<'a> Draft<'a> {
 }
 
 /// A policy, and the people that it excludes by name.
-pub(super) fn parse(trust: &Trust, authority: &AuthorityId, text: &str) -> Result<(Policy, Vec<PersonId>)> {
+pub(super) fn parse(
+    trust: &Trust,
+    authority: &AuthorityId,
+    text: &str,
+) -> Result<(Policy, Vec<(PersonId, PersonNumber)>)> {
     let resolve = trust.resolve(authority);
     let names = std::cell::RefCell::new(Vec::new());
     let policy = Policy::parse_with(text, |name| {
@@ -178,5 +198,5 @@ pub(super) fn parse(trust: &Trust, authority: &AuthorityId, text: &str) -> Resul
     })?;
     let excluded: BTreeSet<_> = policy.exclusions().collect();
     let named = names.into_inner().into_iter();
-    Ok((policy, named.filter(|(_, number)| excluded.contains(number)).map(|(person, _)| person).collect()))
+    Ok((policy, named.filter(|(_, number)| excluded.contains(number)).collect()))
 }

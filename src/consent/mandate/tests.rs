@@ -414,7 +414,8 @@ fn a_long_past_stays_whole_under_a_mandate() {
         access = Some(builder.valid(None, later(300 + version)).seal(NOW).unwrap().1);
     }
     let access = access.unwrap();
-    assert_eq!(access.terms.past.len(), MAX_PAST);
+    // With room for what a mandate may add.
+    assert_eq!(access.terms.past.len(), MAX_PAST - MAX_MANDATES_PAST);
     world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
     let honest = world.builder(&access).seal(later(1)).unwrap();
     let open = |stored: &StoredConsent| world.verify(stored, later(1)).and_then(|live| live.open_as(&world.keeper));
@@ -480,7 +481,7 @@ fn a_custodian_neither_pushes_the_owners_past_out_nor_fills_the_terms() {
         let forged = world.forge(&honest, |terms| change(terms), |statement| statement.version = version);
         world.verify(&forged, later(1)).and_then(|live| live.open_as(&world.keeper))
     };
-    let room = MAX_PAST as u64 - 2;
+    let room = MAX_MANDATES_PAST as u64;
     let refused = open(&|terms| terms.past = (0..=room).map(invented).collect()).err();
     assert_eq!(refused, Some(Error::NotAllowed));
     assert!(open(&|terms| terms.past.extend((0..=room).map(invented))).is_err());
@@ -489,7 +490,7 @@ fn a_custodian_neither_pushes_the_owners_past_out_nor_fills_the_terms() {
     let next = world.phone.sharing(world.owner.devices(), &world.trust, &full).rotate().unwrap();
     let (_, own, _) = next.seal(later(2)).unwrap();
     assert_eq!(own.terms.past.iter().filter(|entry| entry.base.is_none()).count(), 2);
-    assert_eq!(own.terms.past.len(), MAX_PAST);
+    assert_eq!(own.terms.past.len(), MAX_MANDATES_PAST + 2);
 
     let spent = |i: u8| Spent { statement: crate::id::Hash([i; 32]), until: UNTIL };
     assert_eq!(open(&|terms| terms.spent = vec![spent(1)]).err(), Some(Error::NotAllowed));
@@ -506,7 +507,10 @@ fn a_custodian_neither_pushes_the_owners_past_out_nor_fills_the_terms() {
 fn a_custodian_neither_forgets_nor_adds_to_whom_the_owner_keeps_out() {
     let mut world = World::new();
     let number = world.trust.resolve(&world.hospital)("dr-ada").unwrap();
-    let kept = |number| Barred { authority: world.hospital.clone(), number, from: Verb::Read };
+    let kept = |number| {
+        let (authority, cause) = (world.hospital.clone(), Cause::Stolen);
+        KeptOut { authority, number, from: Verb::Read, cause }
+    };
     let (ada, another) = (kept(number), kept(crate::policy::PersonNumber::new(7).unwrap()));
     let builder = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
     let builder = builder.same_terms(&world.trust).unwrap().keep_out([ada.clone()]);
@@ -570,6 +574,57 @@ fn a_custodian_does_not_forget_what_was_under_an_earlier_mandate() {
     }
     record.rewrap(&own, &last).unwrap_or(());
     assert!(own.terms.past.iter().all(|entry| last.terms.past.contains(entry)));
+}
+
+/// The custodian before filled what is remembered, as far as he could; this one shut the doctor out, who writes on.
+#[test]
+fn an_earlier_custodian_makes_nobody_forget_what_a_later_one_shut_out() {
+    use crate::record::{Author, Reader, Record};
+    for nights in [2, MAX_PAST as u64 + 2] {
+        let mut world = World::new();
+        let mut last = world.builder(&world.access).seal(later(1)).unwrap().1;
+        for night in 0..nights {
+            last = world.builder(&last).valid(None, later(150 + night % 2)).seal(later(1)).unwrap().1;
+        }
+        let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &last);
+        let (_, own, _) = sharing.rotate().unwrap().seal(later(2)).unwrap();
+        let given = (world.owner.devices(), &own);
+        world.mandate = world.phone.mandate(given, &world.keeper.public(), UNTIL, later(2)).unwrap();
+        let builder = world.builder(&own).exclude("dr-ada".parse().unwrap());
+        let (stored, night) = builder.seal(later(3)).unwrap();
+        assert!(world.verify(&stored, later(3)).unwrap().open_as(&world.keeper).is_ok());
+        let author = Author::new(&world.doctor.0, &world.doctor.1).unwrap();
+        let record = Record::new("r".parse().unwrap(), "clinic/note".parse().unwrap()).part(&own).unwrap();
+        let mut record = record.field("/a", "1").unwrap().seal(&author, later(4)).unwrap();
+        let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &night);
+        let (_, owners, _) = sharing.rotate().unwrap().seal(later(5)).unwrap();
+        record.rewrap(&own, &owners).unwrap();
+        let reader = Reader::new(&world.trust, later(6)).devices(world.owner.devices().clone());
+        assert_eq!(reader.open(&record, &[&owners]).err(), Some(Error::NotAllowed), "{nights}");
+    }
+}
+
+/// He says that she is out for the owner's own reasons, whom the owner revoked by name or keeps out; so that no word of the
+/// owner's would bring her back.
+#[test]
+fn a_custodian_gives_no_reasons_in_the_owners_name() {
+    let mut world = World::new();
+    let number = world.trust.resolve(&world.hospital)("dr-ada").unwrap();
+    let (authority, cause) = (world.hospital.clone(), Cause::Declined);
+    let declined = KeptOut { authority: authority.clone(), number, from: Verb::Read, cause };
+    let next = || world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
+    let next = || next().same_terms(&world.trust).unwrap();
+    let shut_out = [next().exclude("dr-ada".parse().unwrap()).seal(NOW), next().keep_out([declined]).seal(NOW)];
+    for (_, access) in shut_out.map(Result::unwrap) {
+        let given = (world.owner.devices(), &access);
+        world.mandate = world.phone.mandate(given, &world.keeper.public(), UNTIL, NOW).unwrap();
+        let honest = world.builder(&access).seal(later(1)).unwrap();
+        assert!(world.verify(&honest.0, later(1)).unwrap().open(&world.bob).is_ok());
+        let barred = Barred { authority: authority.clone(), number, from: Verb::Read };
+        let forged = world.forge(&honest, |terms| terms.barred = vec![barred], |_| ());
+        let opened = world.verify(&forged, later(1)).and_then(|live| live.open_as(&world.keeper));
+        assert_eq!(opened.err(), Some(Error::NotAllowed));
+    }
 }
 
 /// Some hundred nights, with a person whose time ends in the middle, and another mandate after the owner came by.
