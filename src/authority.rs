@@ -245,8 +245,9 @@ impl Authority {
         Ok(())
     }
 
-    /// Publishes the parameters before those of today no more: their user keys are not accepted from now on. Whoever has
-    /// one at hand still opens consents of its time that were not sealed again.
+    /// Publishes the parameters before those of today no more: their user keys are not accepted from now on, by whoever has
+    /// the bulletin of today at hand and none of before. Whoever has one of the keys at hand still opens consents of its time
+    /// that were not sealed again.
     pub fn drop_previous(&mut self) {
         self.state.previous = None;
     }
