@@ -100,7 +100,7 @@ impl Rotation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`](crate::Error::Store).
+    /// [`Error::Store`].
     pub async fn verify(&self) -> Result<Verification> {
         self.walk_through(&Scope::default()).await
     }
