@@ -24,7 +24,8 @@ use chartseal::seal::FieldPath;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sha2::{Digest, Sha256};
 
-#[path = "../tests/common/world.rs"]
+#[path = "../tests/support/world.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
 mod world;
 
 use world::{NOW, World};

@@ -2,7 +2,7 @@
 
 use chartseal::id::Time;
 
-use crate::sections::Section;
+use super::sections::Section;
 
 /// A patient, and the persons whom the patient excludes whatever attributes they hold.
 pub(crate) struct Patient {

@@ -65,7 +65,7 @@ fn opens_to_what_was_sealed(record: SealedRecord) {
     assert_eq!(reader.into_view(record, &[access]).is_ok(), opened);
 }
 
-/// Who can open the records of the corpora, which are some of the test vectors: see `tests/record_vectors.rs`.
+/// Who can open the records of the corpora, which are some of the test vectors: see `tests/vectors/record.rs`.
 struct RecordWorld {
     now: Time,
     trust: Trust,

@@ -6,7 +6,7 @@ use chartseal::id::Time;
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
 
-use crate::world::{NOW, World, cardiology};
+use crate::support::two_hospitals::{NOW, World, cardiology};
 
 fn device(id: &str) -> Device {
     Device::generate(id.parse().unwrap()).unwrap()

@@ -4,7 +4,7 @@ use chartseal::Error;
 use chartseal::consent::{Consent, MAX_CONSENT, MAX_SLOT, MAX_SLOTS, MAX_TERMS, StoredConsent};
 use chartseal::identity::Identity;
 
-use crate::world::{NOW, World, olave};
+use crate::support::two_hospitals::{NOW, World, olave};
 
 #[test]
 fn both_forms_carry_the_same_consent() {

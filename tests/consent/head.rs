@@ -9,7 +9,7 @@ use chartseal::identity::Identity;
 use chartseal::owner::Device;
 use chartseal::pin::PinStore;
 
-use crate::world::{DAY, NOW, World};
+use crate::support::two_hospitals::{DAY, NOW, World};
 
 #[test]
 fn a_head_is_fresh_within_the_limit_and_stale_beyond() {

@@ -8,7 +8,7 @@ use chartseal::id::Time;
 use chartseal::identity::Identity;
 use chartseal::policy::ParseErrorKind;
 
-use crate::world::{DAY, NOW, Person, World, cardiology, issue, olave, opens, thomas};
+use crate::support::two_hospitals::{DAY, NOW, Person, World, cardiology, issue, olave, opens, thomas};
 
 #[test]
 fn a_consent_opens_for_those_whom_its_policy_admits_and_for_the_owner() {

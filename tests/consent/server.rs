@@ -5,7 +5,7 @@ use chartseal::consent::StoredConsent;
 use chartseal::id::Time;
 use chartseal::pin::PinStore;
 
-use crate::world::{DAY, NOW, World, cardiology, opens};
+use crate::support::two_hospitals::{DAY, NOW, World, cardiology, opens};
 
 const FORGED: Error = Error::Forged("consent");
 

@@ -1,0 +1,37 @@
+//! A custodian whose master key comes from the environment, in a process of its own: the environment is everybody's.
+
+use std::process::Command;
+
+use chartseal::Error;
+use chartseal::consent::{Custodian, MASTER_KEY, MasterKeyCustodian};
+
+#[test]
+fn a_master_key_from_the_environment_gives_its_custodian() {
+    if let Ok(expected) = std::env::var("EXPECTED") {
+        let custodian = MasterKeyCustodian::from_env("keeper".parse().unwrap());
+        let said = custodian.map_or_else(|error| format!("{error:?}"), |custodian| format!("{:?}", custodian.public()));
+        assert_eq!(said, expected);
+        return;
+    }
+    let master = chartseal::Secret::build(|bytes: &mut [u8; 32]| bytes.fill(7));
+    let keeper = MasterKeyCustodian::new("keeper".parse().unwrap(), &master).unwrap();
+    let keeper = format!("{:?}", keeper.public());
+    let error = |error: Error| format!("{error:?}");
+    let cases = [
+        (Some("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"), keeper),
+        (Some("BwcH"), error(Error::Malformed("master key"))),
+        (None, error(Error::Unknown("master key"))),
+    ];
+    for (text, expected) in cases {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child
+            .args(["--exact", "master_key::a_master_key_from_the_environment_gives_its_custodian"])
+            .env("EXPECTED", expected);
+        match text {
+            Some(text) => child.env(MASTER_KEY, text),
+            None => child.env_remove(MASTER_KEY),
+        };
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}

@@ -1,0 +1,554 @@
+//! Who may write, who may open what, and how records change.
+
+use crate::support::world::{self, NOW, World, YEAR, after, record};
+use chartseal::Error;
+use chartseal::authority::{Reason, Standing};
+use chartseal::id::{DeviceId, Revision, Time, Version};
+use chartseal::owner::{Device, Owner};
+use chartseal::record::{Author, Reader, SealedRecord, Writer};
+use serde_json::{Value, json};
+
+fn value(record: &SealedRecord) -> Value {
+    serde_json::from_str(&record.to_json().unwrap()).unwrap()
+}
+
+fn parsed(value: &Value) -> Result<SealedRecord, Error> {
+    SealedRecord::from_json(&value.to_string())
+}
+
+fn person(writer: &Writer) -> &str {
+    match writer {
+        Writer::Person { person, .. } => person.as_str(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_reader_learns_who_wrote_when_under_which_consent() {
+    let world = World::new();
+    let access = world.access("cardiology");
+    let view = world.reader().open(&world.sealed(&access), &[&access]).unwrap();
+    let [part] = view.parts() else { panic!() };
+    assert_eq!((part.time, part.revision, part.consent), (NOW, Revision(0), Version(1)));
+    let Writer::Person { authority, person, standing } = &part.writer else { panic!() };
+    assert_eq!((authority.as_str(), person.as_str(), *standing), ("st-olave", "dr-ada", Standing::Good));
+}
+
+#[test]
+fn the_writer_is_refused_first() {
+    let world = World::new();
+    let access = world.access("cardiology");
+    let record = || record("r").part(&access).unwrap().field("/a", "1").unwrap();
+    assert_eq!(record().seal(&world.nurse.author(), NOW).unwrap_err(), Error::NotAllowed);
+    assert!(record().seal(&world.ada.author(), NOW).is_ok());
+    let credential = &world.ada.issued.credential;
+    assert!(matches!(Author::new(&world.nurse.identity, credential), Err(Error::ApiMisuse(_))));
+}
+
+/// The writer seals as if the policy let him: here under a consent of the same compartment that does.
+#[test]
+fn whoever_may_not_write_is_refused_by_the_reader_too() {
+    let world = World::new();
+    let (stored, access) = world.consent("cardiology", "role:doctor");
+    let live = world.live(&stored);
+    let by_nurse = record("r").part(&live).unwrap().field("/a", "1").unwrap();
+    let sealed = by_nurse.seal(&world.nurse.author(), NOW).unwrap();
+    assert_eq!(world.reader().open(&sealed, &[&access]).unwrap_err(), Error::NotAllowed);
+}
+
+#[test]
+fn an_expired_credential_writes_nothing() {
+    let world = World::new();
+    let access = world.access("cardiology");
+    let seal = |time| {
+        let record = record("r").part(&access).unwrap().field("/a", "1").unwrap();
+        record.seal(&world.ada.author(), time).unwrap()
+    };
+    let late = Reader::new(&world.trust, after(2 * YEAR)).devices(world.devices().clone());
+    // What was written while it was valid stands afterwards; the other order finds it in the reader's memory.
+    for _ in 0..2 {
+        assert!(late.open(&seal(after(YEAR)), &[&access]).is_ok());
+        assert_eq!(late.open(&seal(after(YEAR + 1)), &[&access]).unwrap_err(), Error::Expired("credential"));
+        assert_eq!(late.open(&seal(Time(NOW.0 - 1)), &[&access]).unwrap_err(), Error::Expired("credential"));
+    }
+    let fresh = Reader::new(&world.trust, after(2 * YEAR));
+    assert_eq!(fresh.open(&seal(after(YEAR + 1)), &[&access]).unwrap_err(), Error::Expired("credential"));
+    // The reader's clock may be five minutes behind.
+    assert!(world.reader().open(&seal(after(300)), &[&access]).is_ok());
+    assert_eq!(world.reader().open(&seal(after(301)), &[&access]).unwrap_err(), Error::Expired("content"));
+}
+
+#[test]
+fn a_revoked_person_writes_nothing_from_then_on() {
+    let mut world = World::new();
+    let access = world.access("cardiology");
+    let seal = |world: &World, time| {
+        let record = record("r").part(&access).unwrap().field("/a", "1").unwrap();
+        record.seal(&world.ada.author(), time).unwrap()
+    };
+    world.revoke("dr-ada", after(50), Reason::Ended);
+    let (before, since) = (seal(&world, after(49)), seal(&world, after(50)));
+    for order in [[&before, &since], [&since, &before]] {
+        let reader = world.reader();
+        for record in order {
+            let opened = reader.open(record, &[&access]);
+            if record == &before {
+                let view = opened.unwrap();
+                let Writer::Person { standing, .. } = &view.parts()[0].writer else { panic!() };
+                assert_eq!(*standing, Standing::RevokedSince(after(50)));
+            } else {
+                assert!(matches!(opened.unwrap_err(), Error::Revoked(_)));
+            }
+        }
+    }
+    world.revoke("dr-ada", after(50), Reason::Compromised);
+    assert!(matches!(world.reader().open(&before, &[&access]).unwrap_err(), Error::Revoked(_)));
+}
+
+#[test]
+fn nobody_is_believed_without_an_anchor() {
+    let world = World::new();
+    let access = world.access("cardiology");
+    let trust = chartseal::authority::Trust::new();
+    let reader = Reader::new(&trust, NOW);
+    assert!(matches!(reader.open(&world.sealed(&access), &[&access]).unwrap_err(), Error::Unknown(_)));
+}
+
+#[test]
+fn a_laboratory_writes_and_opens_nothing() {
+    let world = World::new();
+    let (stored, access) = world.consent("lab", "role:laboratory");
+    let live = world.live(&stored);
+    let sealed = record("r").part(&live).unwrap().field("/potassium", "3.9").unwrap();
+    let sealed = sealed.seal(&world.lab.author(), NOW).unwrap();
+    assert!(value(&sealed)["parts"][0]["wrap"]["key"]["written"].is_object());
+
+    let reader = world.reader();
+    let view = reader.open(&sealed, &[&access]).unwrap();
+    assert_eq!(view.get("/potassium"), Some(&b"3.9"[..]));
+    assert_eq!(person(&view.parts()[0].writer), "lab-7");
+    // What the laboratory holds: the consent, its own keys, and no access.
+    assert_eq!(reader.open(&sealed, &[]).unwrap_err(), Error::CannotOpen);
+    assert!(live.open_as(&world.lab.identity).is_err());
+
+    // The next generation makes the wrap symmetric, and everything else stays.
+    let next = world.rotated(&access, "role:laboratory");
+    let mut moved = sealed.clone();
+    moved.rewrap(&access, &next).unwrap();
+    assert!(value(&moved)["parts"][0]["wrap"]["key"]["symmetric"].is_string());
+    assert!(reader.open(&moved, &[&next]).is_ok());
+    assert_eq!(reader.open(&moved, &[&access]).unwrap_err(), Error::CannotOpen);
+    let (mut one, two) = (value(&sealed), value(&moved));
+    one["parts"][0]["wrap"] = two["parts"][0]["wrap"].clone();
+    assert_eq!(one, two);
+}
+
+#[test]
+fn an_owners_device_writes_whatever_the_consent_says() {
+    let mut world = World::new();
+    let access = world.access("diary");
+    let sealed = {
+        let author = Author::device(&world.phone, world.devices()).unwrap();
+        record("r").part(&access).unwrap().field("/mood", "good").unwrap().seal(&author, NOW).unwrap()
+    };
+    let view = world.reader().open(&sealed, &[&access]).unwrap();
+    assert!(matches!(&view.parts()[0].writer, Writer::Device { device, .. } if device.as_str() == "phone"));
+    let reader = Reader::new(&world.trust, NOW);
+    assert_eq!(reader.open(&sealed, &[&access]).unwrap_err(), Error::Unknown("device list"));
+
+    // Not somebody else's device, neither under its own list nor with its own name.
+    let (other, phone) = Owner::generate_with_device(DeviceId::new("phone").unwrap(), NOW).unwrap();
+    let author = Author::device(&phone, other.devices()).unwrap();
+    let foreign = record("r").part(&access).unwrap().field("/mood", "bad").unwrap();
+    assert_eq!(foreign.seal(&author, NOW).unwrap_err(), Error::NotAllowed);
+    assert!(matches!(Author::device(&phone, world.devices()), Err(Error::ApiMisuse(_))));
+
+    // A device that was removed: what it wrote before stands, and is marked.
+    let tablet = Device::generate(DeviceId::new("tablet").unwrap()).unwrap();
+    world.alice.add_device(&tablet.public(), NOW).unwrap();
+    let seal = |world: &World, time| {
+        let author = Author::device(&tablet, world.devices()).unwrap();
+        record("r").part(&access).unwrap().field("/mood", "good").unwrap().seal(&author, time).unwrap()
+    };
+    let (before, since) = (seal(&world, after(5)), seal(&world, after(10)));
+    world.alice.remove_device(tablet.id(), after(10)).unwrap();
+    let view = world.reader().open(&before, &[&access]).unwrap();
+    let Writer::Device { standing, .. } = &view.parts()[0].writer else { panic!() };
+    assert_eq!(*standing, Standing::RevokedSince(after(10)));
+    assert_eq!(world.reader().open(&since, &[&access]).unwrap_err(), Error::Revoked("this device"));
+}
+
+#[test]
+fn a_record_in_three_compartments_opens_as_far_as_the_keys_go() {
+    let world = World::new();
+    let [a, b, c] = ["a", "b", "c"].map(|compartment| world.access(compartment));
+    let sealed = record("letter").part(&c).unwrap().field("/z", "3").unwrap();
+    let sealed = sealed.part(&a).unwrap().field("/m", "1").unwrap().field("/x", "1b").unwrap();
+    let sealed = sealed.part(&b).unwrap().field("/b", "2").unwrap().seal(&world.ada.author(), NOW).unwrap();
+    let reader = world.reader();
+    let view = reader.open(&sealed, &[&b, &a]).unwrap();
+    let all: Vec<_> = view.iter().map(|(path, value)| (path.as_str(), value)).collect();
+    assert_eq!(all, [("/b", &b"2"[..]), ("/m", b"1"), ("/x", b"1b")]);
+    assert_eq!(view.closed().iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(view.get("/z"), None);
+    assert_eq!(reader.open(&sealed, &[&a, &b, &c]).unwrap().closed(), []);
+    assert_eq!(reader.into_view(sealed, &[&c]).unwrap().len(), 1);
+}
+
+#[test]
+fn parts_of_two_records_do_not_mix() {
+    let world = World::new();
+    let [a, b] = ["a", "b"].map(|compartment| world.access(compartment));
+    let seal = || {
+        let record = record("letter").part(&a).unwrap().field("/a", "1").unwrap().part(&b).unwrap();
+        value(&record.field("/b", "2").unwrap().seal(&world.ada.author(), NOW).unwrap())
+    };
+    let (one, two) = (seal(), seal());
+    // A part whole: its envelope names a content that is not here.
+    let mut mixed = one.clone();
+    mixed["parts"][1] = two["parts"][1].clone();
+    assert_eq!(parsed(&mixed), Err(Error::Malformed("sealed record")));
+    // With its content: that cannot stand beside one of the same revision.
+    mixed["older"] = json!([two["content"]]);
+    assert_eq!(parsed(&mixed), Err(Error::Malformed("sealed record")));
+    // Envelope made to fit.
+    mixed["older"] = json!([]);
+    mixed["parts"][1]["envelope"]["statement"]["content"] = one["parts"][1]["envelope"]["statement"]["content"].clone();
+    let mixed = parsed(&mixed).unwrap();
+    assert_eq!(world.reader().open(&mixed, &[&a, &b]).unwrap_err(), Error::CannotOpen);
+    assert!(world.reader().open(&mixed, &[&a]).is_ok());
+    // Parts exchanged between compartments, by name.
+    let mut swapped = one.clone();
+    swapped["parts"][0]["body"] = one["parts"][1]["body"].clone();
+    swapped["parts"][1]["body"] = one["parts"][0]["body"].clone();
+    let swapped = parsed(&swapped).unwrap();
+    assert_eq!(world.reader().open(&swapped, &[&a]).unwrap_err(), Error::CannotOpen);
+}
+
+/// Two parts at different revisions: what one signed content says of the other part must be true.
+#[test]
+fn parts_of_two_revisions_do_not_mix() {
+    let world = World::new();
+    let [a, b] = ["a", "b"].map(|compartment| world.access(compartment));
+    let reader = world.reader();
+    let ada = world.ada.author();
+    let record = record("letter").part(&a).unwrap().field("/a", "1").unwrap().part(&b).unwrap();
+    let r0 = record.field("/b", "2").unwrap().seal(&ada, NOW).unwrap();
+    let r1 = reader.amend(&r0, &[&b]).unwrap().field("/b", "3").unwrap().seal(&ada, NOW).unwrap();
+    let r2 = reader.amend(&r1, &[&a]).unwrap().field("/a", "4").unwrap().seal(&ada, NOW).unwrap();
+    assert_eq!(reader.open(&r2, &[&a, &b]).unwrap().get("/b"), Some(&b"3"[..]));
+
+    // The old part b under the newest content: it does not name that part.
+    let (v0, v2) = (value(&r0), value(&r2));
+    let mut mixed = v2.clone();
+    mixed["parts"][1] = v0["parts"][1].clone();
+    mixed["older"] = json!([v0["content"]]);
+    assert_eq!(parsed(&mixed), Err(Error::Malformed("sealed record")));
+    // The store makes the newest content name it: then that is not what ada signed.
+    mixed["content"]["parts"][1] = v0["content"]["parts"][1].clone();
+    let unsigned = mixed.clone();
+    assert_eq!(parsed(&unsigned), Err(Error::Malformed("sealed record")), "part a names another content");
+
+    // A newest content that nobody signed, above parts of two revisions of which one knows better.
+    let mut above = json!({
+        "suite": "chartseal-1", "content": v2["content"], "older": [v0["content"], v2["content"]],
+        "parts": [v2["parts"][0], v0["parts"][1]],
+    });
+    above["content"]["revision"] = json!(3);
+    above["content"]["parts"][1] = v0["content"]["parts"][1].clone();
+    above["content"]["parts"].as_array_mut().unwrap().push(json!({
+        "compartment": "c", "consent": 1, "revision": 3, "root": v2["content"]["parts"][0]["root"],
+    }));
+    let above = parsed(&above).unwrap();
+    assert_eq!(reader.open(&above, &[&a, &b]).unwrap_err(), Error::Forged("content"));
+    // Who opens one of them only cannot know: the part itself is genuine, and says which revision it is.
+    assert_eq!(reader.open(&above, &[&b]).unwrap().revision(), Revision(0));
+}
+
+#[test]
+fn an_amendment_names_its_predecessor_and_keeps_what_it_cannot_open() {
+    let world = World::new();
+    let access = world.consent("cardiology", "role:doctor or role:nurse").1;
+    let closed = world.access("psychiatry");
+    let record = record("letter").part(&access).unwrap().field("/diagnosis", "I20.0").unwrap();
+    let record = record.field("/history", "none").unwrap().field("/note", "x").unwrap();
+    let record = record.part(&closed).unwrap().field("/secret", "s").unwrap();
+    let before = record.seal(&world.ada.author(), NOW).unwrap();
+
+    let reader = world.reader();
+    let amendment = reader.amend(&before, &[&access]).unwrap();
+    let amendment =
+        amendment.field("/diagnosis", "I21.4").unwrap().field("/new", "n").unwrap().remove("/note").unwrap();
+    let amended = amendment.seal(&world.nurse.author(), after(60)).unwrap();
+    assert_eq!(amended.content().previous, Some(before.hash().unwrap()));
+    assert_eq!((amended.revision(), amended.content().time), (Revision(1), after(60)));
+    assert_eq!(value(&amended)["parts"][1], value(&before)["parts"][1]);
+    assert_ne!(value(&amended)["parts"][0]["envelope"], value(&before)["parts"][0]["envelope"]);
+
+    let amended = SealedRecord::from_cbor(&amended.to_cbor().unwrap()).unwrap();
+    let view = reader.open(&amended, &[&access, &closed]).unwrap();
+    let all: Vec<_> = view.iter().map(|(path, value)| (path.as_str(), value)).collect();
+    assert_eq!(all, [("/diagnosis", &b"I21.4"[..]), ("/history", b"none"), ("/new", b"n"), ("/secret", b"s")]);
+    let revisions = ["/diagnosis", "/history", "/new", "/secret"].map(|path| view.revision_of(path).unwrap().0);
+    assert_eq!(revisions, [1, 0, 1, 0]);
+    let writers: Vec<_> = view.parts().iter().map(|part| (person(&part.writer), part.revision.0)).collect();
+    assert_eq!(writers, [("nurse-ned", 1), ("dr-ada", 0)]);
+
+    // Again, and the older content is dropped when nothing was written in it any more.
+    let both = reader.amend(&amended, &[&access, &closed]).unwrap();
+    assert!(matches!(both.field("/x", "1").unwrap_err(), Error::ApiMisuse(_)), "which part?");
+    let both =
+        reader.amend(&amended, &[&access, &closed]).unwrap().part(&closed).unwrap().field("/secret", "t").unwrap();
+    let both = both.part(&access).unwrap().field("/history", "h").unwrap().seal(&world.ada.author(), NOW).unwrap();
+    assert_eq!(value(&both)["older"], json!([]));
+    let view = reader.open(&both, &[&access, &closed]).unwrap();
+    assert_eq!(view.revision_of("/diagnosis"), Some(Revision(1)));
+    assert_eq!(view.get("/secret"), Some(&b"t"[..]));
+}
+
+#[test]
+fn an_amendment_is_refused_to_whoever_may_not_write_or_read() {
+    let world = World::new();
+    let [access, closed, new] = ["a", "b", "c"].map(|compartment| world.access(compartment));
+    let record = record("r").part(&access).unwrap().field("/a", "1").unwrap().part(&closed).unwrap();
+    let sealed = record.field("/b", "2").unwrap().seal(&world.ada.author(), NOW).unwrap();
+    let reader = world.reader();
+    let amend = || reader.amend(&sealed, &[&access]).unwrap();
+    assert_eq!(amend().field("/a", "2").unwrap().seal(&world.nurse.author(), NOW).unwrap_err(), Error::NotAllowed);
+    assert!(matches!(amend().seal(&world.ada.author(), NOW), Err(Error::ApiMisuse(_))), "nothing changed");
+    assert_eq!(amend().part(&closed).unwrap_err(), Error::CannotOpen);
+    assert!(matches!(amend().field("/b", "2").unwrap_err(), Error::ApiMisuse(_)), "the closed part has that path");
+    assert!(matches!(amend().remove("/b").unwrap_err(), Error::ApiMisuse(_)));
+    let emptied = amend().remove("/a").unwrap().seal(&world.ada.author(), NOW);
+    assert!(matches!(emptied, Err(Error::ApiMisuse(_))), "a part needs a field");
+    assert_eq!(reader.amend(&sealed, &[&new]).unwrap_err(), Error::CannotOpen);
+
+    // A part that the record did not have.
+    let grown = amend().part(&new).unwrap().field("/c", "3").unwrap().seal(&world.ada.author(), NOW).unwrap();
+    let grown = SealedRecord::from_json(&grown.to_json().unwrap()).unwrap();
+    assert_eq!(reader.open(&grown, &[&new, &access, &closed]).unwrap().len(), 3);
+}
+
+#[test]
+fn earlier_words_stand_by_the_consent_that_they_were_written_under() {
+    let world = World::new();
+    let first = world.consent("a", "role:nurse").1;
+    let sealed = record("r").part(&first).unwrap().field("/a", "1").unwrap().seal(&world.nurse.author(), NOW);
+    let mut sealed = sealed.unwrap();
+    let second = world.rotated(&first, "role:doctor");
+    sealed.rewrap(&first, &second).unwrap();
+    let reader = world.reader();
+    // With the first consent at hand, and by what the second says of it.
+    assert!(reader.open(&sealed, &[&second]).is_ok());
+    let view = reader.open(&sealed, &[&first, &second]).unwrap();
+    assert_eq!((view.parts()[0].consent, person(&view.parts()[0].writer)), (Version(1), "nurse-ned"));
+    // Nothing new comes in that way: what names the second consent is judged by it.
+    let later = record("r").part(&second).unwrap().field("/a", "1").unwrap();
+    assert_eq!(later.seal(&world.nurse.author(), NOW).unwrap_err(), Error::NotAllowed);
+}
+
+#[test]
+fn a_rewrap_stays_in_its_compartment_and_goes_forward() {
+    let world = World::new();
+    let (old, other) = (world.access("a"), world.access("b"));
+    let new = world.rotated(&old, "role:doctor");
+    let before = world.sealed(&old);
+    let mut record = before.clone();
+    assert!(matches!(record.rewrap(&old, &old), Err(Error::ApiMisuse(_))));
+    assert!(matches!(record.rewrap(&old, &other), Err(Error::ApiMisuse(_))));
+    assert_eq!(record.rewrap(&other, &world.rotated(&other, "role:doctor")), Err(Error::Unknown("part")));
+    // Another key that claims to be the old one.
+    let impostor = World::new();
+    let foreign = impostor.access("a");
+    assert!(matches!(record.rewrap(&foreign, &impostor.rotated(&foreign, "role:doctor")), Err(Error::ApiMisuse(_))));
+    let again = world.access("a");
+    assert_eq!(record.rewrap(&again, &new), Err(Error::CannotOpen));
+    assert_eq!(record, before);
+    record.rewrap(&old, &new).unwrap();
+    assert_eq!(record.generation(old.compartment()), Some(new.generation()));
+    assert!(world.reader().open(&record, &[&new]).is_ok());
+    assert_eq!(world.reader().open(&record, &[&old]).unwrap_err(), Error::CannotOpen);
+    assert!(matches!(record.rewrap(&old, &new), Err(Error::ApiMisuse(_))));
+
+    // A key that the record is not committed to is not moved.
+    let mut spliced = value(&before);
+    spliced["parts"][0]["wrap"] = value(&world.sealed(&old))["parts"][0]["wrap"].clone();
+    assert_eq!(parsed(&spliced).unwrap().rewrap(&old, &new), Err(Error::CannotOpen));
+}
+
+#[test]
+fn a_re_seal_keeps_the_author_and_nothing_else() {
+    let world = World::new();
+    let [old, other] = ["a", "b"].map(|compartment| world.access(compartment));
+    let new = world.rotated(&old, "role:doctor");
+    let before = world.sealed(&old);
+    let reader = world.reader();
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    let after = reader.reseal(&before, (&old, &new), &phone, after(9)).unwrap();
+    assert_eq!(after.content(), before.content());
+    let (one, two) = (value(&before), value(&after));
+    for pointer in ["envelope/statement/salt", "envelope/statement/root", "wrap/key", "body/author", "body/fields"] {
+        let pointer = format!("/parts/0/{pointer}");
+        assert_ne!(one.pointer(&pointer).unwrap(), two.pointer(&pointer).unwrap(), "{pointer}");
+    }
+    let view = reader.open(&after, &[&new]).unwrap();
+    assert_eq!((person(&view.parts()[0].writer), view.get("/diagnosis")), ("dr-ada", Some(&b"I21.4"[..])));
+    let sealer = view.parts()[0].resealed.as_ref().unwrap();
+    assert!(matches!(&sealer.by, Writer::Device { device, .. } if device.as_str() == "phone"));
+    assert_eq!((sealer.time, view.parts()[0].time), (Time(NOW.0 + 9), NOW));
+    assert_eq!(reader.open(&before, &[&old]).unwrap().parts()[0].resealed, None);
+    assert_eq!(reader.open(&after, &[&old]).unwrap_err(), Error::CannotOpen);
+    assert!(matches!(reader.reseal(&before, (&old, &other), &phone, NOW), Err(Error::ApiMisuse(_))));
+    assert!(matches!(reader.reseal(&after, (&new, &old), &phone, NOW), Err(Error::ApiMisuse(_))), "an earlier key");
+    assert!(matches!(reader.reseal(&before, (&old, &new), &world.ada.author(), NOW), Err(Error::ApiMisuse(_))));
+    // The old wrap brought back does not fit the new envelope.
+    let mut spliced = two.clone();
+    spliced["parts"][0]["wrap"] = one["parts"][0]["wrap"].clone();
+    assert_eq!(reader.open(&parsed(&spliced).unwrap(), &[&old, &new]).unwrap_err(), Error::CannotOpen);
+}
+
+#[test]
+fn the_store_sees_neither_author_nor_attributes() {
+    let world = World::new();
+    let access = world.access("cardiology");
+    let sealed = world.sealed(&access);
+    let (json, cbor) = (sealed.to_json().unwrap(), sealed.to_cbor().unwrap());
+    let signing = world.ada.identity.public().signing;
+    for secret in [&b"dr-ada"[..], b"st-olave", b"role", b"doctor", signing.as_bytes(), b"I21.4"] {
+        assert!(!cbor.windows(secret.len()).any(|window| window == secret));
+        assert!(!json.as_bytes().windows(secret.len()).any(|window| window == secret));
+    }
+    // Nor by the lengths of the blocks: that of the owner's phone is as long, a nurse's too, and one that was sealed anew.
+    let values = |access| {
+        let record = record("encounter-17").part(access).unwrap().field("/diagnosis", "I21.4").unwrap();
+        record.field("/history", "I20.0").unwrap().field("/empty", "").unwrap()
+    };
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    assert_eq!(values(&access).seal(&phone, NOW).unwrap().to_cbor().unwrap().len(), cbor.len());
+    let again = world.reader().reseal(&sealed, (&access, &access), &phone, NOW).unwrap();
+    assert_eq!(again.to_cbor().unwrap().len(), cbor.len());
+    let access = world.consent("cardiology", "role:nurse").1;
+    assert_eq!(values(&access).seal(&world.nurse.author(), NOW).unwrap().to_cbor().unwrap().len(), cbor.len());
+}
+
+/// Amended from some of its pieces and stored, a record still has the content that the absent part was written in.
+#[test]
+fn an_amendment_of_one_part_loses_no_other_that_was_left_out() {
+    let world = World::new();
+    let [a, b] = ["a", "b"].map(|compartment| world.access(compartment));
+    let (reader, ada) = (world.reader(), world.ada.author());
+    let r0 = record("letter").part(&a).unwrap().field("/a", "1").unwrap().part(&b).unwrap();
+    let r0 = r0.field("/b", "2").unwrap().seal(&ada, NOW).unwrap();
+    let mut store = r0.pieces().unwrap();
+    for revision in 1..=2_u8 {
+        let mut some = store.clone();
+        some.retain(|key, _| !key.contains("~b~"));
+        let some = SealedRecord::from_pieces(r0.owner(), r0.record(), some).unwrap();
+        let next = reader.amend(&some, &[&a]).unwrap().field("/a", [revision]).unwrap().seal(&ada, NOW).unwrap();
+        let next = SealedRecord::from_cbor(&next.to_cbor().unwrap()).unwrap();
+        store.retain(|key, _| !key.contains("~a~"));
+        store.extend(next.pieces().unwrap());
+        let whole = SealedRecord::from_pieces(r0.owner(), r0.record(), store.clone()).unwrap();
+        let view = reader.open(&whole, &[&a, &b]).unwrap();
+        assert_eq!((view.get("/a"), view.get("/b")), (Some(&[revision][..]), Some(&b"2"[..])));
+    }
+
+    // Without that content there is nothing to go on from.
+    let whole = SealedRecord::from_pieces(r0.owner(), r0.record(), store).unwrap();
+    let mut bare = value(&whole);
+    bare["older"] = json!([]);
+    bare["parts"].as_array_mut().unwrap().pop();
+    let bare = parsed(&bare).unwrap();
+    assert!(reader.open(&bare, &[&a]).is_ok());
+    let amended = reader.amend(&bare, &[&a]).unwrap().field("/a", "4").unwrap().seal(&ada, NOW);
+    assert!(matches!(amended, Err(Error::ApiMisuse(_))));
+}
+
+/// Whoever lost the right to write names the consent that gave it: that ends when the next one is signed.
+#[test]
+fn a_consent_that_was_replaced_lets_nobody_write() {
+    let world = World::new();
+    let first = world.consent("a", "role:nurse").1;
+    let second = world.rotated(&first, "role:doctor");
+    let third = world.rotated(&second, "role:nurse");
+    let reader = Reader::new(&world.trust, after(YEAR));
+    let seal = |time| {
+        let record = record("r").part(&first).unwrap().field("/a", "1").unwrap();
+        record.seal(&world.nurse.author(), time).unwrap()
+    };
+    // A phone's clock and an author's may differ by five minutes.
+    assert!(reader.open(&seal(after(300)), &[&first, &second]).is_ok());
+    assert!(reader.open(&seal(after(301)), &[&first]).is_ok());
+    for accesses in [[&first, &second], [&second, &first]] {
+        assert_eq!(reader.open(&seal(after(301)), &accesses).unwrap_err(), Error::NotAllowed);
+    }
+    // Nor does the consent between two that allow it forbid what the latest allows.
+    assert!(reader.open(&seal(after(301)), &[&first, &second, &third]).is_ok());
+}
+
+#[test]
+fn a_consent_that_ended_lets_nobody_write() {
+    let world = World::new();
+    let consent = world.phone.consent(world.devices(), "a".parse().unwrap()).valid(NOW, after(1000));
+    let consent = consent.write(&world.trust, world.hospital.id(), "role:nurse").unwrap();
+    let access = consent.seal(NOW).unwrap().1;
+    let reader = Reader::new(&world.trust, after(YEAR)).devices(world.devices().clone());
+    let seal = |author: &Author<'_>, time| {
+        let record = record("r").part(&access).unwrap().field("/a", "1").unwrap();
+        reader.open(&record.seal(author, time).unwrap(), &[&access]).map(drop)
+    };
+    assert_eq!(seal(&world.nurse.author(), after(1300)), Ok(()));
+    assert_eq!(seal(&world.nurse.author(), after(1301)), Err(Error::Expired("consent")));
+    // It binds others, not the owner.
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    assert_eq!(seal(&phone, after(1301)), Ok(()));
+}
+
+/// Words of somebody who may write no more can still be moved under a fresh key; that makes them no more allowed.
+#[test]
+fn a_re_seal_leaves_it_to_readers_who_was_allowed_to_write() {
+    let world = World::new();
+    let first = world.consent("a", "role:nurse").1;
+    let record = record("r").part(&first).unwrap().field("/a", "1").unwrap();
+    let mut sealed = record.seal(&world.nurse.author(), NOW).unwrap();
+    let second = world.rotated(&first, "role:doctor");
+    let third = world.rotated(&second, "role:doctor");
+    sealed.rewrap(&first, &second).unwrap();
+    let phone = Author::device(&world.phone, world.devices()).unwrap();
+    let reader = world.reader();
+    let again = reader.reseal(&sealed, (&second, &third), &phone, NOW).unwrap();
+    assert_eq!(person(&reader.open(&again, &[&first, &third]).unwrap().parts()[0].writer), "nurse-ned");
+    assert_eq!(person(&reader.open(&again, &[&second, &third]).unwrap().parts()[0].writer), "nurse-ned");
+
+    // The same words under the consent that no longer lets him.
+    let record = world::record("r").part(&second).unwrap().field("/a", "1").unwrap();
+    assert_eq!(record.seal(&world.nurse.author(), NOW).unwrap_err(), Error::NotAllowed);
+}
+
+/// Old consents are destroyed after a rotation; what was written under them is not lost with them.
+#[test]
+fn a_later_consent_remembers_who_could_write_when_the_earlier_ones_are_gone() {
+    let world = World::new();
+    let first = world.consent("a", "role:nurse").1;
+    let second = world.rotated(&first, "role:nurse");
+    let third = world.rotated(&second, "role:doctor");
+    let fourth = world.rotated(&third, "role:doctor");
+    let past = &fourth.terms().past;
+    assert_eq!(past.iter().map(|past| (past.from.0, past.to.0)).collect::<Vec<_>>(), [(1, 2), (3, 3)]);
+
+    let reader = Reader::new(&world.trust, after(YEAR));
+    let sealed = |access, time| {
+        let record = record("r").part(access).unwrap().field("/a", "1").unwrap();
+        let mut sealed = record.seal(&world.nurse.author(), time).unwrap();
+        sealed.rewrap(access, &fourth).unwrap();
+        sealed
+    };
+    for access in [&first, &second] {
+        let lawful = sealed(access, after(300));
+        assert_eq!(person(&reader.open(&lawful, &[&fourth]).unwrap().parts()[0].writer), "nurse-ned");
+        // Naming the old consent helps nobody after the next one was signed, whether the old one is at hand or not.
+        let late = sealed(access, after(301));
+        assert_eq!(reader.open(&late, &[&fourth]).unwrap_err(), Error::NotAllowed);
+        assert_eq!(reader.open(&late, &[access, &fourth]).unwrap_err(), Error::NotAllowed);
+    }
+}

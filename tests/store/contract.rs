@@ -1,0 +1,267 @@
+//! Stores keep what they promise, through faults, restarts and a killed process.
+
+use std::task::Poll;
+
+use chartseal::store::conformance;
+use chartseal::store::{BoxFuture, Entry, MemoryStore, Op, Outcome, Store, StoreError, StoreFailure, Tag};
+use pollster::block_on;
+
+#[test]
+fn the_store_in_memory_keeps_every_promise() {
+    block_on(conformance::all(&MemoryStore::new())).unwrap();
+    block_on(conformance::with_faults(MemoryStore::new())).unwrap();
+}
+
+/// A store that breaks one promise.
+struct Broken {
+    store: MemoryStore,
+    how: How,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum How {
+    /// Whatever tag is named, the one that stands is taken.
+    AnyTag,
+    /// Reads, compares, and writes later.
+    InTwoSteps,
+    /// The prefix of a listing is the pattern of a `LIKE`.
+    LikePrefixes,
+    /// Gives no more than a hundred keys.
+    ShortPages,
+    /// Changes of a batch are made backwards.
+    Backwards,
+    /// Takes no more than 16 MiB.
+    SmallValues,
+}
+
+/// Lets others go on once.
+async fn pause() {
+    let mut paused = false;
+    std::future::poll_fn(|context| {
+        context.waker().wake_by_ref();
+        if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+impl Broken {
+    async fn held(&self, key: &str) -> Result<Option<Tag>, StoreError> {
+        Ok(self.store.get(&[key.to_owned()]).await?.remove(0).map(|entry| entry.tag))
+    }
+
+    async fn change(&self, op: Op) -> Result<Outcome, StoreError> {
+        let held = self.held(op.key()).await?;
+        let fits = match &op {
+            Op::Put { .. } => held.is_none(),
+            Op::Swap { tag, .. } | Op::Delete { tag, .. } => held.as_ref() == Some(tag),
+        };
+        if self.how == How::InTwoSteps && !fits {
+            return Ok(Outcome::Conflict);
+        }
+        if self.how == How::InTwoSteps {
+            pause().await;
+        }
+        let held = self.held(op.key()).await?;
+        let op = match (op, held) {
+            (Op::Swap { key, value, .. }, Some(tag)) => Op::Swap { key, tag, value },
+            (Op::Put { key, value }, Some(tag)) if self.how == How::InTwoSteps => Op::Swap { key, tag, value },
+            (Op::Delete { key, .. }, Some(tag)) if self.how == How::InTwoSteps => Op::Delete { key, tag },
+            (op, _) => op,
+        };
+        Ok(self.store.apply(vec![op]).await?.remove(0))
+    }
+}
+
+fn like(prefix: &str, key: &str) -> bool {
+    let same = |(one, other): (u8, u8)| one == b'_' || one.eq_ignore_ascii_case(&other);
+    key.len() >= prefix.len() && prefix.bytes().zip(key.bytes()).all(same)
+}
+
+impl Store for Broken {
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        self.store.get(keys)
+    }
+
+    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        match self.how {
+            How::LikePrefixes => Box::pin(async move {
+                let all = self.store.keys("", after, usize::MAX).await?;
+                Ok(all.into_iter().filter(|key| like(prefix, key)).take(n).collect())
+            }),
+            How::ShortPages => self.store.keys(prefix, after, n.min(100)),
+            _ => self.store.keys(prefix, after, n),
+        }
+    }
+
+    fn apply<'a>(&'a self, mut ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        Box::pin(async move {
+            let large = |op: &Op| matches!(op, Op::Put { value, .. } if value.len() > 16 << 20);
+            match self.how {
+                How::AnyTag | How::InTwoSteps => {
+                    chartseal::store::check_ops(&ops)?;
+                    let mut outcomes = Vec::new();
+                    for op in ops {
+                        outcomes.push(self.change(op).await?);
+                    }
+                    Ok(outcomes)
+                }
+                How::Backwards => {
+                    ops.reverse();
+                    let mut outcomes = self.store.apply(ops).await?;
+                    outcomes.reverse();
+                    Ok(outcomes)
+                }
+                How::SmallValues if ops.iter().any(large) => {
+                    Err(StoreError::new(StoreFailure::Refused, "a document over 16 MiB"))
+                }
+                _ => self.store.apply(ops).await,
+            }
+        })
+    }
+}
+
+#[test]
+fn the_suite_finds_each_store_that_breaks_a_promise() {
+    let expected = [
+        (How::AnyTag, "a stale tag swaps nothing"),
+        (How::InTwoSteps, "of several swaps of one value, one wins"),
+        (How::LikePrefixes, "a prefix is no pattern"),
+        (How::ShortPages, "a page that is not full is the last one"),
+        (How::Backwards, "in their order"),
+        (How::SmallValues, "a call failed"),
+    ];
+    for (how, words) in expected {
+        let violation = block_on(conformance::all(&Broken { store: MemoryStore::new(), how })).unwrap_err();
+        assert!(violation.to_string().contains(words), "{how:?}: {violation}");
+    }
+}
+
+#[cfg(feature = "redb")]
+mod on_disk {
+    use std::io::{BufRead, BufReader};
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use chartseal::store::RedbStore;
+
+    #[test]
+    fn the_store_on_disk_keeps_every_promise() {
+        let folder = tempfile::tempdir().unwrap();
+        block_on(conformance::all(&RedbStore::open(folder.path().join("a")).unwrap())).unwrap();
+        block_on(conformance::with_faults(RedbStore::open(folder.path().join("b")).unwrap())).unwrap();
+    }
+
+    #[test]
+    fn what_was_written_is_there_after_a_restart_and_no_tag_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let put = |store: &RedbStore, key: &str| match block_on(
+            store.apply(vec![Op::Put { key: key.into(), value: b"1".to_vec() }]),
+        )
+        .unwrap()
+        .remove(0)
+        {
+            Outcome::Written(tag) => tag,
+            other => panic!("{other:?}"),
+        };
+        let store = RedbStore::open(&path).unwrap();
+        let first = put(&store, "a");
+        let gone = put(&store, "b");
+        assert_eq!(
+            block_on(store.apply(vec![Op::Delete { key: "b".into(), tag: gone.clone() }])).unwrap(),
+            [Outcome::Deleted]
+        );
+        drop(store);
+        let store = RedbStore::open(&path).unwrap();
+        let held: Vec<_> = block_on(store.get(&["a".into(), "b".into()])).unwrap();
+        assert_eq!(held, [Some(Entry { tag: first, value: b"1".to_vec() }), None]);
+        assert_ne!(put(&store, "b"), gone);
+    }
+
+    #[test]
+    fn many_threads_share_one_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = RedbStore::open(folder.path().join("store")).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                let store = &store;
+                scope.spawn(move || {
+                    for n in 0..20 {
+                        let key = format!("count~{n}");
+                        loop {
+                            let held = block_on(store.get(std::slice::from_ref(&key))).unwrap().remove(0);
+                            let op = match held {
+                                None => Op::Put { key: key.clone(), value: vec![1] },
+                                Some(Entry { tag, value }) => {
+                                    Op::Swap { key: key.clone(), tag, value: vec![value[0] + 1] }
+                                }
+                            };
+                            if block_on(store.apply(vec![op])).unwrap() != [Outcome::Conflict] {
+                                break;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let keys: Vec<String> = (0..20).map(|n| format!("count~{n}")).collect();
+        assert!(block_on(store.get(&keys)).unwrap().iter().all(|entry| entry.as_ref().unwrap().value == [8]));
+    }
+
+    #[test]
+    fn a_file_that_is_none_of_ours_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        std::fs::write(&path, [7; 10_000]).unwrap();
+        let failure = RedbStore::open(&path).unwrap_err().failure();
+        assert!(matches!(failure, StoreFailure::Corrupt | StoreFailure::Unavailable), "{failure:?}");
+        assert!(RedbStore::open(folder.path().join("no/such/folder")).is_err());
+    }
+
+    const CHILD: &str = "CHARTSEAL_TEST_WRITER";
+
+    /// The part of the next test that runs in a process of its own: says of each value when it is durable.
+    #[test]
+    fn writes_until_it_is_killed() {
+        let Ok(path) = std::env::var(CHILD) else { return };
+        let store = RedbStore::open(path).unwrap();
+        for n in 0u64.. {
+            let op = Op::Put { key: format!("k~{n:08}"), value: n.to_be_bytes().to_vec() };
+            block_on(store.apply(vec![op])).unwrap();
+            println!("written {n}");
+        }
+    }
+
+    fn killed_after(path: &Path, acknowledged: u64) -> u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "contract::on_disk::writes_until_it_is_killed", "--nocapture"])
+            .env(CHILD, path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let number = |line: String| line.rsplit_once("written ").map(|(_, n)| n.trim().parse::<u64>().unwrap());
+        let mut last = None;
+        while last < Some(acknowledged) {
+            last = number(lines.next().unwrap().unwrap()).or(last);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        last.unwrap()
+    }
+
+    #[test]
+    fn what_was_acknowledged_survives_a_kill() {
+        let folder = tempfile::tempdir().unwrap();
+        for acknowledged in [1, 20, 50] {
+            let path = folder.path().join(format!("store-{acknowledged}"));
+            let last = killed_after(&path, acknowledged);
+            let store = RedbStore::open(&path).unwrap();
+            let keys: Vec<String> = (0..=last).map(|n| format!("k~{n:08}")).collect();
+            for (n, entry) in block_on(store.get(&keys)).unwrap().into_iter().enumerate() {
+                assert_eq!(entry.unwrap().value, (n as u64).to_be_bytes());
+            }
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! What crashes, slow callers and damage leave behind in a store: it opens to nobody, and stands in nobody's way.
+
+use std::sync::Barrier;
+
+use crate::support::branches::Branches;
+use crate::support::hospital::{Around, Corrupt, Hospital, Interrupted, When, count, writes_wrap};
+use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::world::{NOW, after};
+use chartseal::Error;
+use chartseal::backup::{self, BackupError};
+use chartseal::consent::{Access, StoredConsent};
+use chartseal::id::Generation;
+use chartseal::ledger::{KeyState, Ledger};
+use chartseal::record::{Author, Reader};
+use chartseal::repository::{Put, Repository};
+use chartseal::rotation::{Keys, Retirement, Rotation, Scope, Sweep};
+use chartseal::store::{Entry, Fault, FaultyStore, MemoryStore, Op, Store, StoreFailure};
+use pollster::block_on;
+
+impl Hospital {
+    /// Seals everything again under the second key, and retires the first.
+    fn reencrypt(&self, job: &str) -> Retirement {
+        let phone = Author::device(&self.world.phone, self.world.devices()).unwrap();
+        let old = [self.access(0)];
+        let rotation = Rotation::new(&self.store, &old, self.access(1), &now).unwrap();
+        let rotation = rotation.reencrypt(self.noted(), &self.world.trust, self.world.devices(), &phone);
+        assert!(block_on(rotation.run(job, |_| ())).unwrap().finished);
+        block_on(rotation.retire(&self.noted())).unwrap()
+    }
+
+    fn old_key_opens(&self, store: &dyn Store) -> bool {
+        let (owner, _) = self.place();
+        let got = block_on(self.over(store).get(&owner, &"r00000".parse().unwrap()));
+        got.is_ok_and(|record| self.world.reader().open(&record.unwrap(), &[self.access(0)]).is_ok())
+    }
+}
+
+/// Whoever catches up, or publishes, or just stores a consent, does so while the backup is still coming in, or after it.
+#[test]
+fn a_restored_store_is_opened_by_no_consent_alone_whenever_it_comes() {
+    let acts: [fn(&Hospital, &dyn Store); 3] = [
+        |hospital, store| {
+            let (owner, section) = hospital.place();
+            assert!(block_on(hospital.over(store).catch_up(&owner, &section)).unwrap().is_some());
+        },
+        |hospital, store| {
+            let (stored, _) = &hospital.chain[2];
+            let published = block_on(hospital.over(store).publish(&hospital.world.live(stored), stored));
+            assert_eq!(published.unwrap(), Put::Done);
+        },
+        |hospital, store| {
+            assert_eq!(block_on(hospital.over(store).put_consent(&hospital.chain[1].0)).unwrap(), Put::Done);
+        },
+    ];
+    for act in acts {
+        for during in [true, false] {
+            let hospital = Hospital::new();
+            let mut stream = Vec::new();
+            assert!(block_on(backup::write(&hospital.store, &mut stream)).unwrap().damaged.is_empty());
+            hospital.publish(1);
+            let old = [hospital.access(0)];
+            let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+            assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+
+            let store = MemoryStore::new();
+            let act = || act(&hospital, &store);
+            let slow = Interrupted::new(&store, When::Writing(&writes_wrap), &act);
+            block_on(backup::restore(if during { &slow } else { &store }, &mut stream.as_slice())).unwrap();
+            if !during {
+                act();
+            }
+            assert_eq!(block_on(hospital.over(&store).behind()).unwrap(), [hospital.place()]);
+            assert!(!hospital.old_key_opens(&store));
+            // What was read is the backup's own data: without the guard it opens.
+            assert!(world_opens(&hospital, &store));
+        }
+    }
+}
+
+fn world_opens(hospital: &Hospital, store: &dyn Store) -> bool {
+    let record = read(store, hospital.access(0), "r00000");
+    hospital.world.reader().open(&record, &[hospital.access(0)]).is_ok()
+}
+
+#[test]
+fn nobody_writes_into_a_store_while_a_backup_is_restored() {
+    let hospital = Hospital::new();
+    let mut stream = Vec::new();
+    assert!(block_on(backup::write(&hospital.store, &mut stream)).unwrap().damaged.is_empty());
+    let another = sealed(&hospital.world, hospital.access(0), "r00000");
+    let is_content = |op: &Op| op.key().starts_with("content~");
+    // Through a guarded repository, he is told so.
+    let store = MemoryStore::new();
+    let refused = || {
+        let put = block_on(hospital.over(&store).put(&another));
+        assert_eq!(put, Err(Error::ApiMisuse("a backup is being restored")));
+    };
+    let slow = Interrupted::new(&store, When::Writing(&is_content), &refused);
+    block_on(backup::restore(&slow, &mut stream.as_slice())).unwrap();
+    assert!(slow.happened());
+    assert_eq!(contents(&store), contents(&hospital.store));
+    // Past it, the restore does not pass over what is in the place.
+    let store = MemoryStore::new();
+    let act = || assert_eq!(block_on(Repository::new(&store).put(&another)).unwrap(), Put::Done);
+    let slow = Interrupted::new(&store, When::Writing(&is_content), &act);
+    let told = block_on(backup::restore(&slow, &mut stream.as_slice()));
+    assert!(matches!(told, Err(BackupError::Data(Error::ApiMisuse(_)))));
+}
+
+/// An owner who did not know of the custodian's rotation revokes somebody. Both new keys are the second; what is wrapped
+/// says no more than that.
+#[test]
+fn nothing_new_is_written_where_two_branches_have_one_generation() {
+    let branches = Branches::new();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let ledger = Ledger::new(&noted);
+    let repository = Repository::new(&store).guarded(ledger);
+    for (stored, _) in [&branches.first, &branches.custodians, &branches.own] {
+        assert_eq!(branches.publish(&repository, stored), Ok(Put::Done));
+    }
+    let (owner, section) = (branches.first.1.owner(), branches.first.1.compartment());
+    let state = |generation| block_on(ledger.state(owner, section, Generation(generation))).unwrap();
+    assert_eq!([1, 2].map(state), [KeyState::DecryptOnly; 2]);
+    let write = |access: &Access, id: &str| block_on(repository.put(&sealed(&branches.world, access, id))).unwrap();
+    assert_eq!(write(&branches.custodians.1, "late"), Put::Outdated);
+    assert_eq!(write(&branches.own.1, "own"), Put::Outdated);
+    // Beyond both, all is well.
+    let sharing = branches.world.phone.sharing(branches.world.devices(), &branches.world.trust, &branches.own.1);
+    let beyond = sharing.rotate().unwrap().beyond(&branches.custodians.1).unwrap();
+    let (stored, access, _) = beyond.seal(after(20_000)).unwrap();
+    assert_eq!(branches.publish(&repository, &stored), Ok(Put::Done));
+    assert_eq!([2, 3].map(state), [KeyState::DecryptOnly, KeyState::Active]);
+    assert_eq!(write(&access, "later"), Put::Done);
+}
+
+#[test]
+fn a_consent_whose_key_is_destroyed_while_it_is_published_does_not_become_the_newest() {
+    let branches = Branches::new();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let repository = Repository::new(&store).guarded(Ledger::new(&noted));
+    let (owner, section) = (branches.first.1.owner(), branches.first.1.compartment());
+    assert_eq!(branches.publish(&repository, &branches.first.0), Ok(Put::Done));
+    fill(&branches.world, &store, &branches.first.1, 3);
+    assert_eq!(branches.publish(&repository, &branches.custodians.0), Ok(Put::Done));
+    let old = [&branches.first.1];
+    let rotation = Rotation::new(&store, &old, &branches.custodians.1, &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let act = || {
+        let retired = block_on(rotation.retire(&Ledger::new(&noted))).unwrap();
+        assert!(matches!(retired, Retirement::Done { .. }));
+    };
+    let is_entry = |op: &Op| op.key().starts_with("ledger~");
+    let slow = Interrupted::new(&noted, When::Writing(&is_entry), &act);
+    let reseal = branches.reseal();
+    let told = branches.publish(&Repository::new(&store).guarded(Ledger::new(&slow)), &reseal.0);
+    assert_eq!(told, Err(Error::Rollback("compartment key")));
+    assert_eq!(branches.publish(&repository, &reseal.0), Err(Error::Rollback("compartment key")));
+    assert!(block_on(repository.get(owner, &"r00000".parse().unwrap())).unwrap().is_some());
+    let served = block_on(repository.consents(owner, section, None)).unwrap();
+    assert_eq!(served, std::slice::from_ref(&branches.custodians.0));
+    let write = block_on(repository.put(&sealed(&branches.world, &branches.custodians.1, "new"))).unwrap();
+    assert_eq!(write, Put::Done);
+}
+
+/// The same call is made twice; the first one hangs, and goes on when everything was sealed again and the old key is gone.
+#[test]
+fn a_write_that_hung_brings_nothing_back_that_was_sealed_again() {
+    let late = |hospital: &Hospital, amend: bool| {
+        let fresh = sealed(&hospital.world, hospital.access(0), "late");
+        let before = read(&hospital.store, hospital.access(0), "r00000");
+        let amendment = hospital.world.reader().amend(&before, &[hospital.access(0)]).unwrap();
+        let amended = amendment.field("/diagnosis", "x").unwrap().seal(&hospital.world.ada.author(), NOW).unwrap();
+        move |repository: &Repository<'_>| {
+            let put =
+                async { if amend { repository.amend(&before, &amended).await } else { repository.put(&fresh).await } };
+            block_on(put).unwrap()
+        }
+    };
+    for amend in [false, true] {
+        let hospital = Hospital::new();
+        let write = late(&hospital, amend);
+        let act = || {
+            assert_eq!(write(&hospital.repository()), Put::Done);
+            hospital.publish(1);
+            assert!(matches!(hospital.reencrypt("job"), Retirement::Done { .. }));
+        };
+        let slow = Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &act);
+        // It is done; nobody needs to hear that somebody did it otherwise.
+        assert_eq!(write(&hospital.over(&slow)), Put::Done);
+        assert!(slow.happened());
+        let held = contents(&hospital.store);
+        assert_eq!((count(&held, "body"), count(&held, "wrap")), (4, 4));
+    }
+}
+
+#[test]
+fn a_write_that_was_torn_stands_in_no_retirements_way() {
+    for made in 1..4 {
+        let hospital = Hospital::new();
+        let late = sealed(&hospital.world, hospital.access(0), "late");
+        hospital.store.fail_at(2, Fault::CrashTorn(made));
+        assert!(block_on(hospital.repository().put(&late)).is_err());
+        hospital.store.heal();
+        hospital.publish(1);
+        assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }), "{made}");
+        assert_eq!(block_on(hospital.repository().put(&late)).unwrap(), Put::Outdated);
+    }
+}
+
+/// The erasure has gone through the wraps when they are written, and not through the bodies.
+#[test]
+fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
+    let hospital = Hospital::new();
+    let late = sealed(&hospital.world, hospital.access(0), "late");
+    let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+    let [listed, written, erased] = [(); 3].map(|()| Barrier::new(2));
+    let listing = format!("body~{}~", hospital.place().0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let act = || {
+                listed.wait();
+                written.wait();
+            };
+            let store = Interrupted::new(&hospital.store, When::Listing(&listing), &act);
+            assert!(block_on(hospital.over(&store).erase(&erasure)).is_ok());
+            erased.wait();
+        });
+        let before = || _ = listed.wait();
+        let then = || {
+            written.wait();
+            erased.wait();
+        };
+        let store = Around::new(&hospital.store, &before, &then);
+        assert_ne!(block_on(hospital.over(&store).put(&late)).unwrap(), Put::Done);
+    });
+    assert_eq!(contents(&hospital.store).into_keys().collect::<Vec<_>>(), Vec::<String>::new());
+
+    // One who did not hear that it was written, and tries again.
+    let hospital = Hospital::new();
+    let late = sealed(&hospital.world, hospital.access(0), "late");
+    let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+    let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
+    let store = FaultyStore::new(Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &act));
+    let calls = (1..).find(|call| {
+        store.fail_at(*call, Fault::AnswerLost);
+        let told = block_on(hospital.over(&store).put(&late));
+        store.heal();
+        store.inner().happened() || told == Ok(Put::Outdated)
+    });
+    assert!(calls.is_some() && count(&contents(&hospital.store), "wrap") == 1);
+    assert_eq!(block_on(hospital.over(&store).put(&late)).unwrap(), Put::Outdated);
+    assert!(contents(&hospital.store).is_empty());
+}
+
+#[test]
+fn a_value_that_the_store_cannot_read_holds_up_nothing_but_itself() {
+    for kind in ["wrap~", "envelope~", "body~", "content~", "consent~"] {
+        let hospital = Hospital::new();
+        let mut stream = Vec::new();
+        let bad = contents(&hospital.store).into_keys().find(|key| key.starts_with(kind)).unwrap();
+        let store = Corrupt { inner: &hospital.store, key: &bad };
+        // A backup names it, by the record that it belongs to, and holds the rest.
+        let written = block_on(backup::write(&store, &mut stream)).unwrap();
+        assert!(!written.damaged.is_empty(), "{kind}");
+        assert!(kind == "consent~" || written.damaged.iter().all(|key| key.contains("r00000")), "{written:?}");
+        // A rotation moves the others.
+        hospital.publish(1);
+        let old = [hospital.access(0)];
+        let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+        let progress = block_on(rotation.run("job", |_| ())).unwrap();
+        let quarantined = block_on(rotation.quarantined("job")).unwrap();
+        let found = block_on(rotation.verify()).unwrap();
+        match kind {
+            "wrap~" => {
+                assert_eq!((progress.records, quarantined[0].key.as_str()), (2, bad.as_str()));
+                assert_eq!((found.moved, found.broken, &found.named), (2, 1, &vec![bad.clone()]));
+                let retired = block_on(rotation.retire(&hospital.noted())).unwrap();
+                assert!(matches!(retired, Retirement::Blocked { .. }));
+            }
+            "envelope~" => assert_eq!((progress.records, found.broken), (3, 1)),
+            _ => assert!(progress.records == 3 && quarantined.is_empty() && found.is_clean()),
+        }
+        let given_up = std::slice::from_ref(&bad);
+        let retired = block_on(rotation.retire_leaving(&hospital.noted(), given_up)).unwrap();
+        assert!(matches!(retired, Retirement::Done { .. }), "{kind}");
+        // An erasure deletes all else, and says so.
+        let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+        let Err(Error::Store(error)) = block_on(hospital.over(&store).erase(&erasure)) else { panic!("{kind}") };
+        assert_eq!(error.failure(), StoreFailure::Corrupt);
+        assert_eq!(contents(&hospital.store).into_keys().collect::<Vec<_>>(), [bad.as_str()]);
+    }
+}
+
+#[test]
+fn a_wrap_that_does_not_open_is_counted_once() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let wrap = contents(&hospital.store).into_keys().find(|key| key.starts_with("wrap~")).unwrap();
+    let Entry { tag, mut value } =
+        block_on(hospital.store.get(std::slice::from_ref(&wrap))).unwrap().remove(0).unwrap();
+    *value.last_mut().unwrap() ^= 1;
+    block_on(hospital.store.apply(vec![Op::Swap { key: wrap.clone(), tag, value }])).unwrap();
+    let found = block_on(rotation.verify()).unwrap();
+    assert_eq!((found.broken, found.named), (1, vec![wrap]));
+}
+
+/// Between the word in the ledger and the end of the old consents.
+#[test]
+fn a_retirement_that_died_half_way_closes_nothing() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let (owner, section) = hospital.place();
+    let repository = hospital.repository();
+    let mut half_way = 0;
+    for call in 1.. {
+        hospital.store.fail_at(call, Fault::Crash);
+        let done = block_on(rotation.retire(&hospital.noted())).is_ok();
+        hospital.store.heal();
+        let served = block_on(repository.consents(&owner, &section, None)).unwrap();
+        let destroyed =
+            block_on(hospital.noted().state(&owner, &section, Generation(1))).unwrap() == KeyState::Destroyed;
+        let expected = if destroyed { &hospital.chain[1..2] } else { &hospital.chain[..2] };
+        assert!(served.iter().eq(expected.iter().map(|(stored, _)| stored)), "{call}");
+        assert!(block_on(repository.get(&owner, &"r00000".parse().unwrap())).is_ok());
+        half_way += u64::from(destroyed && !done);
+        if done {
+            break;
+        }
+    }
+    assert!(half_way > 0);
+}
+
+/// A hundred calls are enough for some records and not for a thousand.
+#[test]
+fn workers_who_live_shortly_come_to_an_end_together() {
+    let hospital = Hospital::new();
+    for i in 0..40 {
+        let record = sealed(&hospital.world, hospital.access(0), &format!("k{i:02}"));
+        assert_eq!(block_on(hospital.repository().put(&record)).unwrap(), Put::Done);
+    }
+    hospital.publish(1);
+    let phone = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
+    let old = [hospital.access(0)];
+    let finished = (0..20).find(|life| {
+        let clock = move || after(61 * life);
+        let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &clock).unwrap();
+        let rotation = rotation.reencrypt(hospital.noted(), &hospital.world.trust, hospital.world.devices(), &phone);
+        hospital.store.fail_at(400, Fault::Crash);
+        let done = block_on(rotation.run("job", |_| ()));
+        hospital.store.heal();
+        done.is_ok_and(|progress| progress.finished)
+    });
+    assert!(finished.is_some_and(|lives| lives > 0), "{finished:?}");
+    let held = contents(&hospital.store);
+    assert_eq!((count(&held, "body"), count(&held, "wrap")), (43, 43));
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.verify()).unwrap().is_clean());
+}
+
+#[test]
+fn a_job_of_one_branch_is_not_taken_for_that_of_another() {
+    let branches = Branches::new();
+    let store = MemoryStore::new();
+    fill(&branches.world, &store, &branches.first.1, 3);
+    let run = |old: &[&Access], new: &Access| {
+        let rotation = Rotation::new(&store, old, new, &now).unwrap();
+        block_on(rotation.run("monthly", |_| ())).unwrap()
+    };
+    let first = run(&[&branches.first.1], &branches.custodians.1);
+    assert!(first.finished && first.records == 3);
+    let second = run(&[&branches.first.1], &branches.own.1);
+    assert!(second.finished && second.records == 0);
+    let rotation = Rotation::new(&store, &[&branches.first.1], &branches.own.1, &now).unwrap();
+    assert_eq!(block_on(rotation.quarantined("monthly")).unwrap().len(), 3);
+}
+
+#[test]
+fn a_job_that_cannot_be_read_ends_no_sweep() {
+    let hospital = Hospital::new();
+    let (world, repository) = (&hospital.world, hospital.repository());
+    hospital.publish(1);
+    let (stored, access) = world.consent("b", "role:doctor");
+    assert_eq!(block_on(repository.publish(&world.live(&stored), &stored)).unwrap(), Put::Done);
+    assert_eq!(block_on(repository.put(&sealed(world, &access, "b"))).unwrap(), Put::Done);
+    let sharing = world.phone.sharing(world.devices(), &world.trust, &access);
+    let (stored, next, _) = sharing.rotate().unwrap().seal(NOW).unwrap();
+    assert_eq!(block_on(repository.publish(&world.live(&stored), &stored)).unwrap(), Put::Done);
+    let sweep = || {
+        let keys = |consents: &[StoredConsent]| {
+            let open = |stored| world.live(stored).open_as_device(&world.phone);
+            let mut all = consents.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+            Ok(all.pop().map(|new| Keys { old: all, new, device: None }))
+        };
+        block_on(Sweep::new(&hospital.store, &now, Scope::Everything).run("sweep", keys, |_, _| ())).unwrap()
+    };
+    assert!(sweep().is_complete());
+    // The job's entry of the first compartment is damaged, and both have something new to move.
+    let job = contents(&hospital.store).into_keys().find(|key| key.starts_with(&hospital.prefix("job"))).unwrap();
+    let tag = block_on(hospital.store.get(std::slice::from_ref(&job))).unwrap().remove(0).unwrap().tag;
+    block_on(hospital.store.apply(vec![Op::Swap { key: job, tag, value: vec![0xff] }])).unwrap();
+    let swept = sweep();
+    assert_eq!((swept.finished, &swept.damaged), (1, &vec![hospital.place()]));
+    assert!(world.reader().open(&read(&hospital.store, &next, "b"), &[&next]).is_ok());
+}
+
+/// Reads as somebody who believes the patient's devices.
+#[test]
+fn what_a_custodians_branch_held_is_read_until_it_is_moved() {
+    let branches = Branches::new();
+    let store = MemoryStore::new();
+    fill(&branches.world, &store, &branches.custodians.1, 1);
+    let reader = Reader::new(&branches.world.trust, after(20_000)).devices(branches.world.devices().clone());
+    let record = read(&store, &branches.custodians.1, "r00000");
+    assert!(reader.open(&record, &[&branches.custodians.1]).is_ok());
+    assert_eq!(reader.open(&record, &[&branches.own.1]).err(), Some(Error::CannotOpen));
+}

@@ -1,0 +1,15 @@
+//! Stores, and all that is done in them: rotations, retirements, restores, and who comes between.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+
+mod contract;
+mod healing;
+mod hostile;
+mod late;
+mod races;
+mod reencryption;
+mod restore;
+mod retirement;
+mod rotation;
+mod rotation_redb;
+#[path = "../support/all.rs"]
+mod support;

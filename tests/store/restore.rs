@@ -1,0 +1,400 @@
+//! Backups of a store in use, and what is served after a restore.
+
+use crate::support::hospital::{self, Hospital, Interrupted, When, put};
+use crate::support::stored::{contents, now, read, sealed};
+use crate::support::world::{NOW, World};
+use chartseal::Error;
+use chartseal::backup::{self, BackupError, Written};
+use chartseal::consent::Access;
+use chartseal::id::{RecordId, Revision};
+use chartseal::record::SealedRecord;
+use chartseal::repository::{Put, Repository};
+use chartseal::rotation::{Retirement, Rotation};
+use chartseal::store::{Fault, FaultyStore, MemoryStore, Op, Store};
+use pollster::block_on;
+
+fn backed_up(store: &dyn Store) -> (Vec<u8>, Written) {
+    let mut stream = Vec::new();
+    let written = block_on(backup::write(store, &mut stream)).unwrap();
+    (stream, written)
+}
+
+fn restored(stream: &[u8]) -> MemoryStore {
+    let (store, mut stream) = (MemoryStore::new(), stream);
+    block_on(backup::restore(&store, &mut stream)).unwrap();
+    store
+}
+
+fn amended(world: &World, before: &SealedRecord, access: &Access, value: &str) -> SealedRecord {
+    let reader = world.reader();
+    let amendment = reader.amend(before, &[access]).unwrap().field("/diagnosis", value).unwrap();
+    amendment.seal(&world.ada.author(), NOW).unwrap()
+}
+
+fn id() -> RecordId {
+    "r00000".parse().unwrap()
+}
+
+/// The records had been moved, and the old key was not destroyed yet, when the disk died.
+#[test]
+fn a_revoked_reader_stays_out_of_a_restored_store_until_its_records_are_moved_again() {
+    let hospital = Hospital::new();
+    let (stream, _) = backed_up(&hospital.store);
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+
+    let store = restored(&stream);
+    let repository = hospital.over(&store);
+    let (owner, section) = hospital.place();
+    let closed = || {
+        assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()]);
+        assert_eq!(block_on(repository.get(&owner, &id())).err(), Some(Error::Rollback("record")));
+        assert_eq!(block_on(repository.revision(&owner, &id(), Revision(0))).err(), Some(Error::Rollback("record")));
+        let served = block_on(repository.consents(&owner, &section, None));
+        assert_eq!(served.err(), Some(Error::Rollback("consent")));
+    };
+    closed();
+    assert_eq!(block_on(repository.catch_up(&owner, &section)).unwrap().as_ref(), Some(&hospital.chain[1].0));
+    // Whoever catches up may die here; the list does not forget.
+    closed();
+    assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
+    let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
+    closed();
+    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 1, lost: 0 });
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    let record = block_on(repository.get(&owner, &id())).unwrap().unwrap();
+    assert!(hospital.world.reader().open(&record, &old).is_err());
+    assert!(hospital.world.reader().open(&record, &[hospital.access(1)]).is_ok());
+}
+
+/// The backup has both consents: it was taken in the middle of a rotation, or before it.
+#[test]
+fn a_backup_from_the_middle_of_a_rotation_has_to_catch_up_too() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let (stream, _) = backed_up(&hospital.store);
+    let store = restored(&stream);
+    let repository = hospital.over(&store);
+    let (owner, section) = hospital.place();
+    assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()]);
+    assert_eq!(block_on(repository.get(&owner, &id())).err(), Some(Error::Rollback("record")));
+    assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
+    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 1, lost: 0 });
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
+}
+
+/// A re-seal keeps the key: there is nothing to move.
+#[test]
+fn after_a_mere_reseal_it_is_enough_to_catch_up() {
+    let hospital = Hospital::new();
+    let (stream, _) = backed_up(&hospital.store);
+    let world = &hospital.world;
+    let change = world.phone.sharing(world.devices(), &world.trust, hospital.access(0)).reseal().unwrap();
+    let (stored, access, _) = change.seal(NOW).unwrap();
+    let before = contents(&hospital.store);
+    assert_eq!(block_on(hospital.repository().publish(&world.live(&stored), &stored)).unwrap(), Put::Done);
+    // One consent more, and no record was touched.
+    let mut after = contents(&hospital.store);
+    let new: Vec<String> = after.keys().filter(|key| !before.contains_key(*key)).cloned().collect();
+    assert!(new.len() == 1 && new[0].starts_with("consent~"), "{new:?}");
+    after.remove(&new[0]);
+    assert_eq!(after, before);
+    let store = restored(&stream);
+    let repository = hospital.over(&store);
+    let (owner, section) = hospital.place();
+    assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()]);
+    assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
+    // Whoever goes by the book and rotates finds nothing to do.
+    let rotation = Rotation::new(&store, &[hospital.access(0)], &access, &now).unwrap();
+    assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
+    assert_eq!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { consents: 0, lost: 0 });
+}
+
+#[test]
+fn half_a_restore_serves_nothing() {
+    let hospital = Hospital::new();
+    let (stream, written) = backed_up(&hospital.store);
+    let (owner, section) = hospital.place();
+    for call in 1.. {
+        let store = FaultyStore::new(MemoryStore::new());
+        store.fail_at(call, Fault::Crash);
+        let died = block_on(backup::restore(&store, &mut stream.as_slice())).is_err();
+        store.heal();
+        let repository = hospital.over(&store);
+        let whole = contents(&store).len() as u64 == written.entries;
+        let served = block_on(repository.get(&owner, &id()));
+        assert!(if whole { served.is_ok() } else { !matches!(served, Ok(Some(_))) }, "{call}");
+        if !whole && !contents(&store).is_empty() {
+            assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()], "{call}");
+            assert!(block_on(repository.consents(&owner, &section, None)).is_err(), "{call}");
+            let again = block_on(backup::write(&store, &mut Vec::new()));
+            assert!(matches!(again, Err(BackupError::Data(Error::ApiMisuse(_)))), "{call}");
+        }
+        if !died {
+            assert!(call > 3 && whole);
+            break;
+        }
+    }
+}
+
+/// Between the two passes of the old days, the record was amended twice.
+#[test]
+fn a_record_that_is_amended_during_a_backup_can_be_amended_after_the_restore() {
+    let hospital = Hospital::new();
+    let (world, access) = (&hospital.world, hospital.access(0));
+    let act = || {
+        let first = read(&hospital.store, access, "r00000");
+        let second = amended(world, &first, access, "one");
+        let third = amended(world, &second, access, "two");
+        assert_eq!(block_on(hospital.repository().amend(&first, &second)).unwrap(), Put::Done);
+        assert_eq!(block_on(hospital.repository().amend(&second, &third)).unwrap(), Put::Done);
+    };
+    let (owner, _) = hospital.place();
+    let of_record = format!("past~{owner}~r00000~");
+    for prefix in ["past~", "content~", "consent~", &of_record] {
+        let store = Interrupted::new(&hospital.store, When::Listing(prefix), &act);
+        let (stream, written) = backed_up(&store);
+        assert!(written.damaged.is_empty());
+        let store = restored(&stream);
+        let repository = Repository::new(&store);
+        let mut latest = read(&store, access, "r00000");
+        let revision = latest.revision().0;
+        for earlier in 0..revision {
+            let found = block_on(repository.revision(&owner, &id(), Revision(earlier))).unwrap();
+            assert_eq!(found.map(|found| found.revision()), Some(Revision(earlier)), "{prefix}");
+        }
+        assert_eq!(block_on(repository.revision(&owner, &id(), Revision(revision + 1))).unwrap(), None);
+        for value in ["new one", "new two"] {
+            let next = amended(world, &latest, access, value);
+            assert_eq!(block_on(repository.amend(&latest, &next)).unwrap(), Put::Done, "{prefix}");
+            latest = next;
+        }
+    }
+}
+
+/// While the backup runs, the compartment goes on by two keys, and the one between is destroyed.
+#[test]
+fn every_record_of_a_backup_has_its_consent() {
+    let hospital = Hospital::new();
+    let act = || {
+        hospital.publish(1);
+        assert!(matches!(hospital.rotate(0, 1, "first"), Retirement::Done { .. }));
+    };
+    let then = || {
+        hospital.publish(2);
+        assert!(matches!(hospital.rotate(1, 2, "second"), Retirement::Done { .. }));
+    };
+    let inner = Interrupted::new(&hospital.store, When::Listing("content~"), &act);
+    let store = Interrupted::new(&inner, When::Listing("past~"), &then);
+    let (stream, written) = backed_up(&store);
+    assert!(inner.happened() && store.happened() && written.damaged.is_empty());
+    let store = restored(&stream);
+    let (owner, section) = hospital.place();
+    let record = read(&store, hospital.access(0), "r00000");
+    let needed = record.generation(&section).unwrap();
+    let held = block_on(Repository::new(&store).stored_consents(&owner, &section, None)).unwrap();
+    assert!(held.iter().any(|consent| consent.consent().unverified().generation == needed));
+}
+
+#[test]
+fn what_cannot_be_restored_is_named_and_stops_no_backup() {
+    let large = vec![0; (64 << 20) + 1];
+    let hospital = Hospital::new();
+    let (owner, _) = hospital.place();
+    let consent = format!("{}{:020}", hospital.prefix("consent"), 9);
+    let mut junk = vec![
+        ("content~x".to_owned(), b"".as_slice()),
+        ("content~!~!".to_owned(), b""),
+        (format!("content~{owner}~r~more"), b""),
+        (format!("content~{owner}~large"), &large),
+        (consent, &large),
+        ("consent~x".to_owned(), b"junk"),
+        ("past~".to_owned(), b""),
+        (format!("past~{owner}~gone~{:020}", 3), b""),
+    ];
+    for (key, value) in &junk {
+        put(&hospital.store, key, value);
+    }
+    let (stream, mut written) = backed_up(&hospital.store);
+    written.damaged.sort_unstable();
+    junk.sort_unstable();
+    assert_eq!(written.damaged, junk.into_iter().map(|(key, _)| key).collect::<Vec<_>>());
+    let store = restored(&stream);
+    assert!(hospital.world.reader().open(&read(&store, hospital.access(0), "r00000"), &[hospital.access(0)]).is_ok());
+    let is_large = |key: &String| key.ends_with("~large") || key.ends_with('9');
+    let expected: Vec<String> = contents(&hospital.store).into_keys().filter(|key| !is_large(key)).collect();
+    assert_eq!(contents(&store).into_keys().collect::<Vec<_>>(), expected);
+}
+
+/// One damaged value in the file is the affair of whoever asks for it.
+#[cfg(feature = "redb")]
+#[test]
+fn a_damaged_value_fails_no_other_batch_of_its_transaction() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    {
+        let database = redb::Database::create(&path).unwrap();
+        let writing = database.begin_write().unwrap();
+        writing
+            .open_table(redb::TableDefinition::<&str, &[u8]>::new("entries"))
+            .unwrap()
+            .insert("bad", &b"x"[..])
+            .unwrap();
+        writing.commit().unwrap();
+    }
+    let store = chartseal::store::RedbStore::open(&path).unwrap();
+    let put = |key: &str| Op::Put { key: key.into(), value: vec![0; 2000] };
+    let large = store.apply((0..4096).map(|i| put(&format!("k{i}"))).collect());
+    let (innocent, bad) = (store.apply(vec![put("innocent")]), store.apply(vec![put("bad")]));
+    assert!(block_on(large).is_ok() && block_on(innocent).is_ok());
+    let failure = block_on(bad).unwrap_err().failure();
+    assert_eq!(failure, chartseal::store::StoreFailure::Corrupt);
+    assert!(block_on(store.get(&["innocent".into()])).unwrap()[0].is_some());
+}
+
+#[test]
+fn a_late_record_of_a_backup_is_sealed_under_the_newest_key_alone() {
+    let hospital = Hospital::new();
+    let (stream, _) = backed_up(&hospital.store);
+    hospital.publish(1);
+    let store = restored(&stream);
+    let repository = hospital.over(&store);
+    let late = sealed(&hospital.world, hospital.access(0), "late");
+    assert_eq!(block_on(repository.put(&late)).unwrap(), Put::Outdated);
+    let new = sealed(&hospital.world, hospital.access(1), "new");
+    assert_eq!(block_on(repository.put(&new)).unwrap(), Put::Done);
+}
+
+/// The ledger says that the first key is destroyed; the backup brought it back, with everything under it.
+#[test]
+fn a_retirement_destroys_no_key_that_a_restored_record_still_needs() {
+    let hospital = Hospital::new();
+    let (stream, _) = backed_up(&hospital.store);
+    hospital.publish(1);
+    assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
+    let store = restored(&stream);
+    let repository = hospital.over(&store);
+    let (owner, section) = hospital.place();
+    assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
+    // Without the old access nothing is moved.
+    let blind = Rotation::new(&store, &[], hospital.access(1), &now).unwrap();
+    for run in [false, true] {
+        if run {
+            assert!(block_on(blind.run("blind", |_| ())).unwrap().finished);
+        }
+        let Retirement::Blocked { found, quarantined } = block_on(blind.retire(&hospital.noted())).unwrap() else {
+            panic!("retired");
+        };
+        assert_eq!((found.behind, quarantined.len()), (3, if run { 3 } else { 0 }));
+    }
+    let record = block_on(Repository::new(&store).get(&owner, &id())).unwrap().unwrap();
+    assert!(hospital.world.reader().open(&record, &[hospital.access(0)]).is_ok());
+
+    // What cannot be moved is given up, and the rest is served.
+    let key = contents(&store).into_keys().find(|key| key.starts_with("wrap~") && key.contains("r00002")).unwrap();
+    hospital::remove(&store, &key);
+    put(&store, &key, b"damaged");
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
+    assert_eq!(block_on(rotation.retry("blind")).unwrap(), 1);
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Blocked { .. }));
+    let retired = block_on(rotation.retire_leaving(&hospital.noted(), &[key])).unwrap();
+    assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
+}
+
+/// Whoever holds no keys, the server, could not open it again.
+#[test]
+fn a_compartment_of_which_nothing_is_behind_is_closed_by_no_restore_and_by_no_damage() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let store = restored(&backed_up(&hospital.store).0);
+    let repository = hospital.over(&store);
+    let (owner, section) = hospital.place();
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
+
+    let newest = contents(&store).into_keys().rfind(|key| key.starts_with("consent~")).unwrap();
+    hospital::remove(&store, &newest);
+    put(&store, &newest, b"damaged");
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
+    assert_eq!(block_on(repository.consents(&owner, &section, None)).unwrap(), [hospital.chain[0].0.clone()]);
+    assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    assert_eq!(block_on(repository.consents(&owner, &section, None)).unwrap().len(), 2);
+
+    // A ledger that knows nothing of it has nothing to say.
+    hospital::remove(&store, &newest);
+    block_on(repository.catch_up(&owner, &section)).unwrap();
+    put(&store, &hospital.prefix("restored"), b"");
+    let noted = MemoryStore::new();
+    let unknown = Repository::new(&store).guarded(chartseal::ledger::Ledger::new(&noted));
+    assert!(block_on(unknown.get(&owner, &id())).unwrap().is_some());
+}
+
+/// The consents of a backup come first, and their records after them.
+#[test]
+fn nothing_retires_while_a_backup_is_restored() {
+    let hospital = Hospital::new();
+    let filler = hospital.world.access("filler");
+    for i in 0..400 {
+        let record = sealed(&hospital.world, &filler, &format!("b{i:05}"));
+        assert_eq!(block_on(Repository::new(&hospital.store).put(&record)).unwrap(), Put::Done);
+    }
+    let (stream, _) = backed_up(&hospital.store);
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let store = MemoryStore::new();
+    let act = || {
+        let rotation = Rotation::new(&store, &old, hospital.access(1), &now).unwrap();
+        assert!(matches!(block_on(rotation.retire(&hospital.noted())), Err(Error::ApiMisuse(_))));
+    };
+    let late = |op: &Op| op.key().starts_with("content~") && op.key().contains("r00000");
+    let slow = Interrupted::new(&store, When::Writing(&late), &act);
+    block_on(backup::restore(&slow, &mut stream.as_slice())).unwrap();
+    assert!(slow.happened());
+    // Nor where the restore begins while it walks.
+    let begin = || put(&hospital.store, "restoring", b"");
+    let prefix = hospital.prefix("envelope");
+    let walked = Interrupted::new(&hospital.store, When::Listing(&prefix), &begin);
+    let rotation = Rotation::new(&walked, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())), Err(Error::ApiMisuse(_))));
+    assert!(walked.happened());
+    let (owner, section) = hospital.place();
+    assert_eq!(block_on(Repository::new(&hospital.store).stored_consents(&owner, &section, None)).unwrap().len(), 2);
+}
+
+/// The owner's phone does not know of the restore.
+#[test]
+fn a_new_consent_does_not_open_a_store_that_has_not_caught_up() {
+    let hospital = Hospital::new();
+    let (stream, _) = backed_up(&hospital.store);
+    hospital.publish(1);
+    let store = restored(&stream);
+    let repository = hospital.over(&store);
+    let (owner, _) = hospital.place();
+    let stored = &hospital.chain[2].0;
+    assert_eq!(block_on(repository.publish(&hospital.world.live(stored), stored)).unwrap(), Put::Done);
+    assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()]);
+    assert_eq!(block_on(repository.get(&owner, &id())).err(), Some(Error::Rollback("record")));
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&store, &old, hospital.access(2), &now).unwrap();
+    assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
+    assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
+}

@@ -1,0 +1,38 @@
+//! Records in a store.
+
+use std::collections::BTreeMap;
+
+use chartseal::consent::Access;
+use chartseal::id::Time;
+use chartseal::record::SealedRecord;
+use chartseal::repository::{Put, Repository};
+use chartseal::store::Store;
+use pollster::block_on;
+
+use super::world::{NOW, World, record};
+
+pub(crate) fn sealed(world: &World, access: &Access, id: &str) -> SealedRecord {
+    let record = record(id).part(access).unwrap().field("/diagnosis", format!("of {id}")).unwrap();
+    record.seal(&world.ada.author(), NOW).unwrap()
+}
+
+pub(crate) fn fill(world: &World, store: &dyn Store, access: &Access, n: usize) {
+    for i in 0..n {
+        let put = block_on(Repository::new(store).put(&sealed(world, access, &format!("r{i:05}"))));
+        assert_eq!(put.unwrap(), Put::Done);
+    }
+}
+
+pub(crate) fn read(store: &dyn Store, access: &Access, id: &str) -> SealedRecord {
+    block_on(Repository::new(store).get(access.owner(), &id.parse().unwrap())).unwrap().unwrap()
+}
+
+pub(crate) fn contents(store: &dyn Store) -> BTreeMap<String, Vec<u8>> {
+    let keys = block_on(store.keys("", "", usize::MAX)).unwrap();
+    let entries = block_on(store.get(&keys)).unwrap();
+    keys.into_iter().zip(entries).map(|(key, entry)| (key, entry.unwrap().value)).collect()
+}
+
+pub(crate) fn now() -> Time {
+    NOW
+}

@@ -1,0 +1,13 @@
+//! Fixed bytes, in the folders beside this file, which another implementation must read as this one does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+
+mod consent;
+mod credential;
+mod generate;
+mod kem;
+mod life;
+mod policy;
+mod record;
+#[path = "../support/all.rs"]
+mod support;
+mod wrap;
