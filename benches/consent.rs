@@ -16,8 +16,8 @@ use chartseal::pin::PinStore;
 use chartseal::policy::{Month, Policy};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
-const NOW: Time = Time(1_775_000_000);
-const NEXT_YEAR: Time = Time(1_806_000_000);
+const NOW: Time = Time::at(1_775_000_000);
+const NEXT_YEAR: Time = Time::at(1_806_000_000);
 
 fn consent(c: &mut Criterion) {
     let mut hospital = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();

@@ -17,7 +17,7 @@ use chartseal::store::{MemoryStore, Op, RedbStore, Store};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use pollster::block_on;
 
-const NOW: Time = Time(1_775_000_000);
+const NOW: Time = Time::at(1_775_000_000);
 /// People whom the hospital knows.
 const STAFF: usize = 1000;
 const POLICY: &str = "a:1 and a:2 and a:3 and a:4 and a:5 and a:6 and a:7 and a:8 and a:9 and a:10";

@@ -9,7 +9,7 @@ use chartseal::pin::PinStore;
 use chartseal::record::{Author, Reader, Record};
 
 fn main() -> Result<(), Error> {
-    let (now, next_year) = (Time(1_775_000_000), Time(1_806_000_000));
+    let (now, next_year) = (Time::at(1_775_000_000), Time::at(1_806_000_000));
     // The hospital knows Ada and Bob, both cardiologists; whoever trusts it reads what it publishes.
     let mut hospital = Authority::setup("st-olave".parse()?, now)?;
     let (ada, bob) = (Identity::generate("dr-ada".parse()?)?, Identity::generate("dr-bob".parse()?)?);

@@ -27,7 +27,7 @@ use pollster::block_on;
 
 type Failure = Box<dyn Error>;
 
-const NOW: Time = Time(1_775_000_000); // 2026-03-31
+const NOW: Time = Time::at(1_775_000_000); // 2026-03-31
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const CHART: &str = include_str!("data/donovan-gottlieb.json");
 const GUARDIANS: [&str; 3] = ["sister", "friend", "notary"];
@@ -203,5 +203,5 @@ fn name(i: usize) -> Result<RecordId, Failure> {
 }
 
 fn day(n: u64) -> Time {
-    Time(NOW.0 + n * 86_400)
+    NOW.plus(Duration::from_secs(n * 86_400))
 }

@@ -32,7 +32,7 @@ use sections::{Section, sections};
 
 type Failure = Box<dyn Error>;
 
-const NOW: Time = Time(1_775_000_000); // 2026-03-31
+const NOW: Time = Time::at(1_775_000_000); // 2026-03-31
 const DAY: Duration = Duration::from_secs(86_400);
 const CHART: &str = include_str!("data/claudio-delarosa.json");
 
@@ -244,7 +244,7 @@ fn same<T: PartialEq>(one: T, other: T, otherwise: &str) -> Result<(), Failure> 
 }
 
 fn days(n: u32) -> Time {
-    Time(NOW.0 + (DAY * n).as_secs())
+    NOW.plus(DAY * n)
 }
 
 fn name(i: usize) -> Result<RecordId, Failure> {

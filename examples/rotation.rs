@@ -44,7 +44,7 @@ fn whole() -> Result<(), Failure> {
     let (ada, ned) = (Identity::generate("dr-ada".parse()?)?, Identity::generate("nurse-ned".parse()?)?);
     let mut join = |person: &Identity, role: &str| -> Result<Issued, Failure> {
         hospital.enrol(&person.enrol()?)?;
-        let next_year = Time(clock().0 + 31_536_000);
+        let next_year = clock().plus(Duration::from_secs(31_536_000));
         Ok(hospital.issue(person.id(), &role.parse()?, clock(), next_year, clock())?)
     };
     let (for_ada, for_ned) = (join(&ada, "role:doctor")?, join(&ned, "role:nurse")?);
@@ -282,5 +282,5 @@ fn compartment() -> chartseal::Result<CompartmentId> {
 }
 
 fn clock() -> Time {
-    Time(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    Time::from(SystemTime::now())
 }

@@ -13,8 +13,8 @@
 //! use chartseal::authority::{Authority, Reason, Trust};
 //! use chartseal::{Error, id::Time, identity::Identity, pin::PinStore};
 //!
-//! let now = Time(1_775_000_000); // 2026-03-31
-//! let next_year = Time(1_806_000_000);
+//! let now = Time::at(1_775_000_000); // 2026-03-31
+//! let next_year = Time::at(1_806_000_000);
 //! let mut hospital = Authority::setup("st-olave".parse()?, now)?;
 //! let ada = Identity::generate("dr-ada".parse()?)?;
 //! hospital.enrol(&ada.enrol()?)?;

@@ -13,12 +13,12 @@
 //! use chartseal::authority::{Authority, Trust};
 //! use chartseal::{Error, id::Time, identity::Identity, owner::Owner, pin::PinStore};
 //!
-//! let now = Time(1_775_000_000);
+//! let now = Time::at(1_775_000_000);
 //! let mut hospital = Authority::setup("st-olave".parse()?, now)?;
 //! let [ada, bob] = [Identity::generate("dr-ada".parse()?)?, Identity::generate("dr-bob".parse()?)?];
 //! let mut issue = |who: &Identity| {
 //!     hospital.enrol(&who.enrol()?)?;
-//!     hospital.issue(who.id(), &"role:doctor".parse()?, now, Time(now.0 + 1_000_000), now)
+//!     hospital.issue(who.id(), &"role:doctor".parse()?, now, Time::at(1_776_000_000), now)
 //! };
 //! let (for_ada, for_bob) = (issue(&ada)?, issue(&bob)?);
 //! let (mut trust, mut pins) = (Trust::new(), PinStore::default());

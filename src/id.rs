@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+pub use crate::time::Time;
 use crate::wire::public_bytes;
 
 /// Longest id, in bytes.
@@ -110,12 +111,6 @@ text_id!(
     DeviceId,
     "device id"
 );
-
-/// A point in time: seconds since 1970-01-01T00:00:00Z. Nothing in this crate but the vault has a clock; every check is
-/// told what time it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Time(pub u64);
 
 /// The version of something that its signer publishes again and again: 1, then one more each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,7 +8,7 @@
 //! ```
 //! use chartseal::{Error, authority::*, id::Time, identity::Identity, owner::Owner, pin::PinStore, record::*};
 //!
-//! # let (now, next_year) = (Time(1_775_000_000), Time(1_806_000_000));
+//! # let (now, next_year) = (Time::at(1_775_000_000), Time::at(1_806_000_000));
 //! let mut hospital = Authority::setup("st-olave".parse()?, now)?;
 //! let ada = Identity::generate("dr-ada".parse()?)?;
 //! hospital.enrol(&ada.enrol()?)?;
@@ -111,6 +111,7 @@ pub mod rotation;
 pub mod seal;
 mod secret;
 pub mod store;
+mod time;
 mod wire;
 
 pub use error::{Error, Result};

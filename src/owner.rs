@@ -8,7 +8,7 @@
 //! ```
 //! use chartseal::{Error, id::Time, owner::{Device, Owner}, pin::PinStore};
 //!
-//! let now = Time(1_775_000_000);
+//! let now = Time::at(1_775_000_000);
 //! let (mut alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
 //! let first = alice.list().clone();
 //! alice.add_device(&Device::generate("tablet".parse()?)?.public(), now)?;

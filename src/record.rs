@@ -81,8 +81,8 @@ type Older = BTreeMap<FieldPath, Revision>;
 /// use chartseal::pin::PinStore;
 /// use chartseal::record::{Author, Reader, Record, SealedRecord, Writer};
 ///
-/// # let now = Time(1_775_000_000);
-/// # let next_year = Time(1_806_000_000);
+/// # let now = Time::at(1_775_000_000);
+/// # let next_year = Time::at(1_806_000_000);
 /// // A hospital, a doctor of it, and who believes them.
 /// let mut hospital = Authority::setup("st-olave".parse()?, now)?;
 /// let ada = Identity::generate("dr-ada".parse()?)?;

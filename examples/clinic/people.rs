@@ -1,5 +1,7 @@
 //! Who works at the clinic, and what the two patients allow them.
 
+use std::time::Duration;
+
 use chartseal::id::Time;
 
 use super::sections::Section;
@@ -35,12 +37,12 @@ pub(crate) struct Member {
 }
 
 /// When the consents are sealed, and everything happens: 15 January 2024.
-pub(crate) const NOW: Time = Time(1_705_276_800);
+pub(crate) const NOW: Time = Time::at(1_705_276_800);
 /// When the hospital gave out its keys: a year before.
-pub(crate) const ISSUED: Time = Time(NOW.0 - 365 * DAY);
+pub(crate) const ISSUED: Time = NOW.minus(Duration::from_secs(365 * DAY));
 const DAY: u64 = 86_400;
-const END_OF_2024: Time = Time(NOW.0 + 350 * DAY);
-const LAST_DECEMBER: Time = Time(NOW.0 - 20 * DAY);
+const END_OF_2024: Time = NOW.plus(Duration::from_secs(350 * DAY));
+const LAST_DECEMBER: Time = NOW.minus(Duration::from_secs(20 * DAY));
 
 pub(crate) const MEMBERS: [Member; 10] = [
     Member {

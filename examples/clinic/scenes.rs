@@ -1,5 +1,7 @@
 //! What happens afterwards: an amendment that counts, and what is refused before the reader's eyes.
 
+use std::time::Duration;
+
 use chartseal::consent::StoredConsent;
 use chartseal::id::{DeviceId, Time};
 use chartseal::owner::Owner;
@@ -109,4 +111,4 @@ fn require(held: bool) -> Result<(), Failure> {
 }
 
 /// An hour after the consents.
-const LATER: Time = Time(NOW.0 + 3600);
+const LATER: Time = NOW.plus(Duration::from_secs(3600));

@@ -1,6 +1,7 @@
 //! Secret bytes that come back from a safe.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use chartseal::Error;
 use chartseal::authority::{Authority, Issued, Reason, Trust};
@@ -120,7 +121,7 @@ pub(crate) static HOUSE: LazyLock<House> = LazyLock::new(|| {
     let issued = PEOPLE.each_ref().map(|person| {
         house.enrol(&person.enrol().unwrap()).unwrap();
         let attributes = "role:doctor".parse().unwrap();
-        house.issue(person.id(), &attributes, NOW, Time(NOW.0 + 1_000_000), NOW).unwrap()
+        house.issue(person.id(), &attributes, NOW, NOW.plus(Duration::from_secs(1_000_000)), NOW).unwrap()
     });
     house.revoke(PEOPLE[1].id(), NOW, Reason::Ended, NOW).unwrap();
     let mut trust = Trust::new();
@@ -129,4 +130,4 @@ pub(crate) static HOUSE: LazyLock<House> = LazyLock::new(|| {
     House { bytes: house.to_secret_bytes().unwrap().expose().clone(), state, trust, issued }
 });
 
-pub(crate) const NOW: Time = Time(1_775_000_000);
+pub(crate) const NOW: Time = Time::at(1_775_000_000);

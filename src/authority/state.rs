@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     fn state(people: &[(&str, u32)], revoked: &[(&str, u32, u8)]) -> Result<State> {
-        let mut state = State::new(Time(0));
+        let mut state = State::new(Time::MIN);
         for (id, number) in people {
             let number = PersonNumber::new(*number)?;
             let enrolled = Enrolled { number, signing: [1; 32].into(), sealing: [2; 32].into(), serial: None };
@@ -251,7 +251,7 @@ mod tests {
         for (id, number, key) in revoked {
             let (person, number) = (id.parse()?, PersonNumber::new(*number)?);
             let signing = [*key; 32].into();
-            state.revoked.push(Revoked { person, number, signing, since: Time(0), reason: Reason::Ended });
+            state.revoked.push(Revoked { person, number, signing, since: Time::MIN, reason: Reason::Ended });
         }
         state.check()
     }
@@ -280,7 +280,7 @@ mod tests {
             person: "x".repeat(crate::id::MAX_ID).parse().unwrap(),
             number: PersonNumber::new(PersonNumber::MAX).unwrap(),
             signing: [0; 32].into(),
-            since: Time(u64::MAX),
+            since: Time::MAX,
             reason: Reason::Compromised,
         };
         assert!(wire::to_cbor(&entry, WHAT).unwrap().len() * MAX_REVOKED + 1024 <= MAX_LIST);

@@ -1,6 +1,8 @@
 //! The computations of those who hold more than a server does: a reader with the compartment key, and a device of the
 //! owner that cheats its readers.
 
+use std::time::Duration;
+
 use super::slot::{Context, Slot, slot_hash, terms_hash};
 use super::*;
 use crate::authority::{Authority, Trust};
@@ -12,7 +14,7 @@ use crate::owner::{Device, Owner};
 use crate::pin::PinStore;
 use crate::seal::{Cek, Salt, seal_terms};
 
-const NOW: Time = Time(1_775_000_000);
+const NOW: Time = Time::at(1_775_000_000);
 const POLICY: &str = "role:doctor and dept:icu";
 
 struct World {
@@ -36,7 +38,7 @@ impl World {
             [("dr-ada", "role:doctor, dept:icu"), ("nina", "role:nurse, dept:icu")].map(|(name, attributes)| {
                 let identity = Identity::generate(name.parse().unwrap()).unwrap();
                 hospital.enrol(&identity.enrol().unwrap()).unwrap();
-                let end = Time(NOW.0 + 30_000_000);
+                let end = NOW.plus(Duration::from_secs(30_000_000));
                 (hospital.issue(identity.id(), &attributes.parse().unwrap(), NOW, end, NOW).unwrap(), identity)
             });
         trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
@@ -250,7 +252,7 @@ fn a_signed_consent_out_of_shape_is_malformed() {
     assert_eq!(verify(&|statement| statement.version = Version(0)), malformed);
     assert_eq!(verify(&|statement| statement.version = Version(2)), malformed);
     assert_eq!(verify(&|statement| statement.previous = Some(world.access.hash())), malformed);
-    assert_eq!(verify(&|statement| statement.not_after = Some(Time(NOW.0 - 1))), malformed);
+    assert_eq!(verify(&|statement| statement.not_after = Some(NOW.minus(Duration::from_secs(1)))), malformed);
     assert_eq!(verify(&|statement| statement.slots.clear()), malformed);
     assert_eq!(verify(&|statement| statement.slots.resize(65, statement.terms)), malformed);
 

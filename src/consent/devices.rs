@@ -104,7 +104,7 @@ impl Signed<DeviceListStatement> {
         if !self.unverified().succession.is_empty() {
             return Err(Error::ApiMisuse("the root key was changed: accept the list at a time"));
         }
-        self.accept_at(owner, pins, Time(0))
+        self.accept_at(owner, pins, Time::MIN)
     }
 
     /// The list, if it is the owner's at this time: signed by the first root key, which makes the owner id, or by one that

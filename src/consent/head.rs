@@ -187,7 +187,7 @@ impl LiveConsent {
         if head.hash != self.hash() {
             return Err(Error::Fork(CONSENT));
         }
-        let age = now.0.abs_diff(head.issued_at.0);
+        let age = now.as_secs().abs_diff(head.issued_at.as_secs());
         Ok(if age <= limit.as_secs() { Freshness::Fresh } else { Freshness::Stale })
     }
 }

@@ -23,8 +23,8 @@ pub const MAX_SECTIONS: usize = 64;
 
 /// For how long a decline can be carried out: 90 days.
 pub const DECLINE_LIMIT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// By how many seconds the clock of whoever signed may be ahead.
-pub(crate) const CLOCK_SKEW: u64 = 300;
+/// By how much the clock of whoever signed may be ahead.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// A signed referral. It counts after [`Referral::accept`](Signed::accept).
 pub type Referral = Signed<ReferralStatement>;
@@ -121,7 +121,7 @@ pub struct Referred {
 impl Referred {
     /// What has to be remembered when the one whom it brought here leaves.
     pub(super) fn spent(&self, named: &Named) -> Spent {
-        Spent { statement: self.referral, until: self.until.or(named.until).unwrap_or(Time(u64::MAX)) }
+        Spent { statement: self.referral, until: self.until.or(named.until).unwrap_or(Time::MAX) }
     }
 }
 
@@ -312,8 +312,8 @@ impl Signed<DeclineStatement> {
         if (&statement.authority, &statement.person) != (from.authority(), from.person()) {
             return Err(Error::Forged("decline"));
         }
-        let until = Time(statement.issued_at.0.saturating_add(DECLINE_LIMIT.as_secs()));
-        if until < now || statement.issued_at.0 > now.0.saturating_add(CLOCK_SKEW) {
+        let until = statement.issued_at.plus(DECLINE_LIMIT);
+        if until < now || statement.issued_at > now.plus(CLOCK_SKEW) {
             return Err(Error::Expired("decline"));
         }
         let spent = Spent { statement: self.hash()?, until };

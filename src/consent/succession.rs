@@ -3,6 +3,8 @@
 //! The owner keeps the id, which is made from the first root key. A device list carries every change since, so that a
 //! reader can walk from the id to the key that signed the list.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::devices::{DeviceList, DeviceListStatement, Devices, owner_id};
@@ -195,14 +197,14 @@ impl DeviceListStatement {
                 let seen = match pinned {
                     None => statement.announced_at,
                     Some(_) => {
-                        let first = pins.remember(SEEN, &place, Version(now.0), hash);
-                        Time(first.0.0.max(statement.announced_at.0))
+                        let first = pins.remember(SEEN, &place, Version(now.as_secs()), hash);
+                        Time::from_secs(first.0.0)?.max(statement.announced_at)
                     }
                 };
                 if pins.get(VETO, &place).is_some() {
                     return Err(Error::Revoked("this change of root key"));
                 }
-                if now.0 <= seen.0.saturating_add(by.unverified().delay) {
+                if now <= seen.plus(Duration::from_secs(by.unverified().delay)) {
                     return Err(Error::Expired(WHAT));
                 }
             }

@@ -21,11 +21,11 @@ use crate::policy::{PersonNumber, Policy};
 /// use chartseal::authority::{Authority, Trust};
 /// use chartseal::{Error, id::Time, identity::Identity, owner::Owner, pin::PinStore};
 ///
-/// let now = Time(1_775_000_000);
+/// let now = Time::at(1_775_000_000);
 /// let mut hospital = Authority::setup("st-olave".parse()?, now)?;
 /// let bob = Identity::generate("dr-bob".parse()?)?;
 /// hospital.enrol(&bob.enrol()?)?;
-/// let issued = hospital.issue(bob.id(), &"role:doctor".parse()?, now, Time(now.0 + 1_000_000), now)?;
+/// let issued = hospital.issue(bob.id(), &"role:doctor".parse()?, now, Time::at(1_776_000_000), now)?;
 /// let (mut trust, mut pins) = (Trust::new(), PinStore::default());
 /// trust.add(hospital.anchor())?;
 /// trust.update(&hospital.publish(now)?, &mut pins)?;
@@ -279,7 +279,7 @@ impl<'a> Sharing<'a> {
         });
         let attributes = by_attributes.then(|| Named::from(new).until(new.not_after()));
         let names = terms.people.iter().filter(|named| is_stolen(named)).cloned();
-        let longest = names.chain(attributes).max_by_key(|named| named.until.unwrap_or(Time(u64::MAX)));
+        let longest = names.chain(attributes).max_by_key(|named| named.until.unwrap_or(Time::MAX));
 
         let builder = self.policies(self.next()?, as_it_is)?;
         let builder = self.excluded(self.people(builder, |named| !is_stolen(named))?);

@@ -99,9 +99,9 @@ impl Month {
     /// ```
     /// use chartseal::{id::Time, policy::Month};
     ///
-    /// assert_eq!(Month::at(Time(1_772_323_199))?, Month::new(2026, 2)?); // 2026-02-28T23:59:59Z
-    /// assert_eq!(Month::at(Time(1_772_323_200))?, Month::new(2026, 3)?);
-    /// assert!(Month::at(Time(u64::MAX)).is_err());
+    /// assert_eq!(Month::at(Time::at(1_772_323_199))?, Month::new(2026, 2)?); // 2026-02-28T23:59:59Z
+    /// assert_eq!(Month::at(Time::at(1_772_323_200))?, Month::new(2026, 3)?);
+    /// assert!(Month::at(Time::MAX).is_err());
     /// # Ok::<(), chartseal::Error>(())
     /// ```
     ///
@@ -109,8 +109,7 @@ impl Month {
     ///
     /// [`Error::ApiMisuse`] after 2311-04.
     pub fn at(time: Time) -> Result<Self> {
-        // A u64 of seconds has at most 2^48 days.
-        let (year, month, _) = calendar(i64::try_from(time.0 / 86_400).unwrap_or(i64::MAX / 2));
+        let (year, month, _) = calendar(i64::try_from(time.as_secs() / 86_400).unwrap_or(i64::MAX / 2));
         Self::new(u32::try_from(year).unwrap_or(u32::MAX), u32::try_from(month).unwrap_or(u32::MAX))
     }
 
@@ -252,15 +251,16 @@ mod tests {
 
     #[test]
     fn a_time_lies_in_the_month_of_its_day() {
+        let time = |seconds| Time::from_secs(seconds).unwrap();
         for year in 1970..=2311 {
             for month in 1..=12 {
                 let first = u64::try_from(day_number(i64::from(year), i64::from(month), 1)).unwrap() * 86_400;
                 let last = first + u64::from(days_in(year, month)) * 86_400 - 1;
                 let expected = Month::new(year, month);
-                assert_eq!((Month::at(Time(first)), Month::at(Time(last))), (expected.clone(), expected));
+                assert_eq!((Month::at(time(first)), Month::at(time(last))), (expected.clone(), expected));
             }
         }
-        assert!(Month::at(Time(1 << 40)).is_err() && Month::at(Time(u64::MAX)).is_err());
+        assert!(Month::at(time(1 << 36)).is_err() && Month::at(Time::MAX).is_err());
     }
 
     #[test]

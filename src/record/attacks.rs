@@ -1,5 +1,7 @@
 //! What a reader can do who holds the compartment key and its part's keys: the forger's computations, step by step.
 
+use std::time::Duration;
+
 use super::author::By;
 use super::block::{AuthorBlock, SealerBlock};
 use super::envelope::{Part, WrapKey, field_header, revision_of};
@@ -12,7 +14,7 @@ use crate::owner::{Device, Owner};
 use crate::pin::PinStore;
 use crate::seal::{Block, Dek, PartKey, WrapHeader, label, unwrap_dek, wrap_dek};
 
-const NOW: Time = Time(1_775_000_000);
+const NOW: Time = Time::at(1_775_000_000);
 
 type Unsealed = (Fields, AuthorBlock, (Signature, Hash));
 
@@ -30,7 +32,7 @@ fn world() -> World {
     let mut person = |id: &str, attributes: &str| {
         let identity = Identity::generate(id.parse().unwrap()).unwrap();
         hospital.enrol(&identity.enrol().unwrap()).unwrap();
-        let until = Time(NOW.0 + 1000);
+        let until = NOW.plus(Duration::from_secs(1000));
         let issued = hospital.issue(identity.id(), &attributes.parse().unwrap(), NOW, until, NOW).unwrap();
         (identity, issued)
     };
@@ -204,7 +206,7 @@ fn a_signature_does_not_move_to_another_content() {
     let alterations: [fn(&mut Content); 5] = [
         |content| content.record = "other".parse().unwrap(),
         |content| content.schema = "other".parse().unwrap(),
-        |content| content.time = Time(NOW.0 - 1),
+        |content| content.time = NOW.minus(Duration::from_secs(1)),
         |content| content.parts[0].consent.0 += 1,
         |content| {
             content.revision.0 += 1;

@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
             return Err(Error::Forged("content"));
         }
 
-        if content.time.0 > self.now.0.saturating_add(CLOCK_SKEW) {
+        if content.time > self.now.plus(CLOCK_SKEW) {
             return Err(Error::Expired("content"));
         }
         let entry = content.part(compartment).ok_or(Error::CannotOpen)?;
@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
                 return Err(Error::NotAllowed);
             }
             let ended = |rule: &WriteRule<'_>| {
-                let ended = rule.not_after.is_some_and(|end| end.0.saturating_add(CLOCK_SKEW) < content.time.0);
+                let ended = rule.not_after.is_some_and(|end| end.plus(CLOCK_SKEW) < content.time);
                 ended && rule.versions.contains(&entry.consent)
             };
             if admitting.all(ended) {
@@ -277,9 +277,9 @@ fn ruling<'a>(rules: &[&'a Access], version: Version, at: Time) -> Vec<WriteRule
         Some(best) if !rule.is_after(&best) => Some(best),
         _ => Some(rule),
     };
-    let by_then = |rule: &WriteRule<'_>| rule.issued_at.0.saturating_add(CLOCK_SKEW) < at.0;
+    let by_then = |rule: &WriteRule<'_>| rule.issued_at.plus(CLOCK_SKEW) < at;
     let latest = all().filter(by_then).fold(None, later);
-    let about_then = |rule: &WriteRule<'_>| rule.issued_at.0 <= at.0.saturating_add(CLOCK_SKEW);
+    let about_then = |rule: &WriteRule<'_>| rule.issued_at <= at.plus(CLOCK_SKEW);
     let followed = |rule: &WriteRule<'_>| latest.as_ref().is_some_and(|latest| latest.is_after(rule));
     let named = all().filter(|rule| rule.versions.contains(&version) && about_then(rule) && !followed(rule));
     let named: Vec<_> = named.collect();

@@ -1,5 +1,7 @@
 //! A job that several workers share, and that outlives each of them.
 
+use std::time::Duration;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -178,8 +180,8 @@ impl Rotation<'_> {
             let now = (self.clock)();
             let until = self.until();
             // A claim that lasts longer than any is by a clock that is wrong; to go through a batch twice does no harm.
-            let longest = now.0.saturating_add(self.lease.max(LONGEST));
-            let dead = state.claims.iter_mut().find(|claim| claim.until < now || claim.until.0 > longest);
+            let longest = now.plus(Duration::from_secs(self.lease.max(LONGEST)));
+            let dead = state.claims.iter_mut().find(|claim| claim.until < now || claim.until > longest);
             let claim = if let Some(dead) = dead {
                 dead.until = until;
                 dead.clone()
@@ -187,7 +189,7 @@ impl Rotation<'_> {
                 return Ok(None);
             } else {
                 if state.started == 0 {
-                    state.started = now.0.max(1);
+                    state.started = now.as_secs().max(1);
                 }
                 let keys = self.store.keys(prefix, &state.frontier, BATCH).await?;
                 state.claimed_all = keys.len() < BATCH;
@@ -247,7 +249,7 @@ impl Rotation<'_> {
 
     /// Until when a claim of now lasts.
     fn until(&self) -> Time {
-        Time((self.clock)().0.saturating_add(self.lease))
+        (self.clock)().plus(Duration::from_secs(self.lease))
     }
 
     async fn quarantine(&self, walk: &Walk, done: &Done) -> Result<()> {
@@ -271,7 +273,7 @@ impl Rotation<'_> {
             pass,
             records: state.records,
             bytes: state.bytes,
-            seconds: (self.clock)().0.saturating_sub(state.started),
+            seconds: (self.clock)().as_secs().saturating_sub(state.started),
             finished: state.claimed_all && state.claims.is_empty(),
         }
     }

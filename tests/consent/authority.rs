@@ -1,5 +1,7 @@
 //! Enrolment, issue and publication by an authority, and the delivery of keys to their holders.
 
+use std::time::Duration;
+
 use chartseal::authority::{Authority, CredentialStatement, Issued, ParametersStatement, Reason, Trust};
 use chartseal::id::{Time, Version};
 use chartseal::identity::{Identity, PublicIdentity, Signed};
@@ -11,8 +13,8 @@ use chartseal::{Error, kem};
 use crate::support::forge::{self, Forge};
 
 /// 2026-03-31, and 2027-03-25.
-const NOW: Time = Time(1_775_000_000);
-const END: Time = Time(1_806_000_000);
+const NOW: Time = Time::at(1_775_000_000);
+const END: Time = Time::at(1_806_000_000);
 
 fn hospital() -> Authority {
     Authority::setup("st-olave".parse().unwrap(), NOW).unwrap()
@@ -162,7 +164,7 @@ fn what_cannot_be_issued_is_refused_and_uses_up_no_serial() {
     let mut hospital = hospital();
     let ada = enrolled(&mut hospital, "dr-ada");
     let doctor: Attributes = "role:doctor".parse().unwrap();
-    let late = Time(20_000_000_000);
+    let late = Time::from_secs(20_000_000_000).unwrap();
     let mut refused = |id: &str, attributes: &Attributes, not_before, not_after, now| {
         hospital.issue(&id.parse().unwrap(), attributes, not_before, not_after, now).unwrap_err()
     };
@@ -198,7 +200,10 @@ fn a_user_key_opens_for_its_holder_only() {
     assert_eq!(bob.accept(&issued, &trust, NOW).unwrap_err(), Error::CannotOpen);
     let namesake = person("dr-ada");
     assert_eq!(namesake.accept(&issued, &trust, NOW).unwrap_err(), Error::CannotOpen);
-    assert_eq!(ada.accept(&issued, &trust, Time(END.0 + 1)).unwrap_err(), Error::Expired("credential"));
+    assert_eq!(
+        ada.accept(&issued, &trust, END.plus(Duration::from_secs(1))).unwrap_err(),
+        Error::Expired("credential")
+    );
 }
 
 #[test]
@@ -295,7 +300,7 @@ fn hospital_list(forge: &Forge) -> Signed<chartseal::authority::RevocationList> 
 fn what_did_not_change_is_published_as_the_same_bytes() {
     let mut hospital = hospital();
     let ada = enrolled(&mut hospital, "dr-ada");
-    let later = |seconds| Time(NOW.0 + seconds);
+    let later = |seconds| NOW.plus(Duration::from_secs(seconds));
     let first = hospital.publish(NOW).unwrap();
     assert_eq!((first.revocations.unverified().version, first.people.unverified().version), (Version(1), Version(1)));
     let mut hospital = restarted(&hospital);
@@ -313,7 +318,7 @@ fn what_did_not_change_is_published_as_the_same_bytes() {
     assert_eq!(hospital.revocations(later(180)).unwrap(), second.revocations, "the same once more is no change");
 
     hospital.revoke(ada.id(), later(0), Reason::Compromised, NOW).unwrap();
-    let list = hospital.revocations(Time(0)).unwrap();
+    let list = hospital.revocations(Time::MIN).unwrap();
     assert_eq!(list.unverified().version, Version(3));
     assert_eq!(list.unverified().issued_at, later(120), "time does not go back");
     hospital.revoke(ada.id(), NOW, Reason::Ended, NOW).unwrap();

@@ -1,8 +1,9 @@
 //! Owners and their devices.
 
+use std::time::Duration;
+
 use chartseal::Error;
 use chartseal::consent::{DeviceList, MAX_DEVICES, MAX_REMOVED, PublicDevice};
-use chartseal::id::Time;
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
 
@@ -39,8 +40,8 @@ fn a_removed_device_signs_and_opens_nothing_any_more() {
     world.owner.add_device(&tablet.public(), NOW).unwrap();
     let old_list = world.owner.devices().clone();
     let (stored, access) = world.sealed("role:doctor");
-    world.owner.remove_device(tablet.id(), Time(NOW.0 + 1)).unwrap();
-    assert_eq!(world.owner.devices().removed()[0].since, Time(NOW.0 + 1));
+    world.owner.remove_device(tablet.id(), NOW.plus(Duration::from_secs(1))).unwrap();
+    assert_eq!(world.owner.devices().removed()[0].since, NOW.plus(Duration::from_secs(1)));
 
     // With the list of before, the thief signs the next version; those who know the new one refuse it.
     let next = tablet.consent(&old_list, cardiology()).after(&access).unwrap();

@@ -18,19 +18,23 @@ fn a_head_is_fresh_within_the_limit_and_stale_beyond() {
     let live = world.verify(&stored).unwrap();
     let head = world.phone.head(&live, NOW).unwrap();
     for (now, expected) in [
-        (NOW.0, Freshness::Fresh),
-        (NOW.0 + DAY, Freshness::Fresh),
-        (NOW.0 + DAY + 1, Freshness::Stale),
-        (NOW.0 - DAY, Freshness::Fresh),
+        (NOW.as_secs(), Freshness::Fresh),
+        (NOW.as_secs() + DAY, Freshness::Fresh),
+        (NOW.as_secs() + DAY + 1, Freshness::Stale),
+        (NOW.as_secs() - DAY, Freshness::Fresh),
         // A head from the future is as good as an old one.
-        (NOW.0 - DAY - 1, Freshness::Stale),
+        (NOW.as_secs() - DAY - 1, Freshness::Stale),
         (0, Freshness::Stale),
-        (u64::MAX, Freshness::Stale),
+        (Time::MAX.as_secs(), Freshness::Stale),
     ] {
-        assert_eq!(live.fresh(&head, &mut PinStore::default(), Time(now), HEAD_LIMIT), Ok(expected), "{now}");
+        assert_eq!(
+            live.fresh(&head, &mut PinStore::default(), Time::from_secs(now).unwrap(), HEAD_LIMIT),
+            Ok(expected),
+            "{now}"
+        );
     }
     assert_eq!(
-        live.fresh(&head, &mut PinStore::default(), Time(NOW.0 + 10), Duration::from_secs(9)),
+        live.fresh(&head, &mut PinStore::default(), NOW.plus(Duration::from_secs(10)), Duration::from_secs(9)),
         Ok(Freshness::Stale)
     );
 }
@@ -130,7 +134,7 @@ fn a_head_of_before_a_device_was_removed_stands_in_nobodys_way() {
         thiefs = sign(&thiefs.1);
     }
     let old_head = world.phone.head(&world.verify(&thiefs.0).unwrap(), NOW).unwrap();
-    world.owner.remove_device(&"tablet".parse().unwrap(), Time(NOW.0 + 10)).unwrap();
+    world.owner.remove_device(&"tablet".parse().unwrap(), NOW.plus(Duration::from_secs(10))).unwrap();
     let (second, access) = world.consent().after(&first).unwrap().seal(NOW).unwrap();
     let (third, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
     let mut pins = PinStore::default();
@@ -153,7 +157,7 @@ fn a_later_list_ages_no_head() {
     let keeper = Identity::generate("keeper".parse().unwrap()).unwrap();
     let (stored, access) = world.consent().custodian(&keeper.public()).unwrap().seal(NOW).unwrap();
     let given = (world.owner.devices(), &access);
-    let mandate = world.phone.mandate(given, &keeper.public(), Time(NOW.0 + 9 * DAY), NOW).unwrap();
+    let mandate = world.phone.mandate(given, &keeper.public(), NOW.plus(Duration::from_secs(9 * DAY)), NOW).unwrap();
     let before = world.owner.devices().clone();
     world.owner.add_device(&watch.public(), NOW).unwrap();
 

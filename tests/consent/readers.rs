@@ -1,10 +1,10 @@
 //! Who opens a consent.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chartseal::Error;
 use chartseal::consent::{Access, Reader, Uncovered};
-use chartseal::id::Time;
 use chartseal::identity::Identity;
 use chartseal::policy::ParseErrorKind;
 
@@ -113,14 +113,20 @@ fn an_excluded_person_stays_excluded_with_a_new_key() {
     assert!(opens(&live, &ada) && !opens(&live, &bob));
 
     // The same person with another key and more attributes.
-    let bob = issue(&mut world.olave, &world.trust, bob.identity, "role:doctor, dept:icu", Time(NOW.0 + 400 * DAY));
+    let bob = issue(
+        &mut world.olave,
+        &world.trust,
+        bob.identity,
+        "role:doctor, dept:icu",
+        NOW.plus(Duration::from_secs(400 * DAY)),
+    );
     assert!(!opens(&live, &bob));
     // And with a new identity, lost the old one.
     let identity = Identity::generate("dr-bob".parse().unwrap()).unwrap();
     let reason = chartseal::authority::Reason::Compromised;
     world.olave.replace_keys(&identity.enrol().unwrap(), NOW, reason, NOW).unwrap();
     world.update();
-    let bob = issue(&mut world.olave, &world.trust, identity, "role:doctor", Time(NOW.0 + 365 * DAY));
+    let bob = issue(&mut world.olave, &world.trust, identity, "role:doctor", NOW.plus(Duration::from_secs(365 * DAY)));
     assert!(!opens(&live, &bob));
 }
 
@@ -196,16 +202,17 @@ fn a_key_that_was_not_renewed_opens_no_slot_of_a_later_month() {
     world.olave.enrol(&identity.enrol().unwrap()).unwrap();
     world.update();
     // Valid until the end of March; sealed on the last of March, and again in April.
-    let ada = issue(&mut world.olave, &world.trust, identity, "role:doctor", Time(NOW.0 + 60));
+    let ada = issue(&mut world.olave, &world.trust, identity, "role:doctor", NOW.plus(Duration::from_secs(60)));
     let (stored, access) = world.sealed("role:doctor");
     assert!(opens(&world.verify(&stored).unwrap(), &ada));
-    let april = Time(NOW.0 + DAY);
+    let april = NOW.plus(Duration::from_secs(DAY));
     let next = world.consent().after(&access).unwrap().reseal().unwrap().same_terms(&world.trust).unwrap();
     let (stored, access) = next.seal(april).unwrap();
     let live = world.verify_at(&stored, april).unwrap();
     assert!(!opens(&live, &ada));
     assert!(access.read_policies()[0].1.to_string().ends_with("valid-until >= 2026-04"));
-    let ada = issue(&mut world.olave, &world.trust, ada.identity, "role:doctor", Time(NOW.0 + 30 * DAY));
+    let ada =
+        issue(&mut world.olave, &world.trust, ada.identity, "role:doctor", NOW.plus(Duration::from_secs(30 * DAY)));
     assert!(opens(&live, &ada));
 }
 
@@ -273,7 +280,7 @@ fn a_mistake_of_the_caller_is_named() {
     assert_eq!(nowhere.unwrap_err(), Error::Unknown("public parameters"));
     assert!(matches!(world.consent().reseal(), Err(Error::ApiMisuse(_))));
     assert!(matches!(world.consent().same_terms(&world.trust), Err(Error::ApiMisuse(_))));
-    let never = world.consent().valid(NOW, Time(NOW.0 - 1)).seal(NOW);
+    let never = world.consent().valid(NOW, NOW.minus(Duration::from_secs(1))).seal(NOW);
     assert!(matches!(never, Err(Error::ApiMisuse(_))));
     let (_, other) = world.phone.consent(world.owner.devices(), "summary".parse().unwrap()).seal(NOW).unwrap();
     assert!(matches!(world.consent().after(&other), Err(Error::ApiMisuse(_))));

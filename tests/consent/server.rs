@@ -1,5 +1,7 @@
 //! What a server can do with consents, and that none of it is believed.
 
+use std::time::Duration;
+
 use chartseal::Error;
 use chartseal::consent::StoredConsent;
 use chartseal::id::Time;
@@ -83,28 +85,28 @@ fn an_old_consent_does_not_come_back() {
 #[test]
 fn a_consent_counts_from_its_first_second_to_its_last() {
     let world = World::new();
-    let (from, to) = (Time(NOW.0 + DAY), Time(NOW.0 + 2 * DAY));
+    let (from, to) = (NOW.plus(Duration::from_secs(DAY)), NOW.plus(Duration::from_secs(2 * DAY)));
     let (stored, _) = world.consent().valid(from, to).seal(NOW).unwrap();
     let expired = Some(Error::Expired("consent"));
     for (now, error) in [
         (NOW, &expired),
-        (Time(from.0 - 1), &expired),
+        (from.minus(Duration::from_secs(1)), &expired),
         (from, &None),
         (to, &None),
-        (Time(to.0 + 1), &expired),
-        (Time(u64::MAX), &expired),
-        (Time(0), &expired),
+        (to.plus(Duration::from_secs(1)), &expired),
+        (Time::MAX, &expired),
+        (Time::MIN, &expired),
     ] {
         assert_eq!(world.verify_at(&stored, now).err(), *error, "{now:?}");
     }
     let (stored, _) = world.consent().seal(NOW).unwrap();
-    assert!(world.verify_at(&stored, Time(u64::MAX)).is_ok());
+    assert!(world.verify_at(&stored, Time::MAX).is_ok());
 }
 
 #[test]
 fn a_consent_that_is_sealed_again_ends_when_it_was_to_end() {
     let world = World::new();
-    let (end, later) = (Time(NOW.0 + DAY), Time(NOW.0 + 2 * DAY));
+    let (end, later) = (NOW.plus(Duration::from_secs(DAY)), NOW.plus(Duration::from_secs(2 * DAY)));
     let (_, access) = world.consent().valid(None, end).seal(NOW).unwrap();
     let again = || world.consent().after(&access).unwrap().reseal().unwrap();
     let ends = |stored: StoredConsent| stored.consent().unverified().not_after;
@@ -124,9 +126,16 @@ fn a_consent_that_has_ended_leaves_no_way_back_to_the_one_before() {
     let world = World::new();
     let mut pins = PinStore::default();
     let (first, access) = world.sealed("role:doctor");
-    let (second, access2) = world.consent().after(&access).unwrap().valid(None, Time(NOW.0 + DAY)).seal(NOW).unwrap();
-    let next_week = Time(NOW.0 + 7 * DAY);
-    let (third, _) = world.consent().after(&access2).unwrap().valid(Time(NOW.0 + 30 * DAY), None).seal(NOW).unwrap();
+    let (second, access2) =
+        world.consent().after(&access).unwrap().valid(None, NOW.plus(Duration::from_secs(DAY))).seal(NOW).unwrap();
+    let next_week = NOW.plus(Duration::from_secs(7 * DAY));
+    let (third, _) = world
+        .consent()
+        .after(&access2)
+        .unwrap()
+        .valid(NOW.plus(Duration::from_secs(30 * DAY)), None)
+        .seal(NOW)
+        .unwrap();
     let mut see =
         |stored: &StoredConsent| stored.verify(world.owner.devices(), &cardiology(), &mut pins, next_week).map(drop);
     assert_eq!(see(&first), Ok(()));

@@ -1,6 +1,7 @@
 //! What a verifier believes of what authorities published and signed, and what it refuses.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use chartseal::authority::{
     Anchor, Authority, Bulletin, Credential, CredentialStatement, Issued, ParametersStatement, PeopleMap, Reason,
@@ -16,8 +17,8 @@ use proptest::prelude::*;
 #[allow(dead_code, reason = "shared with another test")]
 use crate::support::forge::{self, Forge};
 
-const NOW: Time = Time(1_775_000_000);
-const END: Time = Time(1_806_000_000);
+const NOW: Time = Time::at(1_775_000_000);
+const END: Time = Time::at(1_806_000_000);
 const ID: &str = "st-olave";
 
 fn number(n: u32) -> PersonNumber {
@@ -36,7 +37,7 @@ fn people(version: u64, people: &[(&str, u32)]) -> PeopleMap {
 
 fn revoked(n: u32, key: u8, since: u64, reason: Reason) -> Revoked {
     let person = format!("dr-{n}").parse().unwrap();
-    Revoked { person, number: number(n), signing: [key; 32].into(), since: Time(since), reason }
+    Revoked { person, number: number(n), signing: [key; 32].into(), since: Time::from_secs(since).unwrap(), reason }
 }
 
 fn list(version: u64, revoked: &[Revoked]) -> RevocationList {
@@ -219,12 +220,12 @@ fn a_revocation_list_takes_nothing_back() {
     }
     assert_eq!(update(1, &[one.clone(), two.clone()]), Ok(()));
     let refused = Err(Error::Untrusted("revocation list"));
-    let later = Revoked { since: Time(6), ..two.clone() };
+    let later = Revoked { since: Time::at(6), ..two.clone() };
     let milder = Revoked { reason: Reason::Ended, ..one.clone() };
     for back in [vec![one.clone()], vec![one.clone(), later], vec![milder, two.clone()], vec![]] {
         assert_eq!(update(2, &back), refused);
     }
-    let harsher = Revoked { since: Time(4), reason: Reason::Compromised, ..two };
+    let harsher = Revoked { since: Time::at(4), reason: Reason::Compromised, ..two };
     assert_eq!(update(2, &[one, harsher]), Ok(()));
 }
 
@@ -236,7 +237,7 @@ fn a_credential_is_valid_from_its_first_second_to_its_last() {
     for at in [NOW, END] {
         assert_eq!(trust.credential(&credential, at).unwrap().standing(), Standing::Good);
     }
-    for at in [Time(0), Time(NOW.0 - 1), Time(END.0 + 1), Time(u64::MAX)] {
+    for at in [Time::MIN, NOW.minus(Duration::from_secs(1)), END.plus(Duration::from_secs(1)), Time::MAX] {
         assert_eq!(trust.credential(&credential, at), Err(Error::Expired("credential")));
     }
     let mut no_list = Trust::new();
@@ -247,16 +248,19 @@ fn a_credential_is_valid_from_its_first_second_to_its_last() {
 #[test]
 fn a_revoked_person_is_refused_since_then_and_a_compromised_one_always() {
     let forge = Forge::new(1);
-    let at = Time(NOW.0 + 100);
+    let at = NOW.plus(Duration::from_secs(100));
     let shown = credential(&forge, &statement());
     let check = |revoked: Revoked| trusting(&forge, &[revoked]).credential(&shown, at).map(|shown| shown.standing());
     let refused = Err(Error::Revoked("this person"));
     for reason in [Reason::Ended, Reason::Replaced] {
-        assert_eq!(check(revoked(1, 1, at.0 - 1, reason)), refused);
-        assert_eq!(check(revoked(1, 1, at.0, reason)), refused);
-        assert_eq!(check(revoked(1, 1, at.0 + 1, reason)), Ok(Standing::RevokedSince(Time(at.0 + 1))));
+        assert_eq!(check(revoked(1, 1, at.as_secs() - 1, reason)), refused);
+        assert_eq!(check(revoked(1, 1, at.as_secs(), reason)), refused);
+        assert_eq!(
+            check(revoked(1, 1, at.as_secs() + 1, reason)),
+            Ok(Standing::RevokedSince(at.plus(Duration::from_secs(1))))
+        );
     }
-    assert_eq!(check(revoked(1, 1, at.0 + 1, Reason::Compromised)), refused);
+    assert_eq!(check(revoked(1, 1, at.as_secs() + 1, Reason::Compromised)), refused);
     assert_eq!(check(revoked(1, 9, 0, Reason::Compromised)), Ok(Standing::Good), "another key of the same person");
     assert_eq!(check(revoked(2, 1, 0, Reason::Compromised)), Ok(Standing::Good), "another person");
 }
@@ -283,7 +287,7 @@ fn a_credential_that_contradicts_itself_is_refused() {
         let contradicts = credential(&forge, &CredentialStatement { attributes: attributes.to_owned(), ..statement() });
         assert_eq!(trust.credential(&contradicts, NOW), Err(Error::Malformed("credential")), "{attributes}");
     }
-    let endless = CredentialStatement { not_after: Time(u64::MAX), ..statement() };
+    let endless = CredentialStatement { not_after: Time::MAX, ..statement() };
     assert_eq!(trust.credential(&credential(&forge, &endless), NOW), Err(Error::Malformed("credential")));
 }
 

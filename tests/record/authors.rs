@@ -1,9 +1,11 @@
 //! Who may write, who may open what, and how records change.
 
+use std::time::Duration;
+
 use crate::support::world::{self, NOW, World, YEAR, after, record};
 use chartseal::Error;
 use chartseal::authority::{Reason, Standing};
-use chartseal::id::{DeviceId, Revision, Time, Version};
+use chartseal::id::{DeviceId, Revision, Version};
 use chartseal::owner::{Device, Owner};
 use chartseal::record::{Author, Reader, SealedRecord, Writer};
 use serde_json::{Value, json};
@@ -69,7 +71,10 @@ fn an_expired_credential_writes_nothing() {
     for _ in 0..2 {
         assert!(late.open(&seal(after(YEAR)), &[&access]).is_ok());
         assert_eq!(late.open(&seal(after(YEAR + 1)), &[&access]).unwrap_err(), Error::Expired("credential"));
-        assert_eq!(late.open(&seal(Time(NOW.0 - 1)), &[&access]).unwrap_err(), Error::Expired("credential"));
+        assert_eq!(
+            late.open(&seal(NOW.minus(Duration::from_secs(1))), &[&access]).unwrap_err(),
+            Error::Expired("credential")
+        );
     }
     let fresh = Reader::new(&world.trust, after(2 * YEAR));
     assert_eq!(fresh.open(&seal(after(YEAR + 1)), &[&access]).unwrap_err(), Error::Expired("credential"));
@@ -395,7 +400,7 @@ fn a_re_seal_keeps_the_author_and_nothing_else() {
     assert_eq!((person(&view.parts()[0].writer), view.get("/diagnosis")), ("dr-ada", Some(&b"I21.4"[..])));
     let sealer = view.parts()[0].resealed.as_ref().unwrap();
     assert!(matches!(&sealer.by, Writer::Device { device, .. } if device.as_str() == "phone"));
-    assert_eq!((sealer.time, view.parts()[0].time), (Time(NOW.0 + 9), NOW));
+    assert_eq!((sealer.time, view.parts()[0].time), (NOW.plus(Duration::from_secs(9)), NOW));
     assert_eq!(reader.open(&before, &[&old]).unwrap().parts()[0].resealed, None);
     assert_eq!(reader.open(&after, &[&old]).unwrap_err(), Error::CannotOpen);
     assert!(matches!(reader.reseal(&before, (&old, &other), &phone, NOW), Err(Error::ApiMisuse(_))));

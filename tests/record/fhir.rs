@@ -20,7 +20,7 @@ fn there_and_back(text: &str) -> Resource<'_> {
     let mut fields: Vec<(String, Vec<u8>)> =
         resource.fields().map(|(path, value)| (path.to_owned(), value.as_bytes().to_vec())).collect();
     fields.reverse();
-    let now = Time(1_775_000_000);
+    let now = Time::at(1_775_000_000);
     let (alice, phone) = Owner::generate_with_device("phone".parse().unwrap(), now).unwrap();
     let (_, access) = phone.consent(alice.devices(), "all".parse().unwrap()).seal(now).unwrap();
     let record = Record::new("1".parse().unwrap(), "fhir/R4".parse().unwrap()).part(&access).unwrap();

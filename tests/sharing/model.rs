@@ -103,7 +103,7 @@ impl System {
             keys,
             store: FaultyStore::new(MemoryStore::new()),
             ledger: MemoryStore::new(),
-            time: AtomicU64::new(NOW.0),
+            time: AtomicU64::new(NOW.as_secs()),
             jobs: 0,
             written: 0,
             accesses: Vec::new(),
@@ -222,7 +222,7 @@ impl System {
         let name = format!("job-{}", self.jobs);
         let new = self.accesses.last().unwrap();
         let old: Vec<&Access> = self.accesses.iter().filter(|old| old.generation() < new.generation()).collect();
-        let clock = || Time(self.time.load(Ordering::SeqCst));
+        let clock = || Time::from_secs(self.time.load(Ordering::SeqCst)).unwrap();
         let rotation = Rotation::new(&self.store, &old, new, &clock).unwrap();
         let run = block_on(rotation.run(&name, |_| ()));
         if to_the_end {

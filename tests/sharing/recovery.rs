@@ -151,7 +151,7 @@ fn any_device_of_the_last_list_stops_a_change_and_no_other_does() {
 fn a_backdated_change_waits_where_the_owner_is_known_and_nowhere_else() {
     let family = Family::new();
     let thiefs = device("thiefs");
-    let stolen = family.key().succeed(family.owner.devices(), &[], &thiefs.public(), Time(1)).unwrap();
+    let stolen = family.key().succeed(family.owner.devices(), &[], &thiefs.public(), Time::at(1)).unwrap();
     let mut known = family.known();
     assert_eq!(family.accept(stolen.list(), &mut known, NOW).err(), Some(Error::Expired("change of root key")));
     assert!(family.accept(stolen.list(), &mut known, after(WEEK)).is_err());
@@ -164,7 +164,7 @@ fn a_backdated_change_waits_where_the_owner_is_known_and_nowhere_else() {
     let mut second = owner.change_root(NOW).unwrap();
     let id = second.id().clone();
     second.arrange_recovery(&[Recovery { key: arranged.public(), delay: DELAY, plan: None }], NOW).unwrap();
-    let stolen = arranged.succeed(second.devices(), &[], &thiefs.public(), Time(1)).unwrap();
+    let stolen = arranged.succeed(second.devices(), &[], &thiefs.public(), Time::at(1)).unwrap();
     let mut reader = before;
     assert_eq!(stolen.list().accept_at(&id, &mut reader, NOW).err(), Some(Error::Expired("change of root key")));
 }
@@ -191,7 +191,7 @@ fn the_share_of_a_guardian_who_was_let_go_is_worth_nothing() {
     assert!(matches!(refused, Err(Error::ApiMisuse(_))));
 
     // On top of the list that named the old key: refused by whoever has seen the new one, however long he waits.
-    let stolen = old_key.succeed(&old_devices, &[], &thiefs.public(), Time(1)).unwrap();
+    let stolen = old_key.succeed(&old_devices, &[], &thiefs.public(), Time::at(1)).unwrap();
     let mut reader = family.known();
     for now in [NOW, after(10 * WEEK)] {
         assert_eq!(family.accept(stolen.list(), &mut reader, now).err(), Some(Error::Fork("change of root key")));
@@ -240,7 +240,7 @@ fn a_chain_that_was_cut_mixed_or_signed_by_others_leads_nowhere() {
     let family = Family::new();
     let (id, stranger) = (family.owner.id().clone(), Family::new());
     let new = device("new");
-    let back = family.key().succeed(family.owner.devices(), &[], &new.public(), Time(1)).unwrap();
+    let back = family.key().succeed(family.owner.devices(), &[], &new.public(), Time::at(1)).unwrap();
     let accept = |json: &str| {
         let list = DeviceList::from_json(json)?;
         list.accept_at(&id, &mut PinStore::default(), NOW)
@@ -255,7 +255,7 @@ fn a_chain_that_was_cut_mixed_or_signed_by_others_leads_nowhere() {
     let mut planned = json.clone();
     planned["statement"]["succession"][0].as_object_mut().unwrap().remove("by");
     changed.push(planned);
-    let theirs = stranger.key().succeed(stranger.owner.devices(), &[], &new.public(), Time(1)).unwrap();
+    let theirs = stranger.key().succeed(stranger.owner.devices(), &[], &new.public(), Time::at(1)).unwrap();
     let theirs: serde_json::Value = serde_json::from_str(&theirs.list().to_json().unwrap()).unwrap();
     for part in ["change", "by"] {
         let mut mixed = json.clone();
@@ -365,7 +365,7 @@ fn a_printed_code_brings_the_owner_back() {
 #[test]
 fn no_byte_of_a_list_with_a_change_can_be_altered() {
     let family = Family::new();
-    let mut back = family.key().succeed(family.owner.devices(), &[], &device("new").public(), Time(1)).unwrap();
+    let mut back = family.key().succeed(family.owner.devices(), &[], &device("new").public(), Time::at(1)).unwrap();
     back.arrange_recovery(&[Recovery { key: family.key().public(), delay: DELAY, plan: None }], NOW).unwrap();
     let bytes = back.list().to_cbor().unwrap();
     let accept = |bytes: &[u8]| {

@@ -108,7 +108,7 @@ fn a_claim_for_ever_is_taken_over() {
     let hospital = Hospital::new();
     hospital.publish(1);
     let old = [hospital.access(0)];
-    let far = || Time(u64::MAX);
+    let far = || Time::MAX;
     let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &far).unwrap();
     let mut deaths = 0;
     for call in 1..20 {

@@ -10,7 +10,6 @@ use crate::support::world::NOW;
 use chartseal::Error;
 use chartseal::backup;
 use chartseal::consent::StoredConsent;
-use chartseal::id::Time;
 use chartseal::record::{Author, SealedRecord};
 use chartseal::repository::Put;
 use chartseal::rotation::{Keys, Retirement, Rotation, Scope, Sweep};
@@ -140,7 +139,7 @@ fn workers_whose_lease_is_too_short_come_to_an_end() {
     let hospital = Hospital::new();
     hospital.publish(1);
     let start = Instant::now();
-    let clock = || Time(NOW.0 + u64::try_from(start.elapsed().as_millis()).unwrap());
+    let clock = || NOW.plus(Duration::from_secs(u64::try_from(start.elapsed().as_millis()).unwrap()));
     let store = Slow(&hospital.store);
     let (finished, batches) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {

@@ -1,6 +1,7 @@
 //! Who is overtaken, dies or is revoked in the middle of something loses nothing, and leaves nothing behind.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::support::hospital::{self, Hospital, Interrupted, When, count};
 use crate::support::stored::{contents, fill, now, read, sealed};
@@ -267,7 +268,7 @@ fn what_a_device_sealed_again_when_it_was_removed_opens() {
 fn records_whose_author_was_revoked_are_sealed_again_with_the_others() {
     let mut hospital = Hospital::new();
     hospital.publish(1);
-    hospital.world.revoke("dr-ada", Time(NOW.0 - 10), Reason::Compromised);
+    hospital.world.revoke("dr-ada", NOW.minus(Duration::from_secs(10)), Reason::Compromised);
     let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
     let (old, trust) = ([hospital.access(0)], &hospital.world.trust);
     let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();

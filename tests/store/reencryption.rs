@@ -163,8 +163,8 @@ fn a_reencryption_that_dies_at_any_call_loses_nothing_and_ends_whole() {
             for record in &records {
                 assert_eq!(block_on(Repository::new(store.inner()).put(record)).unwrap(), Put::Done);
             }
-            let time = AtomicU64::new(NOW.0);
-            let clock = || Time(time.load(Ordering::SeqCst));
+            let time = AtomicU64::new(NOW.as_secs());
+            let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
             let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
             let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
             store.fail_at(call, fault);

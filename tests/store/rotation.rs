@@ -126,8 +126,8 @@ fn a_rotation_that_dies_at_any_call_ends_as_if_it_had_not() {
             for record in &records {
                 assert_eq!(block_on(Repository::new(store.inner()).put(record)).unwrap(), Put::Done);
             }
-            let time = AtomicU64::new(NOW.0);
-            let clock = || Time(time.load(Ordering::SeqCst));
+            let time = AtomicU64::new(NOW.as_secs());
+            let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
             let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
             store.fail_at(call, fault);
             let died = block_on(rotation.run("job", |_| ())).is_err();
@@ -157,8 +157,8 @@ fn a_worker_waits_for_another_ones_batch_and_takes_it_when_its_time_is_over() {
     let (store, old) = (FaultyStore::new(MemoryStore::new()), world.access("a"));
     fill(&world, store.inner(), &old, 3);
     let new = world.rotated(&old, "role:doctor");
-    let time = AtomicU64::new(NOW.0);
-    let clock = || Time(time.load(Ordering::SeqCst));
+    let time = AtomicU64::new(NOW.as_secs());
+    let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
     let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
     // The call after the claim was written.
     store.fail_at(4, Fault::Crash);
@@ -225,8 +225,8 @@ fn a_worker_that_dies_among_others_leaves_them_its_batch() {
     for call in 1..=24 {
         let store = FaultyStore::new(MemoryStore::new());
         block_on(store.inner().apply(pieces.clone())).unwrap();
-        let time = AtomicU64::new(NOW.0);
-        let clock = || Time(time.load(Ordering::SeqCst));
+        let time = AtomicU64::new(NOW.as_secs());
+        let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
         let dying = Rotation::new(&store, &[&old], &new, &clock).unwrap();
         let living = Rotation::new(store.inner(), &[&old], &new, &clock).unwrap();
         store.fail_at(call, if call % 2 == 0 { Fault::Crash } else { Fault::CrashTorn(500) });
@@ -255,8 +255,8 @@ fn progress_tells_records_bytes_rate_and_what_is_left() {
     let (store, old) = (MemoryStore::new(), world.access("a"));
     block_on(store.apply(many(&world, &old, RECORDS))).unwrap();
     let new = world.rotated(&old, "role:doctor");
-    let time = AtomicU64::new(NOW.0);
-    let clock = || Time(time.load(Ordering::SeqCst));
+    let time = AtomicU64::new(NOW.as_secs());
+    let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
     let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
     let mut seen = Vec::new();
     let end = block_on(rotation.run("job", |at| {

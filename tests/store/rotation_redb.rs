@@ -104,8 +104,8 @@ fn a_rotation_on_disk_that_dies_at_any_call_ends_with_the_nurse_outside() {
             copy(&hospital.path(name), &hospital.path(&copied));
             copied
         });
-        let time = AtomicU64::new(NOW.0);
-        let clock = || Time(time.load(Ordering::SeqCst));
+        let time = AtomicU64::new(NOW.as_secs());
+        let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
         let work = |fault: Option<Fault>| -> Result<Retirement, Error> {
             let (store, ledger) = (FaultyStore::new(hospital.open(&data)), hospital.open(&ledger));
             if let Some(fault) = fault {

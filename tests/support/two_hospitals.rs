@@ -1,5 +1,7 @@
 //! Two hospitals, their people, and a patient with her phone.
 
+use std::time::Duration;
+
 use chartseal::authority::{Authority, Trust, VerifiedCredential};
 use chartseal::consent::{Access, ConsentBuilder, LiveConsent, StoredConsent};
 use chartseal::id::{AuthorityId, CompartmentId, Time};
@@ -10,7 +12,7 @@ use chartseal::pin::PinStore;
 use chartseal::{Error, Result};
 
 /// 2026-03-31T23:33:20Z.
-pub(crate) const NOW: Time = Time(1_775_000_000);
+pub(crate) const NOW: Time = Time::at(1_775_000_000);
 pub(crate) const DAY: u64 = 24 * 60 * 60;
 
 pub(crate) struct Person {
@@ -52,14 +54,14 @@ impl World {
         let identity = Identity::generate(name.parse().unwrap()).unwrap();
         self.olave.enrol(&identity.enrol().unwrap()).unwrap();
         self.update();
-        issue(&mut self.olave, &self.trust, identity, attributes, Time(NOW.0 + 365 * DAY))
+        issue(&mut self.olave, &self.trust, identity, attributes, NOW.plus(Duration::from_secs(365 * DAY)))
     }
 
     pub(crate) fn at_thomas(&mut self, name: &str, attributes: &str) -> Person {
         let identity = Identity::generate(name.parse().unwrap()).unwrap();
         self.thomas.enrol(&identity.enrol().unwrap()).unwrap();
         self.update();
-        issue(&mut self.thomas, &self.trust, identity, attributes, Time(NOW.0 + 365 * DAY))
+        issue(&mut self.thomas, &self.trust, identity, attributes, NOW.plus(Duration::from_secs(365 * DAY)))
     }
 
     pub(crate) fn consent(&self) -> ConsentBuilder<'_> {

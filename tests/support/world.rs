@@ -1,5 +1,7 @@
 //! A hospital, people of it, and a patient with a phone.
 
+use std::time::Duration;
+
 use chartseal::authority::{Authority, Issued, Reason, Trust};
 use chartseal::consent::{Access, Devices, LiveConsent, StoredConsent};
 use chartseal::id::{DeviceId, Time};
@@ -8,11 +10,11 @@ use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, Reader, Record, SealedRecord};
 
-pub(crate) const NOW: Time = Time(1_775_000_000);
+pub(crate) const NOW: Time = Time::at(1_775_000_000);
 pub(crate) const YEAR: u64 = 31_536_000;
 
 pub(crate) fn after(seconds: u64) -> Time {
-    Time(NOW.0 + seconds)
+    NOW.plus(Duration::from_secs(seconds))
 }
 
 pub(crate) struct World {

@@ -64,7 +64,7 @@ fn outcome(case: &mut Case) -> Result<Option<Access>> {
     let list = case.bytes("devices");
     let owner: OwnerId = case.text("owner").parse().unwrap();
     let compartment = case.text("compartment").parse().unwrap();
-    let now = Time(case.text("now").parse().unwrap());
+    let now = Time::from_secs(case.text("now").parse().unwrap()).unwrap();
     let (form, text, seen) = (case.text("form"), case.text("consent"), case.maybe("seen"));
     let (opener, secret, parameters) = (case.text("as"), case.maybe("secret"), case.maybe("parameters"));
 

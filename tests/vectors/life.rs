@@ -83,7 +83,7 @@ fn consent(case: &mut Case, body: &str) {
 fn list(case: &mut Case, body: &str) {
     let list = forms!(DeviceList, case, body);
     let owner = case.text("owner").parse().unwrap();
-    let now = Time(case.text("now").parse().unwrap());
+    let now = Time::from_secs(case.text("now").parse().unwrap()).unwrap();
     let result = list.accept_at(&owner, &mut PinStore::default(), now);
     let said = result.map_or_else(|error| error.to_string(), |devices| format!("version {}", devices.version().0));
     assert_eq!(said, case.text("expect"), "{}", case.name);

@@ -44,7 +44,7 @@ impl Shared {
         let device = Device::decode(&world.bytes("device")).unwrap();
         let list = DeviceList::from_cbor(&world.bytes("devices")).unwrap();
         let devices = list.accept(&list.unverified().owner.clone(), &mut pins).unwrap();
-        let now = Time(world.text("now").parse().unwrap());
+        let now = Time::from_secs(world.text("now").parse().unwrap()).unwrap();
         let mut accesses = BTreeMap::new();
         for name in ["cardiology", "cardiology-2", "psychiatry"] {
             let stored = StoredConsent::from_cbor(&world.bytes(&format!("consent {name}"))).unwrap();
@@ -93,7 +93,7 @@ fn replay(shared: &Shared, mut case: Case) -> String {
         "cbor" => SealedRecord::from_cbor(&unhex(&payload.replace('\n', ""))),
         other => panic!("{name}: form {other}"),
     };
-    let now = Time(case.text("now").parse().unwrap());
+    let now = Time::from_secs(case.text("now").parse().unwrap()).unwrap();
     let reader = Reader::new(&shared.trust, now).devices(shared.devices.clone());
     let consents = case.text("consents");
     let accesses: Vec<_> = consents.split(", ").map(|name| &shared.accesses[name]).collect();

@@ -1,6 +1,8 @@
 //! What a mandate lets a custodian do, and what one who cheats can do with the compartment key and a signing key in hand:
 //! his consents are made here without the builder's checks.
 
+use std::time::Duration;
+
 use crate::authority::{Authority, Trust};
 use crate::consent::slot::{Context, Slot, slot_hash, terms_hash};
 use crate::consent::*;
@@ -12,9 +14,9 @@ use crate::owner::{Device, Owner};
 use crate::pin::PinStore;
 use crate::seal::seal_terms;
 
-const NOW: Time = Time(1_775_000_000);
+const NOW: Time = Time::at(1_775_000_000);
 const DAY: u64 = 24 * 60 * 60;
-const UNTIL: Time = Time(NOW.0 + 200 * DAY);
+const UNTIL: Time = NOW.plus(Duration::from_secs(200 * DAY));
 
 struct World {
     owner: Owner,
@@ -36,7 +38,7 @@ fn compartment() -> CompartmentId {
 }
 
 fn later(days: u64) -> Time {
-    Time(NOW.0 + days * DAY)
+    NOW.plus(Duration::from_secs(days * DAY))
 }
 
 impl World {
@@ -211,7 +213,7 @@ fn readers_refuse_what_outlives_the_mandate_or_evades_it() {
         ("no end", Box::new(|statement| statement.not_after = None)),
         ("a later end", Box::new(|statement| statement.not_after = Some(later(201)))),
         ("signed after the end", Box::new(|statement| statement.issued_at = later(201))),
-        ("signed before the mandate", Box::new(|statement| statement.issued_at = Time(NOW.0 - 1))),
+        ("signed before the mandate", Box::new(|statement| statement.issued_at = NOW.minus(Duration::from_secs(1)))),
         ("the version that the owner signed", Box::new(|statement| statement.version = Version(1))),
         ("more versions than there are", Box::new(|statement| statement.version = Version(2 + MAX_MANDATED))),
         ("no generation", Box::new(|statement| statement.generation = Generation(0))),
@@ -238,7 +240,7 @@ fn readers_refuse_what_outlives_the_mandate_or_evades_it() {
     assert!(world.verify(&stored.clone().under(None).unwrap(), later(1)).is_err());
     // And an honest one is over with the mandate.
     assert!(world.verify(stored, UNTIL).is_ok());
-    assert_eq!(world.verify(stored, Time(UNTIL.0 + 1)).err(), Some(Error::Expired("consent")));
+    assert_eq!(world.verify(stored, UNTIL.plus(Duration::from_secs(1))).err(), Some(Error::Expired("consent")));
 }
 
 #[test]
@@ -291,7 +293,7 @@ fn a_mandate_is_given_for_what_the_owner_signed_and_to_its_custodian() {
     };
     assert_eq!(give(&world.access, &world.keeper, UNTIL), Ok(()));
     assert!(give(&world.access, &eve, UNTIL).is_err());
-    assert!(give(&world.access, &world.keeper, Time(NOW.0 - 1)).is_err());
+    assert!(give(&world.access, &world.keeper, NOW.minus(Duration::from_secs(1))).is_err());
     let (_, under) = world.builder(&world.access).seal(later(1)).unwrap();
     assert!(give(&under, &world.keeper, UNTIL).is_err());
 }
@@ -390,9 +392,9 @@ fn a_custodian_cannot_write_his_own_past() {
         world.verify(&forged, later(2)).and_then(|live| live.open_as(&world.keeper)).map(|access| access.version())
     };
     assert_eq!(open(&|_| ()), Ok(Version(3)));
-    assert_eq!(open(&|last| last.issued_at = Time(0)), Err(Error::NotAllowed));
+    assert_eq!(open(&|last| last.issued_at = Time::MIN), Err(Error::NotAllowed));
     assert_eq!(open(&|last| last.not_after = None), Err(Error::NotAllowed));
-    assert_eq!(open(&|last| last.not_after = Some(Time(UNTIL.0 + 1))), Err(Error::NotAllowed));
+    assert_eq!(open(&|last| last.not_after = Some(UNTIL.plus(Duration::from_secs(1)))), Err(Error::NotAllowed));
     assert_eq!(open(&|last| last.to = Version(3)), Err(Error::NotAllowed));
     // Nor where it stands among the owner's.
     assert_eq!(open(&|last| last.base = Some(Version(2))), Err(Error::NotAllowed));
@@ -740,7 +742,7 @@ fn a_thiefs_terms_keep_nobody_from_going_beyond_them() {
     let spent = |i: u32| {
         let mut hash = [0; 32];
         hash[..4].copy_from_slice(&i.to_be_bytes());
-        Spent { statement: crate::id::Hash(hash), until: Time(u64::MAX) }
+        Spent { statement: crate::id::Hash(hash), until: Time::MAX }
     };
     let many: Vec<Spent> = (0..800).map(spent).collect();
     let consent = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();

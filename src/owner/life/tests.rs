@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use super::*;
 use crate::id::{Hash, Version};
 use crate::pin::PinStore;
 
-const NOW: Time = Time(1_775_000_000);
+const NOW: Time = Time::at(1_775_000_000);
 
 /// The holder of a recovery key that is named no more signs a change himself, with whatever he likes in it: the crate's own
 /// refusals are left out.
@@ -10,7 +12,7 @@ fn forged(last: &Devices, key: &RecoveryKey, (version, list): (Version, Hash)) -
     let before = last.statement();
     let by = before.recovery.iter().find(|named| named.unverified().signing == key.public().signing).unwrap().clone();
     let keys = (SigningKey::generate().unwrap(), SealingKey::generate().unwrap());
-    let said = RootChangeStatement { version, list, announced_at: Time(1), ..change(last, &keys.0, NOW) };
+    let said = RootChangeStatement { version, list, announced_at: Time::at(1), ..change(last, &keys.0, NOW) };
     let link = Succession { change: Signed::sign(said, key.signing()).unwrap(), by: Some(by) };
     let mut statement = next(last, NOW).unwrap();
     // One further than it has to be: the next one is held against the list that the change names.
@@ -31,7 +33,7 @@ fn a_recovery_key_that_is_named_no_more_changes_nothing_on_later_lists_real_or_i
     let then = owner.devices().clone();
     owner.arrange_recovery(&[named(&new)], NOW).unwrap();
     let now = owner.devices().clone();
-    let late = Time(NOW.0 + 2 * MIN_DELAY.as_secs());
+    let late = NOW.plus(2 * MIN_DELAY);
     let accept = |list: &DeviceList, pins: &mut PinStore| list.accept_at(owner.id(), pins, late);
     let seen = || {
         let mut pins = PinStore::default();
@@ -45,7 +47,7 @@ fn a_recovery_key_that_is_named_no_more_changes_nothing_on_later_lists_real_or_i
     // Of its own version, and made from the list that the reader holds.
     let mixed = forged(&then, &old, (then.version(), now.hash()));
     let mut reader = seen();
-    for at in [late, Time(late.0 + 1_000_000_000)] {
+    for at in [late, late.plus(Duration::from_secs(1_000_000_000))] {
         let refused = mixed.accept_at(owner.id(), &mut reader, at);
         assert_eq!(refused.err(), Some(Error::Fork("change of root key")));
     }
@@ -73,7 +75,7 @@ fn a_veto_counts_whatever_list_the_change_says_it_was_made_from() {
         assert_eq!(stolen.accept_at(owner.id(), &mut pins, NOW).err(), Some(Error::Expired("change of root key")));
         pins
     };
-    let late = Time(NOW.0 + 2 * MIN_DELAY.as_secs());
+    let late = NOW.plus(2 * MIN_DELAY);
     assert!(stolen.accept_at(owner.id(), &mut reader(), late).is_ok());
     let mut told = reader();
     phone.veto(&last, &stolen).unwrap().accept(&last, &stolen, &mut told, NOW).unwrap();

@@ -1,6 +1,7 @@
 //! Writes the vectors.
 
 use std::fs;
+use std::time::Duration;
 
 use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::Time;
@@ -47,7 +48,7 @@ impl Cast {
         let policy = "role:doctor and not user:dr-bob";
         let builder = builder.read(&world.trust, &olave(), policy).unwrap();
         let builder = builder.write(&world.trust, &olave(), "role:doctor").unwrap();
-        let (stored, access) = builder.valid(NOW, Time(NOW.0 + 30 * DAY)).seal(NOW).unwrap();
+        let (stored, access) = builder.valid(NOW, NOW.plus(Duration::from_secs(30 * DAY))).seal(NOW).unwrap();
         Self { ada, nina, carol, stored, access, world }
     }
 
@@ -94,7 +95,7 @@ impl Vector<'_> {
     }
 
     fn now(mut self, now: u64) -> Self {
-        self.now = Time(now);
+        self.now = Time::from_secs(now).unwrap();
         self
     }
 
@@ -132,7 +133,7 @@ impl Vector<'_> {
             format!("comment: {}", self.comment),
             format!("owner: {}", self.cast.world.owner.id()),
             format!("compartment: {}", self.compartment),
-            format!("now: {}", self.now.0),
+            format!("now: {}", self.now.as_secs()),
             format!("devices: {}", hex(&self.devices)),
         ];
         lines.extend(self.seen.map(|seen| format!("seen: {}", hex(&seen))));
@@ -173,7 +174,7 @@ fn opening(cast: &Cast) {
     let json = cast.stored.to_json().unwrap();
     cast.vector("by_attributes_json", "the JSON form").json(json.clone()).key(&cast.ada).expect("ok");
     cast.vector("verified_only", "what a party sees that only writes").expect("ok");
-    cast.vector("last_second", "validity includes its end").now(NOW.0 + 30 * DAY).key(&cast.ada).expect("ok");
+    cast.vector("last_second", "validity includes its end").now(NOW.as_secs() + 30 * DAY).key(&cast.ada).expect("ok");
     let spaced = serde_json::to_string_pretty(&serde_json::from_str::<Value>(&json).unwrap()).unwrap();
     let spaced = spaced.replace('\n', " ");
     cast.vector("spaced_json", "members in any order, and spaces").json(spaced).key(&cast.ada).expect("ok");
@@ -238,8 +239,8 @@ fn serving(cast: &Cast) {
     cast.vector("impostor", "a device of that id, in a list of its own").consent(&other).expect(FORGED);
     cast.vector("other_compartment", "asked for another compartment").compartment("psychiatry").expect(FORGED);
 
-    cast.vector("too_late", "a second after the end").now(NOW.0 + 30 * DAY + 1).expect(EXPIRED);
-    cast.vector("too_early", "a second before the beginning").now(NOW.0 - 1).expect(EXPIRED);
+    cast.vector("too_late", "a second after the end").now(NOW.as_secs() + 30 * DAY + 1).expect(EXPIRED);
+    cast.vector("too_early", "a second before the beginning").now(NOW.as_secs() - 1).expect(EXPIRED);
     let rollback = "consent is older than one seen before";
     cast.vector("rolled_back", "a later version was seen").seen(&next).expect(rollback);
     let (fork, _) = world.consent().after(&cast.access).unwrap().seal(NOW).unwrap();

@@ -1,6 +1,7 @@
 //! Writes the vector files.
 
 use std::fs;
+use std::time::Duration;
 
 use chartseal::authority::{
     Authority, Credential, CredentialStatement, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked,
@@ -14,15 +15,15 @@ use crate::support::case::{directory, hex};
 use crate::support::forge::{self, Forge};
 
 const ID: &str = "st-olave";
-const NOW: Time = Time(1_775_000_000);
-const END: Time = Time(1_806_000_000);
+const NOW: Time = Time::at(1_775_000_000);
+const END: Time = Time::at(1_806_000_000);
 
 /// The text of one file in the making.
 struct File(String);
 
 impl File {
     fn new(expect: &str, comment: &str, at: Time) -> Self {
-        Self(format!("expect: {expect}\ncomment: {comment}\nat: {}\n", at.0))
+        Self(format!("expect: {expect}\ncomment: {comment}\nat: {}\n", at.as_secs()))
     }
 
     fn with(mut self, header: &str, bytes: &[u8]) -> Self {
@@ -120,7 +121,13 @@ fn statement() -> CredentialStatement {
 
 fn revoked(n: u32, key: u8, since: u64, reason: Reason) -> Revoked {
     let person = format!("person-{n}").parse().unwrap();
-    Revoked { person, number: PersonNumber::new(n).unwrap(), signing: [key; 32].into(), since: Time(since), reason }
+    Revoked {
+        person,
+        number: PersonNumber::new(n).unwrap(),
+        signing: [key; 32].into(),
+        since: Time::from_secs(since).unwrap(),
+        reason,
+    }
 }
 
 fn list(revoked: &[Revoked]) -> RevocationList {
@@ -148,20 +155,20 @@ fn credentials() {
     };
     ok("a credential in both forms, in its first second", NOW, &[]).text("json", &json).write("credential");
     ok("the last second", END, &[]).write("last_second");
-    let since = Time(NOW.0 + 1);
-    let ended = |since: Time| [revoked(1, 1, since.0, Reason::Ended)];
-    ok("revoked a second later", NOW, &ended(since)).text("since", &since.0.to_string()).write("revoked_later");
+    let since = NOW.plus(Duration::from_secs(1));
+    let ended = |since: Time| [revoked(1, 1, since.as_secs(), Reason::Ended)];
+    ok("revoked a second later", NOW, &ended(since)).text("since", &since.as_secs().to_string()).write("revoked_later");
     ok("another key of the same person is revoked", NOW, &[revoked(1, 9, 0, Reason::Replaced)])
         .write("another_key_revoked");
 
     let refused = |name: &str, expect, comment, at, entries: &[Revoked]| {
         base(expect, comment, at, entries).with("credential", &bytes).write(name);
     };
-    refused("not_yet", "expired", "a second too early", Time(NOW.0 - 1), &[]);
-    refused("no_longer", "expired", "a second too late", Time(END.0 + 1), &[]);
+    refused("not_yet", "expired", "a second too early", NOW.minus(Duration::from_secs(1)), &[]);
+    refused("no_longer", "expired", "a second too late", END.plus(Duration::from_secs(1)), &[]);
     refused("revoked_now", "revoked", "revoked in this second", NOW, &ended(NOW));
-    refused("revoked_before", "revoked", "revoked long ago", NOW, &ended(Time(0)));
-    let stolen = [revoked(1, 1, since.0, Reason::Compromised)];
+    refused("revoked_before", "revoked", "revoked long ago", NOW, &ended(Time::MIN));
+    let stolen = [revoked(1, 1, since.as_secs(), Reason::Compromised)];
     refused("compromised_later", "revoked", "whoever stole the key can put any date on what it signs", NOW, &stolen);
 
     let forge = Forge::new(1);
@@ -234,7 +241,7 @@ fn lists() {
     let entries = [
         revoked(1, 2, 5, Reason::Compromised),
         revoked(1, 3, 6, Reason::Replaced),
-        revoked(2, 1, NOW.0, Reason::Ended),
+        revoked(2, 1, NOW.as_secs(), Reason::Ended),
     ];
     let signed = |entries: &[Revoked]| forge.sign(forge::REVOCATIONS, &list(entries));
     one("revocations", "ok", "three entries of two people", "revocations", &signed(&entries));

@@ -1,6 +1,7 @@
 //! Writes the files of `tests/vectors/record`.
 
 use std::fs;
+use std::time::Duration;
 
 use chartseal::authority::Reason;
 use chartseal::consent::{Access, StoredConsent};
@@ -46,7 +47,7 @@ pub(crate) fn write_all() {
     let text = format!(
         "comment: what the cases of tests/vectors/record share\nnow: {}\nauthority: {}\nanchor: {}\nrevocations: {}\n\
          devices: {}\ndevice: {}\n{consents}",
-        NOW.0,
+        NOW.as_secs(),
         anchor.authority,
         hex(anchor.key.as_bytes()),
         hex(&revocations.to_cbor().unwrap()),
@@ -92,7 +93,7 @@ impl Writing {
         for form in ["json", "cbor"] {
             let head = format!(
                 "expect: ok\ncomment: {comment}\nform: {form}\nnow: {}\nconsents: {consents}\n{shown}\n",
-                NOW.0
+                NOW.as_secs()
             );
             let payload = if form == "json" { pretty(&value(record)) } else { lines(&record.to_cbor().unwrap()) };
             write(&format!("{name}_{form}"), &head, &payload);
@@ -151,7 +152,7 @@ impl Writing {
     fn refused(&self, name: &str, expect: &str, comment: &str, form: &str, payload: &str) {
         let head = format!(
             "expect: {expect}\ncomment: {comment}\nform: {form}\nnow: {}\nconsents: cardiology, psychiatry\n",
-            NOW.0
+            NOW.as_secs()
         );
         write(name, &head, payload);
     }
@@ -222,7 +223,7 @@ impl Writing {
             });
         }
         altered("moved_sealing_time", "forged", "the time of the envelope is signed", &|v| {
-            v["parts"][0]["envelope"]["statement"]["time"] = json!(NOW.0 + 1);
+            v["parts"][0]["envelope"]["statement"]["time"] = json!(NOW.as_secs() + 1);
         });
         altered("content_of_another_record", "malformed", "the envelope names another content", &|v| {
             v["content"] = other["content"].clone();
@@ -377,7 +378,7 @@ impl Writing {
             "before_the_credential",
             "expired",
             "a second before the credential is valid",
-            &written(ada, Time(NOW.0 - 1)),
+            &written(ada, NOW.minus(Duration::from_secs(1))),
         );
         refused(
             "after_the_credential",
