@@ -2,10 +2,10 @@
 
 use crate::allocator::peak;
 use crate::support::stored::{now, sealed};
+use crate::support::waiting::block_on;
 use crate::support::world::World;
 use chartseal::rotation::Rotation;
 use chartseal::store::{MemoryStore, Op, Store};
-use pollster::block_on;
 
 /// The most that a rotation of `n` records held at once beyond the store.
 fn of(n: usize) -> usize {

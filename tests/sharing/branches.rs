@@ -1,6 +1,7 @@
 //! A custodian goes on while the owner is away, and the owner goes on from where she was: two branches of one compartment.
 
 use crate::support::stored::{fill, now, read};
+use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, YEAR, after, record};
 use chartseal::Error;
 use chartseal::consent::{Access, ConsentBuilder, Mandate, StoredConsent};
@@ -12,7 +13,6 @@ use chartseal::record::{Reader, SealedRecord};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{MemoryStore, Store};
-use pollster::block_on;
 
 /// The owner's first consent; two of the custodian's, each with a new key; and the owner's next, which shuts the doctor out
 /// and knows nothing of the two.

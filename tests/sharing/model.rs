@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::support::policies::cases;
 use crate::support::stored::read;
+use crate::support::waiting::block_on;
 use crate::support::world::{NOW, Person, World, record};
 use chartseal::Error;
 use chartseal::backup;
@@ -19,7 +20,6 @@ use chartseal::record::Author;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{Fault, FaultyStore, MemoryStore};
-use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

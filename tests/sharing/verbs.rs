@@ -1,5 +1,6 @@
 //! The patient's verbs, judged by what keys open and not by what calls refuse; and the receipts, whose every word is tried.
 
+use crate::support::waiting::block_on;
 use crate::support::world::{NOW, Person, World, YEAR, after, record};
 use chartseal::Error;
 use chartseal::authority::Authority;
@@ -13,7 +14,6 @@ use chartseal::pin::PinStore;
 use chartseal::record::{Author, SealedRecord};
 use chartseal::repository::{Put, Repository};
 use chartseal::store::MemoryStore;
-use pollster::block_on;
 
 struct Clinic {
     world: World,

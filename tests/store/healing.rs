@@ -1,10 +1,9 @@
 //! What crashes, slow callers and damage leave behind in a store: it opens to nobody, and stands in nobody's way.
 
-use std::sync::Barrier;
-
 use crate::support::branches::Branches;
 use crate::support::hospital::{Around, Corrupt, Hospital, Interrupted, When, count, writes_wrap};
 use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::waiting::{Meeting, block_on, calls};
 use crate::support::world::{NOW, after};
 use chartseal::Error;
 use chartseal::backup::{self, BackupError};
@@ -15,7 +14,6 @@ use chartseal::record::{Author, Reader};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, Retirement, Rotation, Scope, Sweep};
 use chartseal::store::{Entry, Fault, FaultyStore, MemoryStore, Op, Store, StoreFailure};
-use pollster::block_on;
 
 impl Hospital {
     /// Seals everything again under the second key, and retires the first.
@@ -213,22 +211,28 @@ fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
     let hospital = Hospital::new();
     let late = sealed(&hospital.world, hospital.access(0), "late");
     let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
-    let [listed, written, erased] = [(); 3].map(|()| Barrier::new(2));
+    let stages = ["the writer is about to write", "the erasure is at the bodies", "it is written", "it is erased"];
+    let [ready, listed, written, erased] = stages.map(Meeting::new);
     let listing = format!("body~{}~", hospital.place().0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            // Before that, the writer would find the owner erased and not write.
+            ready.meet();
             let act = || {
-                listed.wait();
-                written.wait();
+                listed.meet();
+                written.meet();
             };
             let store = Interrupted::new(&hospital.store, When::Listing(&listing), &act);
             assert!(block_on(hospital.over(&store).erase(&erasure)).is_ok());
-            erased.wait();
+            erased.meet();
         });
-        let before = || _ = listed.wait();
+        let before = || {
+            ready.meet();
+            listed.meet();
+        };
         let then = || {
-            written.wait();
-            erased.wait();
+            written.meet();
+            erased.meet();
         };
         let store = Around::new(&hospital.store, &before, &then);
         assert_ne!(block_on(hospital.over(&store).put(&late)).unwrap(), Put::Done);
@@ -241,7 +245,7 @@ fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
     let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     let store = FaultyStore::new(Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &act));
-    let calls = (1..).find(|call| {
+    let calls = calls().find(|call| {
         store.fail_at(*call, Fault::AnswerLost);
         let told = block_on(hospital.over(&store).put(&late));
         store.heal();
@@ -318,7 +322,7 @@ fn a_retirement_that_died_half_way_closes_nothing() {
     let (owner, section) = hospital.place();
     let repository = hospital.repository();
     let mut half_way = 0;
-    for call in 1.. {
+    for call in calls() {
         hospital.store.fail_at(call, Fault::Crash);
         let done = block_on(rotation.retire(&hospital.noted())).is_ok();
         hospital.store.heal();

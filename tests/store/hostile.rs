@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::support::hospital::{self, Budget, Hospital, put};
 use crate::support::stored::{contents, now, read, sealed};
+use crate::support::waiting::block_on;
 use crate::support::world::{self, World, after};
 use chartseal::Error;
 use chartseal::consent::StoredConsent;
@@ -12,7 +13,6 @@ use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation, Scope, Sweep, Swept};
 use chartseal::store::{Fault, MemoryStore, Store};
-use pollster::block_on;
 
 fn sweep(store: &dyn Store) -> Swept {
     let budget = Budget(store, AtomicU64::new(5000));

@@ -1,11 +1,11 @@
 //! Callers who come late, twice, or beside others: an erasure, a restore, another worker.
 
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::hospital::{Around, Corrupt, Hospital, Interrupted, When, put, writes_wrap};
 use crate::support::stored::{contents, now, read, sealed};
+use crate::support::waiting::{Meeting, block_on};
 use crate::support::world::NOW;
 use chartseal::Error;
 use chartseal::backup;
@@ -14,7 +14,6 @@ use chartseal::record::{Author, SealedRecord};
 use chartseal::repository::Put;
 use chartseal::rotation::{Keys, Retirement, Rotation, Scope, Sweep};
 use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
-use pollster::block_on;
 
 fn writes_consent(op: &Op) -> bool {
     op.key().starts_with("consent~")
@@ -64,25 +63,26 @@ fn who_catches_up_around_a_restore_does_not_open_the_store() {
             // The store was not empty any more, or it was restored whole.
             assert!(told.unwrap().is_err() || !hospital.old_key_opens_what_is_there(&store));
         } else {
-            let [asked, marked, done] = [(); 3].map(|()| Barrier::new(2));
+            let [asked, marked, done] =
+                ["the other has asked", "it is marked", "the other has caught up"].map(Meeting::new);
             std::thread::scope(|scope| {
                 scope.spawn(|| {
-                    asked.wait();
+                    asked.meet();
                     let act = || {
-                        marked.wait();
-                        done.wait();
+                        marked.meet();
+                        done.meet();
                     };
                     let store = Interrupted::new(&store, When::Writing(&writes_wrap), &act);
                     assert!(block_on(backup::restore(&store, &mut stream.as_slice())).is_ok());
                 });
                 let act = || {
-                    asked.wait();
-                    marked.wait();
+                    asked.meet();
+                    marked.meet();
                 };
                 let is_mark = |op: &Op| op.key().starts_with("restored~");
                 let slow = Interrupted::new(&store, When::Writing(&is_mark), &act);
                 assert!(block_on(hospital.over(&slow).catch_up(&owner, &section)).unwrap().is_some());
-                done.wait();
+                done.meet();
             });
         }
         assert!(!hospital.old_key_opens_what_is_there(&store), "{after}");
@@ -187,22 +187,28 @@ fn a_write_beside_an_erasure_leaves_nothing_whenever_it_comes() {
     hospital.publish(1);
     let (old, new) = hospital.resealed();
     let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
-    let [listed, written, erased] = [(); 3].map(|()| Barrier::new(2));
+    let stages = ["the writer is about to write", "the erasure is at the bodies", "it is written", "it is erased"];
+    let [ready, listed, written, erased] = stages.map(Meeting::new);
     let listing = format!("body~{}~", hospital.place().0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            // Before that, the writer would find the owner erased and not write.
+            ready.meet();
             let act = || {
-                listed.wait();
-                written.wait();
+                listed.meet();
+                written.meet();
             };
             let store = Interrupted::new(&hospital.store, When::Listing(&listing), &act);
             assert!(block_on(hospital.over(&store).erase(&erasure)).is_ok());
-            erased.wait();
+            erased.meet();
         });
-        let before = || _ = listed.wait();
+        let before = || {
+            ready.meet();
+            listed.meet();
+        };
         let then = || {
-            written.wait();
-            erased.wait();
+            written.meet();
+            erased.meet();
         };
         let store = Around::new(&hospital.store, &before, &then);
         assert_eq!(block_on(hospital.over(&store).reseal(&old, &new)), Ok(Put::Outdated));

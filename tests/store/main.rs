@@ -13,3 +13,4 @@ mod rotation;
 mod rotation_redb;
 #[path = "../support/all.rs"]
 mod support;
+mod waiting;

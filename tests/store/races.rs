@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::support::hospital::{self, Hospital, Interrupted, When, count};
 use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::waiting::{block_on, calls};
 use crate::support::world::{self, NOW, World, after};
 use chartseal::Error;
 use chartseal::authority::Reason;
@@ -15,7 +16,6 @@ use chartseal::record::Author;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{BoxFuture, Entry, Fault, MemoryStore, Op, Outcome, Store, StoreError};
-use pollster::block_on;
 
 fn writes_wrap(op: &Op) -> bool {
     matches!(op, Op::Put { key, .. } if key.starts_with("wrap~"))
@@ -180,7 +180,7 @@ fn of_an_erased_patient_no_writer_brings_anything_back() {
 #[test]
 fn a_reencryption_that_died_leaves_no_body_of_before() {
     let mut deaths = 0;
-    for call in 1.. {
+    for call in calls() {
         let hospital = Hospital::new();
         hospital.publish(1);
         let before: Vec<String> =

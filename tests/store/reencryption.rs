@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, World};
 use chartseal::Error;
 use chartseal::consent::{Access, StoredConsent};
@@ -13,7 +14,6 @@ use chartseal::record::{Author, SealedRecord, Writer};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, Rotation, Scope, Sweep};
 use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
-use pollster::block_on;
 
 fn device(world: &World) -> Author<'_> {
     Author::device(&world.phone, world.devices()).unwrap()
@@ -130,7 +130,7 @@ fn an_amendment_that_dies_at_any_call_leaves_the_old_or_the_new() {
     let first = sealed(&world, &access, "r");
     let second = amended(&world, &first, &access, "second");
     for fault in [Fault::Refused, Fault::AnswerLost, Fault::Torn(1), Fault::CrashTorn(2)] {
-        for call in 1.. {
+        for call in calls() {
             let store = FaultyStore::new(MemoryStore::new());
             let repository = Repository::new(&store);
             assert_eq!(block_on(repository.put(&first)).unwrap(), Put::Done);
@@ -158,7 +158,7 @@ fn a_reencryption_that_dies_at_any_call_loses_nothing_and_ends_whole() {
     let records: Vec<_> = (0..2).map(|i| sealed(&world, &old, &format!("r{i:05}"))).collect();
     for fault in [Fault::Refused, Fault::AnswerLost, Fault::Torn(1), Fault::CrashTorn(2)] {
         let mut deaths = 0;
-        for call in 1.. {
+        for call in calls() {
             let store = FaultyStore::new(MemoryStore::new());
             for record in &records {
                 assert_eq!(block_on(Repository::new(store.inner()).put(record)).unwrap(), Put::Done);

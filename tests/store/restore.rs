@@ -2,6 +2,7 @@
 
 use crate::support::hospital::{self, Hospital, Interrupted, When, put};
 use crate::support::stored::{contents, now, read, sealed};
+use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, World};
 use chartseal::Error;
 use chartseal::backup::{self, BackupError, Written};
@@ -11,7 +12,6 @@ use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{Fault, FaultyStore, MemoryStore, Op, Store};
-use pollster::block_on;
 
 fn backed_up(store: &dyn Store) -> (Vec<u8>, Written) {
     let mut stream = Vec::new();
@@ -124,7 +124,7 @@ fn half_a_restore_serves_nothing() {
     let hospital = Hospital::new();
     let (stream, written) = backed_up(&hospital.store);
     let (owner, section) = hospital.place();
-    for call in 1.. {
+    for call in calls() {
         let store = FaultyStore::new(MemoryStore::new());
         store.fail_at(call, Fault::Crash);
         let died = block_on(backup::restore(&store, &mut stream.as_slice())).is_err();

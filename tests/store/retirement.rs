@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, World, after};
 use chartseal::Error;
 use chartseal::backup::{self, BackupError};
@@ -14,7 +15,6 @@ use chartseal::pin::PinStore;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, KeysOnly, Retirement, Rotation, Scope, Sweep};
 use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
-use pollster::block_on;
 
 struct Hospital {
     world: World,
@@ -164,7 +164,7 @@ fn no_key_retires_that_writers_may_still_use() {
 
 #[test]
 fn a_retirement_that_dies_at_any_call_is_finished_by_the_next() {
-    for call in 1.. {
+    for call in calls() {
         let hospital = Hospital::new();
         hospital.publish(&hospital.second.0);
         let old = [&hospital.first.1];

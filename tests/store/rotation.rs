@@ -1,10 +1,11 @@
 //! Records of a compartment move to a new key: through crashes, beside other workers and against racing writers.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Barrier, Mutex};
 
 use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::waiting::{Meeting, block_on, calls};
 use crate::support::world::{NOW, World};
 use chartseal::Error;
 use chartseal::consent::Access;
@@ -14,7 +15,6 @@ use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation, Verification};
 use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
-use pollster::block_on;
 
 /// Every record opens under the new key alone, is the author's, and says what it said; nothing opens under the old one.
 fn all_moved(world: &World, store: &dyn Store, (old, new): (&Access, &Access), n: usize) {
@@ -121,7 +121,7 @@ fn a_rotation_that_dies_at_any_call_ends_as_if_it_had_not() {
     let faults = [Fault::Refused, Fault::AnswerLost, Fault::Torn(2), Fault::Crash, Fault::CrashTorn(1)];
     for fault in faults {
         let mut deaths = 0;
-        for call in 1.. {
+        for call in calls() {
             let store = FaultyStore::new(MemoryStore::new());
             for record in &records {
                 assert_eq!(block_on(Repository::new(store.inner()).put(record)).unwrap(), Put::Done);
@@ -186,7 +186,7 @@ fn workers_share_a_job() {
     block_on(store.apply(many(&world, &old, RECORDS))).unwrap();
     let new = world.rotated(&old, "role:doctor");
     // Nobody goes on after a first batch before the other one has done one, too.
-    let (batches, both) = (AtomicU64::new(0), Barrier::new(2));
+    let (batches, both) = (AtomicU64::new(0), Meeting::new("each worker has done a batch"));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -196,7 +196,7 @@ fn workers_share_a_job() {
                     batches.fetch_add(1, Ordering::SeqCst);
                     mine += 1;
                     if mine == 1 {
-                        both.wait();
+                        both.meet();
                     }
                 }));
                 // Whoever is not the last leaves before the job is finished.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::support::stored::{self, fill, read};
+use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, Person, World};
 use chartseal::Error;
 use chartseal::backup;
@@ -16,7 +17,6 @@ use chartseal::ledger::Ledger;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{Fault, FaultyStore, RedbStore, Store};
-use pollster::block_on;
 
 const RECORDS: usize = 12;
 
@@ -98,7 +98,7 @@ fn a_rotation_on_disk_that_dies_at_any_call_ends_with_the_nurse_outside() {
     hospital.publish(&hospital.open("data"), &hospital.open("ledger"), &hospital.second.0);
     let (old, new) = (&hospital.first.1, &hospital.second.1);
     let mut deaths = 0;
-    for call in 1.. {
+    for call in calls() {
         let [data, ledger] = ["data", "ledger"].map(|name| {
             let copied = format!("{name}-{call}");
             copy(&hospital.path(name), &hospital.path(&copied));

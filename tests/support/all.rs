@@ -8,4 +8,5 @@ pub(crate) mod hospital;
 pub(crate) mod policies;
 pub(crate) mod stored;
 pub(crate) mod two_hospitals;
+pub(crate) mod waiting;
 pub(crate) mod world;

@@ -5,8 +5,8 @@ use chartseal::consent::{Access, ConsentBuilder, Mandate, StoredConsent};
 use chartseal::identity::Identity;
 use chartseal::pin::PinStore;
 use chartseal::repository::{Put, Repository};
-use pollster::block_on;
 
+use super::waiting::block_on;
 use super::world::{NOW, World, YEAR, after};
 
 pub(crate) struct Branches {

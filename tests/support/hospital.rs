@@ -9,9 +9,9 @@ use chartseal::ledger::Ledger;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{BoxFuture, Entry, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError, StoreFailure};
-use pollster::block_on;
 
 use super::stored::{fill, now};
+use super::waiting::block_on;
 use super::world::{NOW, World};
 
 pub(crate) struct Hospital {

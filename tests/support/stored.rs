@@ -7,8 +7,8 @@ use chartseal::id::Time;
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::store::Store;
-use pollster::block_on;
 
+use super::waiting::block_on;
 use super::world::{NOW, World, record};
 
 pub(crate) fn sealed(world: &World, access: &Access, id: &str) -> SealedRecord {

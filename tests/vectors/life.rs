@@ -5,6 +5,7 @@
 //! it, and says whom it keeps out.
 
 use crate::support::case::{Case, hex, unhex};
+use crate::support::waiting::block_on;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use chartseal::authority::Bulletin;
 use chartseal::backup;
@@ -14,7 +15,6 @@ use chartseal::owner::recovery::{GuardianShare, Guardianship, RecoveryKey};
 use chartseal::owner::{Device, Erasure};
 use chartseal::pin::PinStore;
 use chartseal::store::{MemoryStore, Store};
-use pollster::block_on;
 
 /// Both forms give each other; the hash is the statement's.
 macro_rules! forms {
