@@ -9,7 +9,6 @@ use chartseal::pin::PinStore;
 use chartseal::policy::{Attributes, MAX_ATTRIBUTES, Month};
 use chartseal::{Error, kem};
 
-#[allow(dead_code, reason = "shared with other tests")]
 use crate::support::forge::{self, Forge};
 
 /// 2026-03-31, and 2027-03-25.

@@ -4,12 +4,10 @@
 //! `compartment`, `now`, `form` (`json` or `cbor`) and `consent`; perhaps `seen`, a consent (CBOR) that the verifier has
 //! seen before; how it is opened, `as` (`device`, `identity`, `root` or `key`) and `secret`, with `parameters` for a user
 //! key, or `as: nobody` to verify only; and of one that opens, `terms` as JSON. Bytes are hexadecimal.
-//!
-//! `CHARTSEAL_REGENERATE=1 cargo test --test vectors consent` writes the files anew, with new keys, after a change of the
-//! format; it fails on purpose, so that the next run is the one that counts.
 
 use std::collections::BTreeMap;
 
+use crate::generate::if_asked;
 use crate::support::case::{Case, unhex};
 use chartseal::Result;
 use chartseal::consent::{Access, DeviceList, LiveConsent, StoredConsent, Terms};
@@ -21,10 +19,7 @@ use chartseal::pin::PinStore;
 
 #[test]
 fn every_vector_ends_as_it_says() {
-    if std::env::var_os("CHARTSEAL_REGENERATE").is_some() {
-        crate::generate::consent::all();
-        panic!("the vectors were written anew: run the test again without CHARTSEAL_REGENERATE");
-    }
+    if_asked(crate::generate::consent::write_all);
     let mut outcomes = BTreeMap::<_, u32>::new();
     for case in Case::all("consent") {
         *outcomes.entry(replay(case)).or_default() += 1;

@@ -6,11 +6,8 @@
 //! first refusal is: `malformed`, `untrusted`, `forged`, `expired`, `revoked`, `unknown`, `cannot open`. With `ok` and a
 //! credential, `shown` is its attributes and `since` the time of a later revocation; `json` is its other form. With `ok`
 //! and an issued key, `leaves` counts the attributes of the user key.
-//!
-//! `CHARTSEAL_REGENERATE=1 cargo test --test vectors credential` writes the files anew, with new keys, after a change of
-//! the format; it fails on purpose, so that the next run is the one that counts.
 
-#[allow(dead_code, reason = "shared with other tests")]
+use crate::generate::if_asked;
 use crate::support::case::{Case, unhex};
 use chartseal::Error;
 use chartseal::authority::{Anchor, Credential, Issued, Standing, Trust};
@@ -20,10 +17,7 @@ use chartseal::pin::PinStore;
 
 #[test]
 fn every_vector_ends_as_it_says() {
-    if std::env::var_os("CHARTSEAL_REGENERATE").is_some() {
-        crate::generate::credential::all();
-        panic!("the vectors were written anew: run the test again without CHARTSEAL_REGENERATE");
-    }
+    if_asked(crate::generate::credential::write_all);
     let (mut ok, mut refused) = (0, 0);
     for mut case in Case::all("credential") {
         case.text("comment");

@@ -3,12 +3,14 @@
 //! `expect: ok` with `canonical`, `authority` and `tree` (the bytes of the expanded tree), and any number of pairs of
 //! `attributes` and `satisfied`; or `expect: error KIND START..END`, the span in bytes. `comment` says why.
 
+use crate::generate::if_asked;
 use crate::support::case::{Case, hex};
 use chartseal::id::AuthorityId;
 use chartseal::policy::{Attributes, Policy};
 
 #[test]
 fn every_policy_vector_holds() {
+    if_asked(crate::generate::policy::write_all);
     let (mut positive, mut negative) = (0, 0);
     for mut case in Case::all("policy") {
         case.text("comment");

@@ -9,12 +9,10 @@
 //! `consents` (those that the reader has opened). A record that opens has `closed` (how many parts stay closed), for each
 //! part that opened `part <compartment>: <revision> <writer>`, and for each field `field <path>: <revision> <value in
 //! hexadecimal>`.
-//!
-//! `CHARTSEAL_REGENERATE=1 cargo test --test vectors record` writes all files anew, with new keys, after a change of the
-//! format; it fails on purpose, so that the next run is the one that counts.
 
 use std::collections::BTreeMap;
 
+use crate::generate::if_asked;
 use crate::support::case::{Case, hex, unhex};
 use chartseal::Error;
 use chartseal::authority::{Anchor, RevocationList, Trust};
@@ -59,10 +57,7 @@ impl Shared {
 
 #[test]
 fn every_vector_ends_as_it_says() {
-    if std::env::var_os("CHARTSEAL_REGENERATE").is_some() {
-        crate::generate::record::write_all();
-        panic!("the vectors were written anew: run the test again without CHARTSEAL_REGENERATE");
-    }
+    if_asked(crate::generate::record::write_all);
     let shared = Shared::read();
     let mut outcomes = BTreeMap::<_, u32>::new();
     for case in Case::all("record") {

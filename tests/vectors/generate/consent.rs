@@ -155,7 +155,7 @@ impl Vector<'_> {
     }
 }
 
-pub(crate) fn all() {
+pub(crate) fn write_all() {
     let _ = fs::remove_dir_all(directory("consent"));
     fs::create_dir_all(directory("consent")).unwrap();
     let cast = Cast::new();

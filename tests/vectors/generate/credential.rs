@@ -41,7 +41,7 @@ impl File {
     }
 }
 
-pub(crate) fn all() {
+pub(crate) fn write_all() {
     fs::remove_dir_all(directory("credential")).ok();
     fs::create_dir_all(directory("credential")).unwrap();
     deliveries();
