@@ -24,7 +24,8 @@ use sha2::{Digest, Sha256};
 
 use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, OwnerId, RecordId, Revision};
+use crate::id::{CompartmentId, KeyId, OwnerId, RecordId, Revision};
+use crate::pin::Place;
 use crate::record::{MAX_CBOR, SealedRecord, StoredWrap};
 use crate::repository::Repository;
 use crate::repository::restored::RESTORING;
@@ -122,7 +123,7 @@ async fn consents(store: &dyn Store, prefix: &str, out: &mut Out<'_>) -> Result<
             match entry {
                 Ok((entry, consent)) => {
                     let said = consent.consent().unverified();
-                    let gives = format!("{}~{}~{:020}", said.owner, said.compartment, said.generation.0);
+                    let gives = format!("{}~{}~{}", said.owner, said.compartment, said.key_id().to_text());
                     out.seen.keys.insert(gives);
                     out.entry(&key, &entry.value)?;
                 }
@@ -179,9 +180,9 @@ async fn revision(
         // A key may have come and gone since the consents were read.
         let mut open = true;
         for compartment in whole.compartments() {
-            let Some(generation) = whole.generation(compartment) else { continue };
+            let Some(key) = whole.key_id(compartment) else { continue };
             let place = format!("{owner}~{compartment}~");
-            let needed = format!("{place}{:020}", generation.0);
+            let needed = format!("{place}{}", key.to_text());
             if !out.seen.keys.contains(&needed) {
                 consents(store, &format!("consent~{place}"), out).await?;
                 // Where there are none at all, the host keeps them elsewhere.
@@ -231,12 +232,11 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
         match input.array()? {
             [1] => {
                 let (key, value) = input.entry()?;
-                if let Some((place, generation)) = consent_in(&key, &value) {
+                if let Some((place, consent)) = consent_in(&key, &value) {
                     let found = found.entry(place).or_default();
-                    found.newest = found.newest.max(Some(generation));
-                } else if let Some((place, generation)) = wrap_in(&key, &value) {
-                    let found = found.entry(place).or_default();
-                    found.earliest = Some(found.earliest.map_or(generation, |earliest| earliest.min(generation)));
+                    found.newest = found.newest.max(Some(consent));
+                } else if let Some((place, key)) = wrap_in(&key, &value) {
+                    found.entry(place).or_default().add(key);
                 }
                 size += key.len() + value.len();
                 ops.push(Op::Put { key, value });
@@ -257,8 +257,8 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
     }
     put_all(store, ops).await?;
     // A rotation was on, and may have been finished since.
-    for ((owner, compartment), Found { newest, earliest }) in &found {
-        if earliest.is_some_and(|earliest| newest.is_some_and(|newest| earliest < newest)) {
+    for ((owner, compartment), found) in &found {
+        if found.lags() {
             Repository::new(store).mark(owner, compartment).await?;
         }
     }
@@ -298,24 +298,38 @@ async fn put_all(store: &dyn Store, ops: Vec<Op>) -> Result<(), BackupError> {
 /// What a backup holds of a compartment.
 #[derive(Default)]
 struct Found {
-    /// The latest generation that a consent gives.
-    newest: Option<Generation>,
-    /// The earliest that a wrap lies under.
-    earliest: Option<Generation>,
+    /// The place of the newest consent, and the key that it gives.
+    newest: Option<(Place, KeyId)>,
+    /// A key that a wrap lies under.
+    wraps: Option<KeyId>,
+    /// Whether wraps lie under several.
+    several: bool,
 }
 
-fn consent_in(key: &str, value: &[u8]) -> Option<((OwnerId, CompartmentId), Generation)> {
+impl Found {
+    fn add(&mut self, key: KeyId) {
+        self.several |= *self.wraps.get_or_insert(key) != key;
+    }
+
+    /// Whether wraps lie under another key than that of the newest consent.
+    fn lags(&self) -> bool {
+        let other = |(_, newest)| self.wraps.is_some_and(|key| key != newest);
+        self.newest.is_some_and(|newest| self.several || other(newest))
+    }
+}
+
+fn consent_in(key: &str, value: &[u8]) -> Option<((OwnerId, CompartmentId), (Place, KeyId))> {
     key.strip_prefix("consent~")?;
     let consent = StoredConsent::from_cbor(value).ok()?;
     let said = consent.consent().unverified();
-    Some(((said.owner.clone(), said.compartment.clone()), said.generation))
+    Some(((said.owner.clone(), said.compartment.clone()), (consent.place(), said.key_id())))
 }
 
-fn wrap_in(key: &str, value: &[u8]) -> Option<((OwnerId, CompartmentId), Generation)> {
+fn wrap_in(key: &str, value: &[u8]) -> Option<((OwnerId, CompartmentId), KeyId)> {
     let mut names = key.strip_prefix("wrap~")?.split('~');
     let (owner, compartment) = (OwnerId::new(names.next()?).ok()?, CompartmentId::new(names.next()?).ok()?);
     let wrap = StoredWrap::read(&StoredWrap::prefix(&owner, &compartment), key, value).ok()?;
-    Some(((owner, compartment), wrap.generation()))
+    Some(((owner, compartment), wrap.key_id()))
 }
 
 struct Out<'a> {

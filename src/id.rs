@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -122,10 +123,24 @@ public_bytes! {
     pub struct Hash(32);
 }
 
-/// The number of a compartment key: a revocation or a rotation starts the next one.
+/// The number of a compartment key: a revocation or a rotation starts the next one. It orders keys for people to read;
+/// what tells them apart is the [`KeyId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Generation(pub u64);
+
+public_bytes! {
+    /// Names a compartment key everywhere: the first 16 bytes of its commitment. Two keys may share a [`Generation`], where a
+    /// device, or a custodian, went on without knowing of another; no two share an id.
+    pub struct KeyId(16);
+}
+
+impl KeyId {
+    /// The id as it stands in keys of a store: 22 characters of unpadded base64url.
+    pub(crate) fn to_text(self) -> String {
+        Base64UrlUnpadded::encode_string(&self.0)
+    }
+}
 
 /// The revision of a record: 0 when first sealed, one more with each amendment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

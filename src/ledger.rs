@@ -9,12 +9,13 @@
 //! found that it is needed no more.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::consent::{LiveConsent, StoredConsent};
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, OwnerId};
+use crate::id::{CompartmentId, KeyId, OwnerId};
 use crate::store::{Entry, Op, Outcome, Store};
 use crate::wire::{self, bytes};
 
@@ -29,9 +30,7 @@ pub struct Ledger<'a> {
 pub enum KeyState {
     /// Records are written under it: that of the newest consent, or any where the ledger knows no consent yet.
     Active,
-    /// What lies under it is read and moved, and nothing new is written. It is an earlier one; or a later one of a branch
-    /// that is not the owner's, or that nobody published; or one of which another branch has the number, too, so that what
-    /// is wrapped does not tell which it is: go [beyond](crate::owner::Change::beyond) both.
+    /// What lies under it is read and moved, and nothing new is written: it is an earlier one, or one that nobody published.
     DecryptOnly,
     /// Nothing lies under it, and the consents that gave it are deleted.
     Destroyed,
@@ -43,12 +42,10 @@ pub enum KeyState {
 struct Known {
     #[serde(with = "consent_bytes")]
     consent: Vec<u8>,
-    /// The keys of earlier generations than this are gone.
-    destroyed: Generation,
-    /// Nothing new is written under keys of generations up to this one: that of the last key before the newest. None in
-    /// entries from before this was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    past: Option<Generation>,
+    /// The keys of the consents before that one, the earliest first, each once.
+    past: Vec<KeyId>,
+    /// The keys that are gone, the earliest first.
+    destroyed: Vec<KeyId>,
 }
 
 /// What the ledger knows of a compartment, read.
@@ -59,24 +56,18 @@ pub(crate) enum Standing {
     Unknown,
     Known {
         newest: Box<StoredConsent>,
-        /// The keys of earlier generations than this are gone.
-        destroyed: Generation,
-        /// Nothing new is written under keys of generations up to this one.
-        past: Generation,
+        /// The keys that are gone.
+        destroyed: BTreeSet<KeyId>,
     },
 }
 
 impl Standing {
-    pub(crate) fn state(&self, generation: Generation) -> KeyState {
+    pub(crate) fn state(&self, key: KeyId) -> KeyState {
         match self {
             Self::Erased => KeyState::Destroyed,
             Self::Unknown => KeyState::Active,
-            Self::Known { destroyed, .. } if generation < *destroyed => KeyState::Destroyed,
-            Self::Known { newest, past, .. }
-                if newest.consent().unverified().generation == generation && *past < generation =>
-            {
-                KeyState::Active
-            }
+            Self::Known { destroyed, .. } if destroyed.contains(&key) => KeyState::Destroyed,
+            Self::Known { newest, .. } if newest.consent().unverified().key_id() == key => KeyState::Active,
             Self::Known { .. } => KeyState::DecryptOnly,
         }
     }
@@ -85,16 +76,42 @@ impl Standing {
 impl Known {
     /// Whether a consent is later than this one, and not the same.
     fn is_before(&self, stored: &StoredConsent) -> Result<bool> {
-        if stored.consent().unverified().generation < self.destroyed {
+        if self.destroyed.contains(&stored.consent().unverified().key_id()) {
             return Err(Error::Rollback("compartment key"));
         }
         let newest = StoredConsent::from_cbor(&self.consent)?;
-        match stored.place().cmp(&newest.place()) {
+        match stored.precedence()?.compare(&newest.precedence()?, "consent")? {
             Ordering::Less => Err(Error::Rollback("consent")),
-            Ordering::Equal if stored.consent().hash()? != newest.consent().hash()? => Err(Error::Fork("consent")),
             Ordering::Equal => Ok(false),
             Ordering::Greater => Ok(true),
         }
+    }
+
+    /// With a later consent as the newest.
+    fn then(&self, consent: &[u8], newest: KeyId) -> Result<Self> {
+        let before = StoredConsent::from_cbor(&self.consent)?.consent().unverified().key_id();
+        let mut past: Vec<KeyId> = self.past.iter().copied().filter(|key| *key != newest && *key != before).collect();
+        past.extend(Some(before).filter(|before| *before != newest));
+        // A signer who uses up numbers does not fill the entry: what is dropped is decrypt-only for good.
+        past.drain(..past.len().saturating_sub(MAX_KEYS));
+        Ok(Self { consent: consent.to_vec(), past, destroyed: self.destroyed.clone() })
+    }
+
+    /// With these keys destroyed, and those of the consents before the one that gave `new`.
+    fn without(&self, new: KeyId, mut gone: BTreeSet<KeyId>) -> Result<Self> {
+        let newest = StoredConsent::from_cbor(&self.consent)?.consent().unverified().key_id();
+        let at = self.past.iter().position(|key| *key == new);
+        if at.is_none() && newest != new {
+            return Err(Error::ApiMisuse("the ledger does not know the consent of the new key"));
+        }
+        let (before, rest) = self.past.split_at(at.unwrap_or(self.past.len()));
+        gone.extend(before);
+        gone.retain(|key| *key != newest && !rest.contains(key));
+        let mut destroyed = self.destroyed.clone();
+        destroyed.extend(gone.into_iter().filter(|key| !self.destroyed.contains(key)));
+        // What is dropped is decrypt-only again; there is no consent left that gives it.
+        destroyed.drain(..destroyed.len().saturating_sub(MAX_DESTROYED));
+        Ok(Self { consent: self.consent.clone(), past: rest.to_vec(), destroyed })
     }
 }
 
@@ -104,7 +121,7 @@ impl<'a> Ledger<'a> {
         Self { store }
     }
 
-    /// Takes note of a consent that was verified. The generation of its key is the one for new writes from now on.
+    /// Takes note of a consent that was verified. Its key is the one for new writes from now on.
     ///
     /// # Errors
     ///
@@ -120,15 +137,12 @@ impl<'a> Ledger<'a> {
         }
         self.change(live.owner(), live.compartment(), |known| {
             let Some(known) = known else {
-                return Ok(Some(Known { consent: bytes.clone(), destroyed: Generation(0), past: None }));
+                return Ok(Some(Known { consent: bytes.clone(), past: Vec::new(), destroyed: Vec::new() }));
             };
             if !known.is_before(stored)? {
                 return Ok(None);
             }
-            let newest = StoredConsent::from_cbor(&known.consent)?;
-            let (newest, next) = (newest.consent().unverified(), stored.consent().unverified());
-            let past = if newest.has_key_with(next) { known.past } else { known.past.max(Some(newest.generation)) };
-            Ok(Some(Known { consent: bytes.clone(), past, ..known.clone() }))
+            known.then(&bytes, live.key_id()).map(Some)
         })
         .await?;
         // Once more: the owner may have been erased meanwhile, and her entries gone through already.
@@ -166,14 +180,9 @@ impl<'a> Ledger<'a> {
     /// # Errors
     ///
     /// As [`Ledger::newest`].
-    pub async fn state(
-        &self,
-        owner: &OwnerId,
-        compartment: &CompartmentId,
-        generation: Generation,
-    ) -> Result<KeyState> {
+    pub async fn state(&self, owner: &OwnerId, compartment: &CompartmentId, key: KeyId) -> Result<KeyState> {
         let known = self.standings(owner, &[compartment]).await?;
-        Ok(known.first().map_or(KeyState::Active, |standing| standing.state(generation)))
+        Ok(known.first().map_or(KeyState::Active, |standing| standing.state(key)))
     }
 
     /// What is known of some compartments, in their order.
@@ -188,7 +197,7 @@ impl<'a> Ledger<'a> {
             let Some(entry) = entry else { return Ok(Standing::Unknown) };
             let known: Known = wire::from_cbor(&entry.value, MAX_ENTRY, WHAT)?;
             let newest = Box::new(StoredConsent::from_cbor(&known.consent)?);
-            Ok(Standing::Known { newest, destroyed: known.destroyed, past: known.past.unwrap_or(Generation(0)) })
+            Ok(Standing::Known { newest, destroyed: known.destroyed.into_iter().collect() })
         };
         held.map(standing).collect()
     }
@@ -233,16 +242,18 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// The keys of generations before this one are gone.
-    pub(crate) async fn destroy(&self, owner: &OwnerId, compartment: &CompartmentId, before: Generation) -> Result<()> {
+    /// These keys are gone, and those of every consent before the one that gave `new`, which the ledger has to know.
+    pub(crate) async fn destroy(
+        &self,
+        owner: &OwnerId,
+        compartment: &CompartmentId,
+        new: KeyId,
+        gone: &BTreeSet<KeyId>,
+    ) -> Result<()> {
         self.change(owner, compartment, |known| {
             let known = known.ok_or(Error::ApiMisuse("the ledger does not know this compartment"))?;
-            let newest = StoredConsent::from_cbor(&known.consent)?.consent().unverified().generation;
-            if before > newest {
-                return Err(Error::ApiMisuse("the ledger does not know the consent of the new key"));
-            }
-            let later = before > known.destroyed;
-            Ok(later.then(|| Known { destroyed: before, ..known.clone() }))
+            let next = known.without(new, gone.clone())?;
+            Ok((next != *known).then_some(next))
         })
         .await
     }
@@ -323,5 +334,10 @@ impl std::fmt::Debug for Ledger<'_> {
 
 const ERASED: &str = "erased~";
 const PREFIX: &str = "ledger~";
-const MAX_ENTRY: usize = 300 * 1024;
+/// Most keys of earlier consents that an entry tells apart from unknown ones.
+const MAX_KEYS: usize = 1024;
+/// Most destroyed keys that are remembered of a compartment: one a day for twenty years.
+const MAX_DESTROYED: usize = 8192;
+/// The consent, and 17 bytes a key.
+const MAX_ENTRY: usize = 512 * 1024;
 const WHAT: &str = "ledger";

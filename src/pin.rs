@@ -32,6 +32,7 @@ pub struct PinStore {
     pins: BTreeMap<String, Pin>,
 }
 
+/// What is remembered of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pin {
@@ -39,12 +40,24 @@ struct Pin {
     under: Version,
     version: Version,
     hash: Hash,
-    /// The version that the owner signed last before it, where somebody else signed this one.
+    /// The owner's own statement that it goes on from, where somebody else signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    base: Option<Version>,
+    base: Option<Base>,
 }
 
-/// Where a statement stands among all versions of it.
+/// An owner's own statement that a custodian goes on from: its number and its hash, since two of her devices may have used one
+/// number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Base {
+    /// Its version.
+    pub version: Version,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+/// Where a statement stands among all versions of it. The list of signers comes first; then what the owner signed last: a
+/// mandate that she did not renew is worth nothing against her own later word, whatever numbers were used up under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     /// The version of the list of signers that it was signed under; 0 where there is no such list.
@@ -55,22 +68,54 @@ pub(crate) struct Place {
     pub(crate) version: Version,
 }
 
-impl Place {
-    /// The place of what the owner, or an authority, signed.
-    pub(crate) fn own(under: Version, version: Version) -> Self {
-        Self { under, base: version, version }
+/// Where a statement stands, which one it is, and which of the owner's own it is or goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Precedence {
+    pub(crate) place: Place,
+    hash: Hash,
+    base: Hash,
+}
+
+impl Precedence {
+    /// Of what the owner, or an authority, signed.
+    pub(crate) fn own(under: Version, version: Version, hash: Hash) -> Self {
+        Self { place: Place { under, base: version, version }, hash, base: hash }
     }
 
-    /// The list of signers first; then what the owner signed last: a mandate that she did not renew is worth nothing
-    /// against her own later word, whatever numbers were used up under it.
-    fn order(self) -> (Version, Version, Version) {
-        (self.under, self.base, self.version)
+    /// Of what was signed under a list of signers: by the owner, or, with a base, by a custodian.
+    pub(crate) fn new(under: Version, base: Option<Base>, version: Version, hash: Hash) -> Self {
+        let own = Base { version, hash };
+        let base = base.unwrap_or(own);
+        Self { place: Place { under, base: base.version, version }, hash, base: base.hash }
+    }
+
+    /// How this one stands to another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fork`] if the two are different statements of one number, or go on from different ones of one number.
+    pub(crate) fn compare(&self, other: &Self, what: &'static str) -> Result<Ordering> {
+        let (this, that) = (self.place, other.place);
+        let by_owner = (this.under, this.base).cmp(&(that.under, that.base));
+        if by_owner != Ordering::Equal {
+            return Ok(by_owner);
+        }
+        if self.base != other.base || (this.version == that.version && self.hash != other.hash) {
+            return Err(Error::Fork(what));
+        }
+        Ok(this.version.cmp(&that.version))
+    }
+
+    fn to_pin(self) -> Pin {
+        let Place { under, base, version } = self.place;
+        let base = (self.base != self.hash).then_some(Base { version: base, hash: self.base });
+        Pin { under, version, hash: self.hash, base }
     }
 }
 
 impl Pin {
-    fn place(&self) -> Place {
-        Place { under: self.under, base: self.base.unwrap_or(self.version), version: self.version }
+    fn precedence(&self) -> Precedence {
+        Precedence::new(self.under, self.base, self.version, self.hash)
     }
 }
 
@@ -81,24 +126,18 @@ impl PinStore {
     ///
     /// [`Error::Rollback`] if a later version was seen, [`Error::Fork`] if the same version was seen with another hash.
     pub(crate) fn accept(&mut self, what: &'static str, name: &str, version: Version, hash: Hash) -> Result<()> {
-        self.accept_under(what, name, Place::own(Version(0), version), hash)
+        self.accept_under(what, name, Precedence::own(Version(0), version, hash))
     }
 
     /// As [`PinStore::accept`], for a statement that one of several signers made: what was signed under a later list of
     /// signers is later, whatever its version. Otherwise a signer who is not to be trusted any more could have taken the
     /// highest number there is, and nothing that the others sign would ever be accepted again.
-    pub(crate) fn accept_under(&mut self, what: &'static str, name: &str, at: Place, hash: Hash) -> Result<()> {
-        let base = (at.base != at.version).then_some(at.base);
-        let new = Pin { under: at.under, version: at.version, hash, base };
-        let pin = self.pins.entry(format!("{what}/{name}")).or_insert(new);
-        let (at, seen) = (at.order(), pin.place().order());
-        if at < seen {
+    pub(crate) fn accept_under(&mut self, what: &'static str, name: &str, new: Precedence) -> Result<()> {
+        let pin = self.pins.entry(format!("{what}/{name}")).or_insert(new.to_pin());
+        if new.compare(&pin.precedence(), what)? == Ordering::Less {
             return Err(Error::Rollback(what));
         }
-        if at == seen && hash != pin.hash {
-            return Err(Error::Fork(what));
-        }
-        *pin = new;
+        *pin = new.to_pin();
         Ok(())
     }
 
@@ -109,7 +148,7 @@ impl PinStore {
 
     /// Remembers something for good, unless it is remembered already; gives what is.
     pub(crate) fn remember(&mut self, what: &'static str, name: &str, version: Version, hash: Hash) -> (Version, Hash) {
-        let new = Pin { under: Version(0), version, hash, base: None };
+        let new = Precedence::own(Version(0), version, hash).to_pin();
         let pin = self.pins.entry(format!("{what}/{name}")).or_insert(new);
         (pin.version, pin.hash)
     }
@@ -120,22 +159,12 @@ impl PinStore {
     /// # Errors
     ///
     /// [`Error::Rollback`] if it is earlier than that, [`Error::Fork`] if that word is about another of the same version.
-    pub(crate) fn reaches(
-        &self,
-        (what, of): (&'static str, &'static str),
-        name: &str,
-        at: Place,
-        hash: Hash,
-    ) -> Result<()> {
-        let Some(pin) = self.pins.get(&format!("{of}/{name}")).filter(|pin| at.under <= pin.under) else {
-            return Ok(());
-        };
-        let said = pin.place();
-        match (at.base, at.version).cmp(&(said.base, said.version)) {
-            Ordering::Less => Err(Error::Rollback(what)),
-            Ordering::Equal if hash != pin.hash => Err(Error::Fork(what)),
-            _ => Ok(()),
-        }
+    pub(crate) fn reaches(&self, (what, of): (&'static str, &'static str), name: &str, at: &Precedence) -> Result<()> {
+        let Some(pin) = self.pins.get(&format!("{of}/{name}")) else { return Ok(()) };
+        let said = pin.precedence();
+        // Under an earlier list it is held against the numbers of the later one, too.
+        let at = Precedence { place: Place { under: at.place.under.max(said.place.under), ..at.place }, ..*at };
+        if at.compare(&said, what)? == Ordering::Less { Err(Error::Rollback(what)) } else { Ok(()) }
     }
 
     /// Canonical CBOR.
@@ -183,7 +212,7 @@ mod tests {
     fn what_is_signed_under_a_later_list_is_later() {
         let mut pins = PinStore::default();
         let mut accept = |under, version, hash| {
-            pins.accept_under("consent", "a", Place::own(Version(under), Version(version)), Hash([hash; 32]))
+            pins.accept_under("consent", "a", Precedence::own(Version(under), Version(version), Hash([hash; 32])))
         };
         assert_eq!(accept(1, 3, 1), Ok(()));
         assert_eq!(accept(1, u64::MAX, 2), Ok(()));

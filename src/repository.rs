@@ -16,7 +16,7 @@ pub(crate) mod restored;
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId, Revision};
+use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision};
 use crate::ledger::{KeyState, Ledger};
 use crate::record::SealedRecord;
 use crate::store::{Entry, Op, Outcome, Store, Tag, each};
@@ -185,8 +185,7 @@ impl<'a> Repository<'a> {
             let compartments: Vec<&CompartmentId> = record.compartments().collect();
             let known = ledger.standings(record.owner(), &compartments).await?;
             let destroyed = compartments.iter().zip(&known).any(|(compartment, standing)| {
-                let generation = record.generation(compartment).unwrap_or(Generation(0));
-                standing.state(generation) == KeyState::Destroyed
+                record.key_id(compartment).is_some_and(|key| standing.state(key) == KeyState::Destroyed)
             });
             if destroyed || self.lags(record.owner(), &compartments, &known).await? {
                 return Err(Error::Rollback("record"));
@@ -205,8 +204,8 @@ impl<'a> Repository<'a> {
         }
         for compartment in record.compartments() {
             let same = before.is_some_and(|before| before.has_part_of(record, compartment));
-            let generation = record.generation(compartment).unwrap_or(Generation(0));
-            if !same && ledger.state(record.owner(), compartment, generation).await? != KeyState::Active {
+            let Some(key) = record.key_id(compartment).filter(|_| !same) else { continue };
+            if ledger.state(record.owner(), compartment, key).await? != KeyState::Active {
                 return Ok(true);
             }
         }

@@ -33,7 +33,7 @@ mod walk;
 use crate::authority::Trust;
 use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
-use crate::id::{Generation, Time};
+use crate::id::{KeyId, Time};
 use crate::ledger::Ledger;
 use crate::record::{Author, StoredWrap};
 use crate::store::Store;
@@ -58,14 +58,14 @@ pub struct Rotation<'a> {
 }
 
 impl<'a> Rotation<'a> {
-    /// A rotation to `new` from every earlier generation that one of `old` opens. `clock` says what time it is.
+    /// A rotation to `new` from every other key that one of `old` gives. `clock` says what time it is.
     ///
     /// Publish the consent of `new` first: records under a key that nobody can open again are lost.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if they are not of one compartment, or an old one is neither of an earlier generation nor of the
-    /// same key: go [beyond](crate::consent::ConsentBuilder::beyond) it first.
+    /// [`Error::ApiMisuse`] if they are not of one compartment, or an old one gives another key and counts as later: by the
+    /// device list that it was signed under, what the owner signed last, and its version.
     pub fn new(
         store: &'a dyn Store,
         old: &[&'a Access],
@@ -76,8 +76,8 @@ impl<'a> Rotation<'a> {
             if (access.owner(), access.compartment()) != (new.owner(), new.compartment()) {
                 return Err(Error::ApiMisuse("a rotation stays in one compartment"));
             }
-            if access.generation() >= new.generation() && !new.has_key_of(access) {
-                return Err(Error::ApiMisuse("a rotation goes to a later generation"));
+            if access.place() >= new.place() && !new.has_key_of(access) {
+                return Err(Error::ApiMisuse("a rotation goes to a later consent"));
             }
         }
         let prefix = StoredWrap::prefix(new.owner(), new.compartment());
@@ -110,9 +110,9 @@ impl<'a> Rotation<'a> {
         self
     }
 
-    /// The old accesses of a generation: one, or several where a custodian went on while the owner did.
-    fn keys_of(&self, generation: Generation) -> impl Iterator<Item = &'a Access> {
-        self.old.iter().filter(move |access| access.generation() == generation).copied()
+    /// The old access that gives this key.
+    fn key(&self, id: KeyId) -> Option<&'a Access> {
+        self.old.iter().find(|access| access.key_id() == id).copied()
     }
 }
 

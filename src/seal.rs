@@ -25,7 +25,7 @@
 //! Headers that are authenticated with them:
 //!
 //! ```text
-//! wrap(DEK)  "chartseal-1 dek wrap: " ‖ lp(owner) ‖ lp(record) ‖ lp(compartment) ‖ generation
+//! wrap(DEK)  "chartseal-1 dek wrap: " ‖ lp(owner) ‖ lp(record) ‖ lp(compartment) ‖ generation ‖ key id
 //! wrap(CEK)  "chartseal-1 cek wrap: " ‖ the caller's context
 //! field      "chartseal-1 field: " ‖ lp(owner) ‖ lp(record) ‖ lp(schema) ‖ lp(compartment) ‖ lp(path) ‖ revision
 //! author     "chartseal-1 author block: " ‖ content hash ‖ lp(compartment)

@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use super::statement::ConsentStatement;
 use super::terms::{Named, Terms};
 use crate::error::Result;
-use crate::id::{AuthorityId, CompartmentId, Generation, Hash, OwnerId, Time, Version};
+use crate::id::{AuthorityId, CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
 use crate::identity::{SealingKey, SealingPublic};
-use crate::pin::Place;
+use crate::pin::{Base, Place};
 use crate::policy::{Attributes, Policy};
-use crate::seal::{Cek, Commitment, write_seed};
+use crate::seal::{Cek, write_seed};
 
 /// An opened consent: the compartment key, and what the consent says.
 ///
@@ -18,8 +18,8 @@ use crate::seal::{Cek, Commitment, write_seed};
 pub struct Access {
     pub(super) statement: ConsentStatement,
     pub(super) hash: Hash,
-    /// The version that the owner signed last, if a custodian signed this one.
-    pub(super) base: Option<Version>,
+    /// The owner's own consent that this one goes on from, if a custodian signed it.
+    pub(super) base: Option<Base>,
     pub(super) cek: Cek,
     pub(super) terms: Terms,
     // INVARIANT: the parsed forms of `terms`, in its order.
@@ -34,8 +34,8 @@ pub(crate) struct WriteRule<'a> {
     /// When the first of them was signed.
     pub(crate) issued_at: Time,
     pub(crate) not_after: Option<Time>,
-    /// Where the last of them stands among all; none in what was remembered before this was said.
-    place: Option<Place>,
+    /// Where the last of them stands among all.
+    place: Place,
     write: &'a [(AuthorityId, Policy)],
 }
 
@@ -48,11 +48,7 @@ impl WriteRule<'_> {
 impl WriteRule<'_> {
     /// Whether this came to be after the other, by what the owner's word counts.
     pub(crate) fn is_after(&self, other: &Self) -> bool {
-        match (self.place, other.place) {
-            (Some(this), Some(other)) => this > other,
-            // What was remembered before places were.
-            _ => self.versions.start() > other.versions.start(),
-        }
+        self.place > other.place
     }
 }
 
@@ -130,7 +126,8 @@ impl Access {
     /// Where the consent stands among all to its compartment.
     pub(crate) fn place(&self) -> Place {
         let version = self.version();
-        Place { under: self.statement.devices, base: self.base.unwrap_or(version), version }
+        let base = self.base.map_or(version, |base| base.version);
+        Place { under: self.statement.devices, base, version }
     }
 
     /// Who may write under this version.
@@ -139,7 +136,7 @@ impl Access {
             versions: self.version()..=self.version(),
             issued_at: self.issued_at(),
             not_after: self.not_after(),
-            place: Some(self.place()),
+            place: self.place(),
             write: &self.write,
         }
     }
@@ -157,12 +154,12 @@ impl Access {
 
     /// Whether both hold one compartment key: one consent was sealed again for the other, or they are the same.
     pub fn has_key_of(&self, other: &Self) -> bool {
-        self.statement.has_key_of(other)
+        self.statement.has_key_of(&other.statement)
     }
 
-    /// The commitment to the compartment key.
-    pub(crate) fn commitment(&self) -> &Commitment {
-        &self.statement.commitment
+    /// The id of the compartment key.
+    pub fn key_id(&self) -> KeyId {
+        self.statement.key_id()
     }
 
     pub(crate) fn cek(&self) -> &Cek {

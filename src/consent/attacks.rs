@@ -7,7 +7,7 @@ use super::slot::{Context, Slot, slot_hash, terms_hash};
 use super::*;
 use crate::authority::{Authority, Trust};
 use crate::error::Error;
-use crate::id::{CompartmentId, Time, Version};
+use crate::id::{CompartmentId, Generation, Time, Version};
 use crate::identity::{Identity, SealingKey, Signed};
 use crate::kem::UserKey;
 use crate::owner::{Device, Owner};
@@ -326,4 +326,115 @@ fn the_place_of_a_slot_says_nothing_of_its_holder() {
         first += u32::from(one == root);
     }
     assert!((1..64).contains(&first), "the chance of this is 2^-63");
+}
+
+/// Whatever is signed with the owner's own key, and everything else in order: the number is over what its time allows.
+#[test]
+fn no_version_is_over_the_seconds_of_its_own_time() {
+    let world = World::new();
+    let with = |version: u64, generation: u64, at: Time| {
+        let mut statement = world.access.statement.clone();
+        (statement.version, statement.generation) = (Version(version), Generation(generation));
+        (statement.issued_at, statement.not_before) = (at, at);
+        statement.previous = Some(world.access.hash());
+        let consent = Signed::sign(statement, world.phone.signer().key).unwrap();
+        let stored = StoredConsent::from_parts(consent, world.stored.terms().to_vec(), world.slots()).unwrap();
+        let mut pins = PinStore::default();
+        let verified = stored.verify(world.owner.devices(), &compartment(), &mut pins, NOW);
+        assert_eq!(verified.is_ok(), pins != PinStore::default(), "what is refused is not remembered");
+        verified.map(drop)
+    };
+    let malformed = Err(Error::Malformed("consent"));
+    let second = NOW.as_secs();
+    for (version, generation) in [(u64::MAX, u64::MAX), (u64::MAX, 1), (second + 1, 1), (2, 3), (2, u64::MAX), (2, 0)] {
+        assert_eq!(with(version, generation, NOW), malformed, "{version} {generation}");
+    }
+    assert_eq!(with(second, second, NOW), Ok(()));
+    // A time that allows more is not here yet.
+    assert_eq!(with(Time::MAX.as_secs(), 1, Time::MAX), Err(Error::Expired("consent")));
+    assert_eq!(with(second + 1000, 1, NOW.plus(Duration::from_secs(1000))), Err(Error::Expired("consent")));
+}
+
+/// The thief takes the highest numbers that his time allows; the owner does not have what he sealed.
+#[test]
+fn whatever_a_removed_device_signed_the_owners_next_consent_counts_and_takes_writes() {
+    use crate::ledger::{KeyState, Ledger};
+    use crate::record::{Author, Reader, Record};
+    use crate::repository::{Put, Repository};
+    use crate::rotation::Rotation;
+    use crate::store::MemoryStore;
+    use pollster::block_on;
+
+    let mut world = World::new();
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    world.owner.add_device(&tablet.public(), NOW).unwrap();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let ledger = Ledger::new(&noted);
+    let repository = Repository::new(&store).guarded(ledger);
+    let live = world.verify(&world.stored).unwrap();
+    assert_eq!(block_on(repository.publish(&live, &world.stored)), Ok(Put::Done));
+
+    // The thief rotates as the phone, and then forges the highest numbers into it.
+    let thief = world.phone.sharing(world.owner.devices(), &world.trust, &world.access).rotate().unwrap();
+    let (_, thiefs, _) = thief.seal(NOW).unwrap();
+    let thiefs = Access {
+        statement: ConsentStatement {
+            version: Version(NOW.as_secs()),
+            generation: Generation(NOW.as_secs()),
+            ..thiefs.statement.clone()
+        },
+        ..thiefs
+    };
+    let theft = thiefs.signed_again(&world.phone, world.owner.devices());
+    let mut pins = PinStore::default();
+    let live = theft.verify(world.owner.devices(), &compartment(), &mut pins, NOW).unwrap();
+    let thiefs = live.open_as_device(&world.phone).unwrap();
+    assert_eq!(block_on(repository.publish(&live, &theft)), Ok(Put::Done));
+    let author = Author::device(&tablet, world.owner.devices()).unwrap();
+    let record = |id: &str, access: &Access| {
+        let record = Record::new(id.parse().unwrap(), "s".parse().unwrap()).part(access).unwrap();
+        record.field("/a", "1").unwrap().seal(&author, NOW).unwrap()
+    };
+    // An honest author who was shown the thief's consent writes under it.
+    assert_eq!(block_on(repository.put(&record("shown", &thiefs))), Ok(Put::Done));
+
+    // By the runbook: the phone is removed, and the tablet signs the next from what it opened last.
+    world.owner.remove_device(&"phone".parse().unwrap(), NOW).unwrap();
+    let devices = world.owner.devices();
+    let (stored, next, _) = tablet.sharing(devices, &world.trust, &world.access).rotate().unwrap().seal(NOW).unwrap();
+    let live = stored.verify(devices, &compartment(), &mut pins, NOW).expect("whoever saw the theft takes it");
+    assert_eq!(block_on(repository.publish(&live, &stored)), Ok(Put::Done));
+    let state = |access: &Access| block_on(ledger.state(world.owner.id(), &compartment(), access.key_id()));
+    assert_eq!(state(&next), Ok(KeyState::Active));
+    assert_eq!(state(&thiefs), Ok(KeyState::DecryptOnly));
+    let record = |id: &str, access: &Access| {
+        let record = Record::new(id.parse().unwrap(), "s".parse().unwrap()).part(access).unwrap();
+        record.field("/a", "1").unwrap().seal(&Author::device(&tablet, devices).unwrap(), NOW).unwrap()
+    };
+    assert_eq!(block_on(repository.put(&record("own", &next))), Ok(Put::Done));
+    assert_eq!(block_on(repository.put(&record("late", &thiefs))), Ok(Put::Outdated));
+    // If somebody has the thief's key, what lies under it moves, whatever its number.
+    let clock = || NOW;
+    let rotation = Rotation::new(&store, &[&world.access, &thiefs], &next, &clock).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let moved = block_on(repository.get(world.owner.id(), &"shown".parse().unwrap())).unwrap().unwrap();
+    let reader = Reader::new(&world.trust, NOW).devices(devices.clone());
+    assert_eq!(reader.open(&moved, &[&next]).unwrap().get("/a"), Some(&b"1"[..]));
+}
+
+impl Access {
+    /// Makes slots for the owner's keys, and signs, whatever the statement says.
+    fn signed_again(&self, device: &Device, devices: &Devices) -> StoredConsent {
+        let context = Context::of(&self.statement).unwrap();
+        let terms = Terms { read: Vec::new(), ..self.terms.clone() };
+        let terms = seal_terms(&self.cek, context.of_terms(), &terms.to_bytes().unwrap()).unwrap();
+        let own = devices.statement();
+        let keys = own.devices.iter().map(|device| device.sealing).chain([own.root_sealing]);
+        let slots = keys.enumerate().map(|(index, key)| Slot::for_holder(&context, index, &key, &self.cek).unwrap());
+        let slots: Vec<_> = slots.map(|slot| slot.to_bytes().unwrap()).collect();
+        let mut statement = self.statement.clone();
+        statement.terms = terms_hash(&terms);
+        statement.slots = slots.iter().map(|slot| slot_hash(slot)).collect();
+        StoredConsent::from_parts(Signed::sign(statement, device.signer().key).unwrap(), terms, slots).unwrap()
+    }
 }

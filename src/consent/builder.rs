@@ -379,8 +379,8 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the device is not in the list, the validity is empty, or somebody is named and excluded
-    /// at once; [`Error::Unknown`] if the trust
+    /// [`Error::ApiMisuse`] if the device is not in the list, the validity is empty, somebody is named and excluded
+    /// at once, or the time is before that of the consent before; [`Error::Unknown`] if the trust
     /// has no parameters of an authority; [`Error::Policy`] if a policy is too large with its exclusions and validity;
     /// [`Error::TooLarge`] over [`MAX_SLOTS`] or another limit; [`Error::Malformed`] if a named key is none;
     /// [`Error::Randomness`].
@@ -432,6 +432,10 @@ impl<'a> ConsentBuilder<'a> {
 
         let (version, previous, generation) = match self.after {
             None => (Version(1), None, Generation(1)),
+            // A slow clock would un-say what others wrote meanwhile, and let keys in that are over.
+            Some(access) if now < access.issued_at() => {
+                return Err(Error::ApiMisuse("the clock is behind: the consent before this one was signed later"));
+            }
             Some(access) => {
                 let (version, generation) = self.beyond;
                 let (version, next) = (access.version().max(version), access.generation().max(generation));
@@ -440,7 +444,7 @@ impl<'a> ConsentBuilder<'a> {
                 let generation = if self.keep_key { access.generation() } else { Generation(next) };
                 // A custodian's keys are counted by his versions.
                 let counted = self.mandate.map(Signed::unverified).and_then(|mandate| {
-                    let keys = generation.0.checked_sub(mandate.generation?.0)?;
+                    let keys = generation.0.checked_sub(mandate.generation.0)?;
                     mandate.base.0.checked_add(keys)
                 });
                 (Version(version.max(counted.unwrap_or(0))), Some(access.hash()), generation)
@@ -487,7 +491,7 @@ impl<'a> ConsentBuilder<'a> {
         let mandate = self.mandate.cloned();
         let signing = self.signing.public();
         // Its hash is given when it is signed.
-        let base = self.mandate.map(|mandate| mandate.unverified().base);
+        let base = self.mandate.map(|mandate| mandate.unverified().base());
         let access = Access { statement, hash: Hash([0; 32]), base, cek, terms, read, write, past };
         Ok(ConsentDraft { access, sealed_terms, slots, mandate, signing })
     }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::referral::CLOCK_SKEW;
 use super::verify::{LiveConsent, WHAT as CONSENT, pin_name};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
 use crate::identity::{Identity, PublicIdentity, Signature, Signed, SigningPublic, Statement};
-use crate::pin::{PinStore, Place};
+use crate::pin::{Base, PinStore, Precedence};
 use crate::seal::label;
 
 /// How old a head may be, unless the host has a reason for another limit.
@@ -29,13 +30,12 @@ pub struct HeadStatement {
     pub version: Version,
     /// Its hash.
     pub hash: Hash,
-    /// The version that the owner signed last before it, if a custodian signed it.
+    /// The owner's own consent that it goes on from, if a custodian signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Version>,
+    pub base: Option<Base>,
     /// The version of the device list that the consent was signed under, so that it binds nobody to what a device signed
-    /// before it was removed; none if a custodian signs, and in heads from before this was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub devices: Option<Version>,
+    /// before it was removed.
+    pub devices: Version,
     /// When it was signed.
     pub issued_at: Time,
     /// The device that signs, or that signed the mandate.
@@ -117,8 +117,8 @@ impl LiveConsent {
             compartment: self.compartment().clone(),
             version: self.version(),
             hash: self.hash(),
-            base: Some(mandate.base),
-            devices: None,
+            base: Some(mandate.base()),
+            devices: self.statement.devices,
             issued_at: now,
             device: mandate.device.clone(),
             mandate: self.statement.mandate,
@@ -132,12 +132,13 @@ impl LiveConsent {
     /// A custodian who signed this consent under a mandate signs heads for it, too. He can keep a later word of the owner's
     /// from a reader without memory, together with the server, until the mandate ends; only a device's head rules that out.
     ///
-    /// A head counts as fresh if its time is within `limit` of `now`, before or after: clocks differ.
+    /// A head counts as fresh if its time is within `limit` before `now`, or less than five minutes after: clocks differ. One
+    /// of a later time is not remembered.
     ///
     /// # Errors
     ///
     /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list, nor by the
-    /// consent's own custodian, [`Error::Expired`] if the time of that device or custodian is over, [`Error::Rollback`] with
+    /// consent's own custodian, [`Error::Expired`] if the time of that device or custodian is over, [`Error::Malformed`] for a version over the seconds of its time, [`Error::Rollback`] with
     /// `"consent"` if it names a later consent than this, with `"head"` if an earlier one or one of an earlier device list,
     /// with `"device list"` if its consent was signed under a later list than the reader has, [`Error::Fork`] if another one of this
     /// version.
@@ -152,8 +153,12 @@ impl LiveConsent {
             // A custodian's word is about what he signed himself, as long as he may.
             (Some(under), Some(mandate)) if self.statement.mandate == Some(under) => {
                 let head = head.verify(&mandate.custodian.signing)?;
-                let own = head.device == mandate.device && (head.base, head.devices) == (Some(mandate.base), None);
-                if !own || head.version != self.version() || head.issued_at > mandate.until {
+                let own = (&head.device, head.base) == (&mandate.device, Some(mandate.base()));
+                if !own
+                    || head.devices != self.statement.devices
+                    || head.version != self.version()
+                    || head.issued_at > mandate.until
+                {
                     return Err(Error::Forged(WHAT));
                 }
                 if now > mandate.until {
@@ -166,14 +171,20 @@ impl LiveConsent {
         if !device.lasts(Some(now)) {
             return Err(Error::Expired("device"));
         }
-        // A custodian's word stands where his consents do: under the list that his mandate was given under.
-        let under = match (head.mandate, head.devices) {
-            (Some(_), _) => self.statement.devices,
-            (None, Some(under)) if under > self.devices.version() => return Err(Error::Rollback("device list")),
-            (None, under) => under.unwrap_or(self.devices.version()),
-        };
-        let place = Place { under, base: head.base.unwrap_or(head.version), version: head.version };
-        pins.accept_under(WHAT, &pin_name(&self.statement), place, head.hash)?;
+        // A number that no time allows would bind everybody to a consent that never comes.
+        if head.version.0 > head.issued_at.as_secs() {
+            return Err(Error::Malformed(WHAT));
+        }
+        let under = head.devices;
+        if under > self.devices.version() {
+            return Err(Error::Rollback("device list"));
+        }
+        let precedence = Precedence::new(under, head.base, head.version, head.hash);
+        // One of a time to come says nothing yet.
+        let to_come = head.issued_at > now.plus(CLOCK_SKEW);
+        if !to_come {
+            pins.accept_under(WHAT, &pin_name(&self.statement), precedence)?;
+        }
         // One of before the list that this was signed under says nothing of it.
         if under < self.statement.devices {
             return Err(Error::Rollback(WHAT));
@@ -187,8 +198,8 @@ impl LiveConsent {
         if head.hash != self.hash() {
             return Err(Error::Fork(CONSENT));
         }
-        let age = now.as_secs().abs_diff(head.issued_at.as_secs());
-        Ok(if age <= limit.as_secs() { Freshness::Fresh } else { Freshness::Stale })
+        let age = now.as_secs().saturating_sub(head.issued_at.as_secs());
+        Ok(if !to_come && age <= limit.as_secs() { Freshness::Fresh } else { Freshness::Stale })
     }
 }
 

@@ -14,7 +14,7 @@ use super::terms::{
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, OwnerId, Time, Version};
 use crate::identity::{Identity, PublicIdentity, Signed, Statement};
-use crate::pin::Place;
+use crate::pin::Base;
 use crate::policy::Policy;
 use crate::seal::{Salt, ceiling_salt, label};
 use crate::wire;
@@ -54,9 +54,8 @@ pub struct MandateStatement {
     pub base: Version,
     /// Its hash.
     pub hash: Hash,
-    /// The generation of its key, from which the custodian goes on; none in mandates from before this was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generation: Option<Generation>,
+    /// The generation of its key, from which the custodian goes on.
+    pub generation: Generation,
     /// The hash of its terms, salted: `SHA-256(label ‖ canonical CBOR of the ceiling)`.
     pub ceiling: Hash,
     /// The custodian.
@@ -65,6 +64,13 @@ pub struct MandateStatement {
     pub until: Time,
     /// When it was signed.
     pub issued_at: Time,
+}
+
+impl MandateStatement {
+    /// The consent that the custodian goes on from.
+    pub(crate) fn base(&self) -> Base {
+        Base { version: self.base, hash: self.hash }
+    }
 }
 
 impl Statement for MandateStatement {
@@ -173,12 +179,8 @@ impl Ceiling {
         (past, version): (&[PastWriting], Version),
         most: &Policies,
     ) -> Result<bool> {
-        let base = Place::own(mandate.devices, mandate.base);
-        let mut known = PastWriting::after(&self.terms, base, (self.issued_at, self.not_after));
-        // A custodian's consent of before places were said; with it, nobody said the generation.
-        if mandate.generation.is_none() && past.iter().all(|entry| entry.devices.is_none()) {
-            known.iter_mut().for_each(|entry| entry.devices = None);
-        }
+        let known =
+            PastWriting::after(&self.terms, (mandate.devices, mandate.base, None), (self.issued_at, self.not_after));
         let owners = |entry: &&PastWriting| entry.base.is_none();
         if !known.iter().all(|entry| past.contains(entry))
             || !known.iter().filter(owners).eq(past.iter().filter(owners))
@@ -194,7 +196,7 @@ impl Ceiling {
             return Ok(false);
         }
         for entry in more {
-            let own = (entry.devices, entry.base) == (Some(mandate.devices), Some(mandate.base));
+            let own = (entry.devices, entry.base) == (mandate.devices, Some(mandate.base()));
             let said = span.contains(&entry.issued_at) && entry.not_after.is_some_and(|end| end <= mandate.until);
             if !own || !said || entry.from <= mandate.base || !within(&entry.policies()?, &most.write) {
                 return Ok(false);
@@ -228,10 +230,12 @@ fn within(now: &[(AuthorityId, Policy)], most: &[(AuthorityId, Policy)]) -> bool
 
 impl PastWriting {
     /// What the version after one with these terms remembers.
-    pub(super) fn after(terms: &Terms, place: Place, (issued_at, not_after): (Time, Option<Time>)) -> Vec<Self> {
+    pub(super) fn after(
+        terms: &Terms,
+        (devices, version, base): (Version, Version, Option<Base>),
+        (issued_at, not_after): (Time, Option<Time>),
+    ) -> Vec<Self> {
         let mut past = terms.past.clone();
-        let version = place.version;
-        let (devices, base) = (Some(place.under), (place.base != version).then_some(place.base));
         match past.last_mut() {
             Some(last)
                 if (&last.write, last.not_after) == (&terms.write, not_after)
@@ -293,7 +297,7 @@ impl Signed<MandateStatement> {
         if access.owner() != devices.owner() || access.statement.devices != devices.version() {
             return Err(Error::ApiMisuse("seal the consent again under the present device list first"));
         }
-        if until < now {
+        if until < now || now < access.issued_at() {
             return Err(Error::ApiMisuse("the mandate would never be valid"));
         }
         let listed = devices.get(signer.device).filter(|device| device.signing == signer.key.public());
@@ -307,7 +311,7 @@ impl Signed<MandateStatement> {
             compartment: access.compartment().clone(),
             base: access.version(),
             hash: access.hash(),
-            generation: Some(access.generation()),
+            generation: access.generation(),
             ceiling: Ceiling::of(access)?.hash()?,
             custodian,
             until,
@@ -381,8 +385,8 @@ impl Signed<MandateStatement> {
         let under = consent.devices == mandate.devices;
         // Numbers go up by one at most, or the owner could be left without any.
         let steps = consent.version.0.checked_sub(mandate.base.0).filter(|steps| (1..=MAX_MANDATED).contains(steps));
-        let keys = mandate.generation.map(|base| consent.generation.0.checked_sub(base.0));
-        let counted = steps.is_some_and(|steps| keys.is_none_or(|keys| keys.is_some_and(|keys| keys <= steps)));
+        let keys = consent.generation.0.checked_sub(mandate.generation.0);
+        let counted = steps.is_some_and(|steps| keys.is_some_and(|keys| keys <= steps));
         let ends = consent.not_after.is_some_and(|end| end <= mandate.until);
         let signed = (mandate.issued_at..=mandate.until).contains(&consent.issued_at);
         if under && counted && ends && signed { Ok(mandate) } else { Err(Error::NotAllowed) }

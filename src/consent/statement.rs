@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::access::Access;
-use crate::id::{CompartmentId, DeviceId, Generation, Hash, OwnerId, Time, Version};
+use crate::id::{CompartmentId, DeviceId, Generation, Hash, KeyId, OwnerId, Time, Version};
 use crate::identity::{SealingPublic, Signed, Statement};
 use crate::seal::{Commitment, Salt, label};
 
@@ -50,14 +49,14 @@ pub struct ConsentStatement {
 }
 
 impl ConsentStatement {
-    /// Whether it gives the key that somebody holds who opened another one.
-    pub(crate) fn has_key_of(&self, access: &Access) -> bool {
-        self.has_key_with(&access.statement)
+    /// The id of the key that it gives.
+    pub(crate) fn key_id(&self) -> KeyId {
+        self.commitment.key_id()
     }
 
     /// Whether the two give one key.
-    pub(crate) fn has_key_with(&self, other: &Self) -> bool {
-        (self.generation, &self.salt, &self.commitment) == (other.generation, &other.salt, &other.commitment)
+    pub(crate) fn has_key_of(&self, other: &Self) -> bool {
+        self.commitment == other.commitment
     }
 }
 

@@ -10,7 +10,7 @@ use super::statement::Consent;
 use super::terms::MAX_TERMS;
 use crate::error::{Error, Result};
 use crate::id::AuthorityId;
-use crate::pin::Place;
+use crate::pin::{Place, Precedence};
 use crate::seal::{SUITE, TERMS_OVERHEAD};
 use crate::wire::{self, bytes};
 
@@ -83,6 +83,13 @@ impl StoredConsent {
         let statement = self.consent.unverified();
         let base = self.mandate.as_ref().map_or(statement.version, |mandate| mandate.unverified().base);
         Place { under: statement.devices, base, version: statement.version }
+    }
+
+    /// The same, and which one it is.
+    pub(crate) fn precedence(&self) -> Result<Precedence> {
+        let statement = self.consent.unverified();
+        let base = self.mandate.as_ref().map(|mandate| mandate.unverified().base());
+        Ok(Precedence::new(statement.devices, base, statement.version, self.consent.hash()?))
     }
 
     /// The authorities whose keys its slots are sealed for, as it says.

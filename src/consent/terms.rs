@@ -10,7 +10,7 @@ use crate::authority::VerifiedCredential;
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
 use crate::identity::{PublicIdentity, SealingPublic};
-use crate::pin::Place;
+use crate::pin::{Base, Place};
 use crate::policy::{Month, PersonNumber, Policy};
 use crate::wire;
 
@@ -98,12 +98,11 @@ pub struct PastWriting {
     pub not_after: Option<Time>,
     /// Who could write by attributes.
     pub write: Vec<Writing>,
-    /// The version of the device list that they were signed under; none in what was remembered before this was said.
+    /// The version of the device list that they were signed under.
+    pub devices: Version,
+    /// The owner's own consent that they go on from, if a custodian signed these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub devices: Option<Version>,
-    /// The version that the owner signed last, if a custodian signed these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Version>,
+    pub base: Option<Base>,
 }
 
 /// A person or service by name, and the key that a slot was sealed to.
@@ -281,8 +280,8 @@ impl PastWriting {
     }
 
     /// Where the last of them stood among all consents to the compartment.
-    pub(super) fn place(&self) -> Option<Place> {
-        Some(Place { under: self.devices?, base: self.base.unwrap_or(self.to), version: self.to })
+    pub(super) fn place(&self) -> Place {
+        Place { under: self.devices, base: self.base.map_or(self.to, |base| base.version), version: self.to }
     }
 
     /// The write policies, parsed.

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use super::devices::Devices;
 use super::mandate::MandateStatement;
+use super::referral::CLOCK_SKEW;
 use super::slot::{MAX_SLOTS, Slot, SlotContent, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
 use crate::authority::Trust;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, Hash, OwnerId, Time, Version};
+use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
 use crate::identity::SealingPublic;
-use crate::pin::{PinStore, Place};
+use crate::pin::{Base, PinStore, Precedence};
 
 /// A consent that is signed by the owner's device, whole, valid and no older than what was seen before.
 ///
@@ -35,7 +36,7 @@ impl StoredConsent {
     ///
     /// The signature is checked before anything else is looked at. Once it holds, `pins` remember the consent, even if
     /// it is valid no longer: what it replaced does not come back. Only one that is not valid yet, or is of a device whose
-    /// own time is over, is not remembered.
+    /// own time is over, is not remembered; one that is signed for a time to come is not valid yet.
     ///
     /// # Errors
     ///
@@ -63,7 +64,7 @@ impl StoredConsent {
             None => return Err(Error::Forged(WHAT)),
             Some(mandate) => {
                 let mandate = mandate.check(devices, claimed)?;
-                (mandate.custodian.signing, Some(mandate.base))
+                (mandate.custodian.signing, Some(mandate.base()))
             }
         };
         let statement = self.consent().verify(&signing)?.clone();
@@ -76,14 +77,13 @@ impl StoredConsent {
         if !device.lasts(Some(now)) {
             return Err(Error::Expired("device"));
         }
-        if now < statement.not_before {
+        if now < statement.not_before || statement.issued_at > now.plus(CLOCK_SKEW) {
             return Err(Error::Expired(WHAT));
         }
         let name = pin_name(&statement);
-        let place =
-            Place { under: statement.devices, base: base.unwrap_or(statement.version), version: statement.version };
-        pins.reaches((WHAT, super::head::WHAT), &name, place, hash)?;
-        pins.accept_under(WHAT, &name, place, hash)?;
+        let precedence = Precedence::new(statement.devices, base, statement.version, hash);
+        pins.reaches((WHAT, super::head::WHAT), &name, &precedence)?;
+        pins.accept_under(WHAT, &name, precedence)?;
         if statement.not_after.is_some_and(|end| now > end) {
             return Err(Error::Expired(WHAT));
         }
@@ -112,9 +112,11 @@ impl ConsentStatement {
         let first = self.version == Version(1);
         let ends = self.not_after.is_none_or(|end| self.not_before <= end);
         let slots = (1..=MAX_SLOTS).contains(&self.slots.len());
+        // One version a second at most: no signer uses the numbers up, and every reader draws the line alike.
+        let counted = (1..=self.issued_at.as_secs()).contains(&self.version.0);
         // Each version brings one new key at most.
         let keys = (1..=self.version.0).contains(&self.generation.0);
-        if self.version > Version(0) && keys && first == self.previous.is_none() && ends && slots {
+        if counted && keys && first == self.previous.is_none() && ends && slots {
             Ok(())
         } else {
             Err(Error::Malformed(WHAT))
@@ -148,9 +150,14 @@ impl LiveConsent {
         self.statement.generation
     }
 
-    /// The version that the owner signed last, if a custodian signed this one under her mandate.
-    pub fn base(&self) -> Option<Version> {
-        self.mandate.as_ref().map(|mandate| mandate.base)
+    /// The id of the compartment key.
+    pub fn key_id(&self) -> KeyId {
+        self.statement.key_id()
+    }
+
+    /// The owner's own consent that this one goes on from, if a custodian signed it under her mandate.
+    pub fn base(&self) -> Option<Base> {
+        self.mandate.as_ref().map(MandateStatement::base)
     }
 
     /// The version of the device list that it was signed under.

@@ -78,7 +78,7 @@ impl Device {
             version: consent.version(),
             hash: consent.hash(),
             base: consent.base(),
-            devices: Some(consent.signed_under()),
+            devices: consent.signed_under(),
             issued_at: now,
             device: self.id.clone(),
             mandate: None,

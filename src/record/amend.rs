@@ -85,7 +85,7 @@ impl Reader<'_> {
     /// # Errors
     ///
     /// Those of [`Reader::open`] but for the write policy and the author's standing; [`Error::ApiMisuse`] if `new` is for another owner or compartment than `old`, or
-    /// of an earlier generation, or `sealer` no device; [`Error::NotAllowed`] if it is another owner's.
+    /// of an earlier consent, or `sealer` no device; [`Error::NotAllowed`] if it is another owner's.
     pub fn reseal(
         &self,
         record: &SealedRecord,
@@ -96,7 +96,7 @@ impl Reader<'_> {
         if (old.owner(), old.compartment()) != (new.owner(), new.compartment()) {
             return Err(Error::ApiMisuse("a part stays in its compartment"));
         }
-        if new.generation() < old.generation() {
+        if new.place() < old.place() {
             return Err(Error::ApiMisuse("a part does not go back to an earlier key"));
         }
         if !sealer.is_device() {

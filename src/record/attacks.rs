@@ -254,7 +254,7 @@ fn one_part_has_one_key() {
     let world = world();
     let mut record = world.sealed("r", "I21.4");
     let header =
-        WrapHeader::new(record.owner(), record.record(), world.access.compartment(), world.access.generation());
+        WrapHeader::new(record.owner(), record.record(), world.access.compartment(), record.parts[0].wrap.key());
     let other = wrap_dek(world.access.cek(), &header.unwrap(), &Dek::generate().unwrap()).unwrap();
     record.parts[0].wrap.key = WrapKey::Symmetric(other);
     assert_eq!(world.open(&record).unwrap_err(), Error::CannotOpen);
@@ -268,7 +268,7 @@ fn a_written_wrap_holds_the_committed_key_or_nothing() {
     let record = world.sealed("r", "I21.4");
     let dek = record.parts[0].wrap.open(&world.access, &record.content).unwrap();
     let header =
-        WrapHeader::new(record.owner(), record.record(), world.access.compartment(), world.access.generation());
+        WrapHeader::new(record.owner(), record.record(), world.access.compartment(), record.parts[0].wrap.key());
     let header = header.unwrap();
     let with = |message: &[u8]| {
         let sealed = world.access.write_key().seal(label::HPKE_WRITE, header.as_bytes(), message).unwrap();
@@ -348,12 +348,12 @@ fn the_old_compartment_key_opens_no_wrap_under_the_new_one() {
     let mut record = world.sealed("r", "I21.4");
     record.rewrap(old, &new).unwrap();
     let WrapKey::Symmetric(wrapped) = &record.parts[0].wrap.key else { panic!() };
-    let header = |access: &Access, generation| {
-        WrapHeader::new(record.owner(), record.record(), access.compartment(), generation).unwrap()
-    };
-    assert!(unwrap_dek(new.cek(), &header(&new, new.generation()), wrapped).is_ok());
-    for generation in [old.generation(), new.generation()] {
-        assert_eq!(unwrap_dek(old.cek(), &header(old, generation), wrapped).err(), Some(Error::CannotOpen));
+    let header = |key| WrapHeader::new(record.owner(), record.record(), old.compartment(), key).unwrap();
+    let [before, after] = [old, &new].map(|access| (access.generation(), access.key_id()));
+    assert!(unwrap_dek(new.cek(), &header(after), wrapped).is_ok());
+    assert!(unwrap_dek(new.cek(), &header((after.0, before.1)), wrapped).is_err());
+    for key in [before, after] {
+        assert_eq!(unwrap_dek(old.cek(), &header(key), wrapped).err(), Some(Error::CannotOpen));
     }
 }
 

@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::content::Content;
 use super::format::{self, map_only};
-use crate::consent::Access;
+use crate::consent::{Access, LiveConsent};
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, Hash, Revision, Time};
-use crate::identity::{Sealed, SealingPublic};
+use crate::id::{CompartmentId, Generation, Hash, KeyId, Revision, Time};
+use crate::identity::Sealed;
 use crate::seal::{
     Commitment, Dek, FieldHeader, FieldPath, PartKey, Salt, SealedField, WrapHeader, WrappedKey, label, unwrap_dek,
     wrap_dek,
@@ -58,7 +58,10 @@ pub(super) struct EnvelopeStatement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wrap {
+    /// The number of the compartment key, which orders.
     pub(super) generation: Generation,
+    /// Its id, which tells it from others.
+    pub(super) id: KeyId,
     pub(super) key: WrapKey,
 }
 
@@ -119,28 +122,29 @@ impl Body {
 impl Wrap {
     /// For the compartment's readers, by one of them.
     pub(super) fn symmetric(access: &Access, content: &Content, dek: &Dek) -> Result<Self> {
-        let generation = access.generation();
-        let header = header(content, access.compartment(), generation)?;
-        Ok(Self { generation, key: WrapKey::Symmetric(wrap_dek(access.cek(), &header, dek)?) })
+        let (generation, id) = (access.generation(), access.key_id());
+        let header = header(content, access.compartment(), (generation, id))?;
+        Ok(Self { generation, id, key: WrapKey::Symmetric(wrap_dek(access.cek(), &header, dek)?) })
     }
 
     /// For the compartment's readers, by somebody who is none.
-    pub(super) fn written(
-        (key, generation): (&SealingPublic, Generation),
-        content: &Content,
-        compartment: &CompartmentId,
-        dek: &Dek,
-    ) -> Result<Self> {
-        let header = header(content, compartment, generation)?;
-        let sealed = key.seal(label::HPKE_WRITE, header.as_bytes(), dek.expose())?;
-        Ok(Self { generation, key: WrapKey::Written(sealed) })
+    pub(super) fn written(consent: &LiveConsent, content: &Content, dek: &Dek) -> Result<Self> {
+        let (generation, id) = (consent.generation(), consent.key_id());
+        let header = header(content, consent.compartment(), (generation, id))?;
+        let sealed = consent.write_key().seal(label::HPKE_WRITE, header.as_bytes(), dek.expose())?;
+        Ok(Self { generation, id, key: WrapKey::Written(sealed) })
     }
 
     pub(super) fn open(&self, access: &Access, content: &Content) -> Result<Dek> {
-        self.open_as(access, &header(content, access.compartment(), self.generation)?)
+        self.open_as(access, &header(content, access.compartment(), self.key())?)
     }
 
-    /// Opens the wrap in the place that the header names, which has the wrap's own generation.
+    /// Number and id of the compartment key.
+    pub(super) fn key(&self) -> (Generation, KeyId) {
+        (self.generation, self.id)
+    }
+
+    /// Opens the wrap in the place that the header names, which has the wrap's own key.
     pub(super) fn open_as(&self, access: &Access, header: &WrapHeader) -> Result<Dek> {
         match &self.key {
             WrapKey::Symmetric(key) => unwrap_dek(access.cek(), header, key),
@@ -153,8 +157,8 @@ impl Wrap {
     }
 }
 
-fn header(content: &Content, compartment: &CompartmentId, generation: Generation) -> Result<WrapHeader> {
-    WrapHeader::new(&content.owner, &content.record, compartment, generation)
+fn header(content: &Content, compartment: &CompartmentId, key: (Generation, KeyId)) -> Result<WrapHeader> {
+    WrapHeader::new(&content.owner, &content.record, compartment, key)
 }
 
 /// The header of the fields of one part.

@@ -4,7 +4,7 @@ use super::content::Content;
 use super::envelope::Wrap;
 use crate::consent::{Access, LiveConsent};
 use crate::error::Result;
-use crate::id::{CompartmentId, Generation, OwnerId, Version};
+use crate::id::{CompartmentId, OwnerId, Version};
 use crate::seal::Dek;
 
 /// The compartment of a part that is written, by the consent that rules it.
@@ -51,19 +51,10 @@ impl Place<'_> {
         }
     }
 
-    fn generation(&self) -> Generation {
-        match self {
-            Self::Access(access) => access.generation(),
-            Self::WriteOnly(consent) => consent.generation(),
-        }
-    }
-
     pub(super) fn wrap(&self, content: &Content, dek: &Dek) -> Result<Wrap> {
         match self {
             Self::Access(access) => Wrap::symmetric(access, content, dek),
-            Self::WriteOnly(consent) => {
-                Wrap::written((&consent.write_key(), self.generation()), content, self.compartment(), dek)
-            }
+            Self::WriteOnly(consent) => Wrap::written(consent, content, dek),
         }
     }
 }

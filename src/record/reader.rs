@@ -54,8 +54,8 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// Opens every part of a record that one of `accesses` opens: those of the owner, the compartment and the generation
-    /// that the part is wrapped under. What none opens stays closed, and is counted.
+    /// Opens every part of a record that one of `accesses` opens: those of the owner, the compartment and the key that the
+    /// part is wrapped under. What none opens stays closed, and is counted.
     ///
     /// A part that is wrong spoils the whole: nothing of the record is shown. To see the rest, leave the access to that
     /// part out.
@@ -144,15 +144,9 @@ impl<'a> Reader<'a> {
                 access.owner() == record.owner() && access.compartment() == &part.envelope.statement.compartment
             };
             let named = &part.envelope.statement.content;
-            let keys = accesses.iter().filter(own).filter(|access| access.generation() == part.wrap.generation);
-            let keys: Vec<&Access> = keys.copied().collect();
-            let Some(first) = keys.first() else { continue };
+            let mut keys = accesses.iter().filter(own).copied();
+            let Some(access) = keys.find(|access| access.key_id() == part.wrap.id) else { continue };
             let (hash, content) = contents.iter().find(|(hash, _)| hash == named).ok_or(Error::CannotOpen)?;
-            // Two branches of a compartment, an owner's and her custodian's, may count the same generation.
-            let access = match keys.as_slice() {
-                [only] => only,
-                several => several.iter().find(|access| part.wrap.open(access, content).is_ok()).unwrap_or(first),
-            };
             let rules: Vec<&Access> = accesses.iter().filter(own).copied().collect();
             open.push(self.part((index, part), (hash, content), access, judged.then_some(&rules))?);
             signed.push(*content);

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::{Fields, MAX_CBOR, MAX_FIELDS};
 use crate::consent::Access;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId, Revision, SchemaId, Time};
+use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, RecordId, Revision, SchemaId, Time};
 use crate::identity::Signature;
 use crate::seal::{Block, Commitment, Dek, FieldPath, PartKey, Salt, SealedField, fill_random};
 
@@ -107,6 +107,11 @@ impl SealedRecord {
         self.part(compartment).map(|part| part.wrap.generation)
     }
 
+    /// The id of that compartment key.
+    pub fn key_id(&self, compartment: &CompartmentId) -> Option<KeyId> {
+        self.part(compartment).map(|part| part.wrap.id)
+    }
+
     /// The sealed fields of all parts that are here, part by part in the order of their paths.
     pub fn fields(&self) -> impl Iterator<Item = (&FieldPath, &SealedField)> {
         self.parts.iter().flat_map(|part| &part.body.fields)
@@ -117,8 +122,8 @@ impl SealedRecord {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the two are not of one compartment of this record's owner, or the new generation is not
-    /// later; [`Error::Unknown`] if the record has no such part; [`Error::CannotOpen`] if `old` does not open the wrap,
+    /// [`Error::ApiMisuse`] if the two are not of one compartment of this record's owner, or the new one has the same key
+    /// or is of an earlier consent; [`Error::Unknown`] if the record has no such part; [`Error::CannotOpen`] if `old` does not open the wrap,
     /// or the wrap is of another key than the envelope. The record is unchanged then.
     ///
     /// # Security
@@ -130,10 +135,10 @@ impl SealedRecord {
         }
         let index = self.index(old.compartment()).ok_or(Error::Unknown("part"))?;
         let part = self.parts.get(index).ok_or(Error::Unknown("part"))?;
-        if new.generation() <= part.wrap.generation {
-            return Err(Error::ApiMisuse("a rewrap needs a later generation"));
+        if new.has_key_of(old) || new.place() < old.place() {
+            return Err(Error::ApiMisuse("a rewrap needs a later key"));
         }
-        if old.generation() != part.wrap.generation {
+        if old.key_id() != part.wrap.id {
             return Err(Error::CannotOpen);
         }
         let dek = part.wrap.open(old, &self.content)?;

@@ -3,7 +3,7 @@
 use super::envelope::{Envelope, Wrap, WrapKey};
 use crate::consent::Access;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, Hash, OwnerId, RecordId};
+use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, RecordId};
 use crate::seal::{WrapHeader, wrap_dek};
 use crate::wire;
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -32,26 +32,31 @@ impl StoredWrap {
         self.wrap.generation
     }
 
+    pub(crate) fn key_id(&self) -> KeyId {
+        self.wrap.id
+    }
+
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         wire::to_cbor(&self.wrap, WHAT)
     }
 
     /// The same part's key under a later compartment key. The body is not needed for it.
     pub(crate) fn rewrap(&self, old: &Access, new: &Access) -> Result<Self> {
-        let dek = self.wrap.open_as(old, &self.header(old, self.wrap.generation)?)?;
-        let header = self.header(new, new.generation())?;
+        let dek = self.wrap.open_as(old, &self.header(old, self.wrap.key())?)?;
+        let (generation, id) = (new.generation(), new.key_id());
+        let header = self.header(new, (generation, id))?;
         let key = WrapKey::Symmetric(wrap_dek(new.cek(), &header, &dek)?);
-        Ok(Self { record: self.record.clone(), wrap: Wrap { generation: new.generation(), key } })
+        Ok(Self { record: self.record.clone(), wrap: Wrap { generation, id, key } })
     }
 
     /// Whether the wrap opens; and, with the part's envelope, whether what it holds is that part's key.
     pub(crate) fn check(&self, access: &Access, envelope: Option<&StoredEnvelope>) -> Result<()> {
-        let dek = self.wrap.open_as(access, &self.header(access, self.wrap.generation)?)?;
+        let dek = self.wrap.open_as(access, &self.header(access, self.wrap.key())?)?;
         envelope.map_or(Ok(()), |envelope| envelope.0.statement.part_key(&dek).map(|_| ()))
     }
 
-    fn header(&self, access: &Access, generation: Generation) -> Result<WrapHeader> {
-        WrapHeader::new(access.owner(), &self.record, access.compartment(), generation)
+    fn header(&self, access: &Access, key: (Generation, KeyId)) -> Result<WrapHeader> {
+        WrapHeader::new(access.owner(), &self.record, access.compartment(), key)
     }
 }
 

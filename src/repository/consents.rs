@@ -1,10 +1,12 @@
 //! Consents in a store, and catching up after a restore.
 
+use std::collections::BTreeSet;
+
 use super::restored::{RESTORING, caught_up, marker};
 use super::{Put, Repository};
 use crate::consent::{LiveConsent, StoredConsent};
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, OwnerId};
+use crate::id::{CompartmentId, KeyId, OwnerId};
 use crate::ledger::{KeyState, Standing};
 use crate::record::StoredWrap;
 use crate::store::{Entry, Op, Outcome, each};
@@ -73,15 +75,11 @@ impl Repository<'_> {
     }
 
     async fn put_in_its_place(&self, consent: &StoredConsent) -> Result<Put> {
-        let ([key, old_form], value) = (keys(consent), consent.to_cbor()?);
-        if self.entry(&old_form).await?.is_some_and(|held| held.value == value) {
-            return Ok(Put::Done);
-        }
-        self.commit(key, value).await
+        self.commit(key_of(consent), consent.to_cbor()?).await
     }
 
     async fn delete_destroyed(&self, consent: &StoredConsent) -> Result<()> {
-        let ([key, _], value) = (keys(consent), consent.to_cbor()?);
+        let (key, value) = (key_of(consent), consent.to_cbor()?);
         if let Some(Entry { tag, .. }) = self.entry(&key).await?.filter(|held| held.value == value) {
             self.store.apply(vec![Op::Delete { key, tag }]).await?;
         }
@@ -109,13 +107,13 @@ impl Repository<'_> {
     async fn is_destroyed(&self, consent: &StoredConsent) -> Result<bool> {
         let statement = consent.consent().unverified();
         let Some(ledger) = &self.ledger else { return Ok(false) };
-        let state = ledger.state(&statement.owner, &statement.compartment, statement.generation).await?;
+        let state = ledger.state(&statement.owner, &statement.compartment, statement.key_id()).await?;
         Ok(state == KeyState::Destroyed)
     }
 
     /// Writes a verified consent over what is in its place, if that is the same consent damaged, or none at all.
     async fn mend(&self, consent: &StoredConsent) -> Result<Put> {
-        let [key, _] = keys(consent);
+        let key = key_of(consent);
         let Some(Entry { tag, value }) = self.entry(&key).await? else { return Ok(Put::Conflict) };
         match StoredConsent::from_cbor(&value) {
             Ok(held) if held.consent() != consent.consent() => Ok(Put::Conflict),
@@ -156,9 +154,9 @@ impl Repository<'_> {
                 let statement = consent.consent().unverified();
                 let mut superseded = false;
                 for standing in &standings {
-                    superseded |= standing.state(statement.generation) == KeyState::Destroyed;
+                    superseded |= standing.state(statement.key_id()) == KeyState::Destroyed;
                     if let Standing::Known { newest, .. } = standing {
-                        let same = statement.has_key_with(newest.consent().unverified());
+                        let same = statement.has_key_of(newest.consent().unverified());
                         superseded |= same && consent.place() < newest.place();
                     }
                 }
@@ -185,13 +183,7 @@ impl Repository<'_> {
         after: Option<&StoredConsent>,
     ) -> Result<Vec<StoredConsent>> {
         let prefix = consents(owner, compartment);
-        let mut last = match after.map(keys) {
-            None => String::new(),
-            Some([key, old_form]) => match self.store.get(&[key.clone(), old_form.clone()]).await?.as_slice() {
-                [None, Some(_)] => old_form,
-                _ => key,
-            },
-        };
+        let mut last = after.map(key_of).unwrap_or_default();
         loop {
             let page = self.store.keys(&prefix, &last, 100).await?;
             let Some(end) = page.last() else { return Ok(Vec::new()) };
@@ -302,7 +294,7 @@ impl Repository<'_> {
                 Put::Done => return Ok(Some(newest)),
                 Put::Outdated => return Err(Error::Rollback("consent")),
                 Put::Conflict => {
-                    let [key, _] = keys(&newest);
+                    let key = key_of(&newest);
                     if let Some(Entry { tag, .. }) = self.entry(&key).await?
                         && self.exchange(key, tag, newest.to_cbor()?).await? == Put::Done
                     {
@@ -314,7 +306,7 @@ impl Repository<'_> {
         Err(Error::Malformed("consent"))
     }
 
-    /// Whether records lie under earlier keys than this consent's.
+    /// Whether records lie under other keys than this consent's.
     async fn has_earlier_wraps(&self, consent: &StoredConsent) -> Result<bool> {
         let statement = consent.consent().unverified();
         let prefix = StoredWrap::prefix(&statement.owner, &statement.compartment);
@@ -326,7 +318,7 @@ impl Repository<'_> {
             for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
                 let Ok(Some(entry)) = entry else { continue };
                 let wrap = StoredWrap::read(&prefix, key, &entry.value);
-                if wrap.is_ok_and(|wrap| wrap.generation() < statement.generation) {
+                if wrap.is_ok_and(|wrap| wrap.key_id() != statement.key_id()) {
                     return Ok(true);
                 }
             }
@@ -335,7 +327,7 @@ impl Repository<'_> {
 
     /// Whether there is anything in this consent's place.
     async fn has(&self, consent: &StoredConsent) -> Result<bool> {
-        Ok(each(self.store, &keys(consent)).await?.iter().any(|held| !matches!(held, Ok(None))))
+        Ok(each(self.store, &[key_of(consent)]).await?.iter().any(|held| !matches!(held, Ok(None))))
     }
 
     /// Whether the store came out of a backup and lacks what the ledger knows of a compartment, or has records under
@@ -354,7 +346,7 @@ impl Repository<'_> {
                 Standing::Unknown => {}
                 Standing::Known { newest, .. } => {
                     asked.push(marker(owner, compartment));
-                    asked.extend(keys(newest));
+                    asked.push(key_of(newest));
                     places += 1;
                 }
             }
@@ -362,7 +354,7 @@ impl Repository<'_> {
         let held: Vec<bool> = each(self.store, &asked).await?.iter().map(|held| !matches!(held, Ok(None))).collect();
         let Some((restoring, held)) = held.split_first() else { return Ok(true) };
         // What lies in the place may be damaged; but a store of before would have nothing there.
-        let current = held.chunks(3).filter(|held| matches!(held, [false, true, _] | [false, _, true])).count();
+        let current = held.chunks(2).filter(|held| matches!(held, [false, true])).count();
         Ok(*restoring || current < places)
     }
 
@@ -377,18 +369,18 @@ impl Repository<'_> {
         }
         let stored = self.stored_consents(owner, compartment, None).await?;
         let destroyed = |consent: &StoredConsent| {
-            let generation = consent.consent().unverified().generation;
-            standings.iter().any(|standing| standing.state(generation) == KeyState::Destroyed)
+            let key = consent.consent().unverified().key_id();
+            standings.iter().any(|standing| standing.state(key) == KeyState::Destroyed)
         };
         Ok(stored.iter().any(destroyed))
     }
 
-    /// Deletes the consents that give an earlier key than `before`, and gives their number. What is no consent stays.
+    /// Deletes the consents that give one of these keys, and gives their number. What is no consent stays.
     pub(crate) async fn delete_consents(
         &self,
         owner: &OwnerId,
         compartment: &CompartmentId,
-        before: Generation,
+        keys: &BTreeSet<KeyId>,
         page: usize,
     ) -> Result<u64> {
         let prefix = consents(owner, compartment);
@@ -400,7 +392,7 @@ impl Repository<'_> {
             for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
                 let Ok(Some(Entry { tag, value })) = entry else { continue };
                 let consent = StoredConsent::from_cbor(&value);
-                if consent.is_ok_and(|consent| consent.consent().unverified().generation < before) {
+                if consent.is_ok_and(|consent| keys.contains(&consent.consent().unverified().key_id())) {
                     ops.push(Op::Delete { key: key.clone(), tag });
                 }
             }
@@ -416,21 +408,19 @@ impl Repository<'_> {
 
 /// What lies under a key, if it is a consent, and this is its place: one that was copied elsewhere would pass for another.
 fn consent_at(key: &String, entry: &Entry) -> Option<StoredConsent> {
-    StoredConsent::from_cbor(&entry.value).ok().filter(|consent| keys(consent).contains(key))
+    StoredConsent::from_cbor(&entry.value).ok().filter(|consent| key_of(consent) == *key)
 }
 
 fn consents(owner: &OwnerId, compartment: &CompartmentId) -> String {
     format!("consent~{owner}~{compartment}~")
 }
 
-/// A consent's key, by its place among all to the compartment; and the one that it had before there were two branches,
-/// which is read, and is before all others in the order of keys.
-fn keys(consent: &StoredConsent) -> [String; 2] {
+/// A consent's key, by its place among all to the compartment.
+fn key_of(consent: &StoredConsent) -> String {
     let statement = consent.consent().unverified();
-    let prefix = consents(&statement.owner, &statement.compartment);
     let place = consent.place();
     let (under, base, version) = (place.under.0, place.base.0, place.version.0);
-    [format!("{prefix}p{under:020}.{base:020}.{version:020}"), format!("{prefix}{version:020}")]
+    format!("{}{under:020}.{base:020}.{version:020}", consents(&statement.owner, &statement.compartment))
 }
 
 const NO_LEDGER: Error = Error::ApiMisuse("there is no ledger");

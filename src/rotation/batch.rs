@@ -61,21 +61,15 @@ impl Rotation<'_> {
     /// The wrap under the new key; none if it lies there already.
     fn moved(&self, key: &str, entry: &Entry) -> Result<Option<Vec<u8>>> {
         let wrap = StoredWrap::read(&self.prefix, key, &entry.value)?;
-        if wrap.generation() > self.new.generation() {
-            return Ok(None);
-        }
-        if wrap.generation() == self.new.generation() {
-            // Of another branch, perhaps, that has this generation, too.
+        if wrap.key_id() == self.new.key_id() {
             return wrap.check(self.new, None).map(|()| None);
         }
-        let mut moved = Err(Error::CannotOpen);
-        for old in self.keys_of(wrap.generation()) {
-            moved = wrap.rewrap(old, self.new);
-            if !matches!(moved, Err(Error::CannotOpen)) {
-                break;
-            }
+        match self.key(wrap.key_id()) {
+            Some(old) => wrap.rewrap(old, self.new)?.to_bytes().map(Some),
+            // Somebody has moved on meanwhile.
+            None if wrap.generation() > self.new.generation() => Ok(None),
+            None => Err(Error::CannotOpen),
         }
-        moved?.to_bytes().map(Some)
     }
 }
 

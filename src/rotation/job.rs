@@ -154,7 +154,7 @@ impl Rotation<'_> {
 
     /// The key that an entry of a quarantine is about.
     pub(super) async fn subject(&self, entry: &str) -> Result<String> {
-        // `quarantine`, kind, owner, compartment, generation, name, key.
+        // `quarantine`, kind, owner, compartment, key id, name, key.
         let key = entry.splitn(7, '~').last().unwrap_or_default();
         if !key.starts_with(HASHED) {
             return Ok(key.to_owned());

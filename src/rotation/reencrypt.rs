@@ -3,7 +3,7 @@
 use super::Rotation;
 use super::batch::{Done, MOST_TRIES};
 use crate::authority::Trust;
-use crate::consent::{Access, Devices};
+use crate::consent::Devices;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::record::{Author, Reader, SealedRecord, StoredEnvelope};
@@ -72,22 +72,10 @@ impl Rotation<'_> {
 
     fn sealed_again(&self, sealer: &Sealer<'_>, record: &SealedRecord) -> Result<SealedRecord> {
         let Sealer { trust, devices, author, .. } = *sealer;
-        let generation = record.generation(self.new.compartment()).ok_or(Error::CannotOpen)?;
+        let key = record.key_id(self.new.compartment()).ok_or(Error::CannotOpen)?;
+        let from = if key == self.new.key_id() { self.new } else { self.key(key).ok_or(Error::CannotOpen)? };
         let now = (self.clock)();
-        let seal = |from: &Access| {
-            Reader::new(trust, now).devices((*devices).clone()).reseal(record, (from, self.new), author, now)
-        };
-        if generation == self.new.generation() {
-            return seal(self.new);
-        }
-        let mut sealed = Err(Error::CannotOpen);
-        for from in self.keys_of(generation) {
-            sealed = seal(from);
-            if !matches!(sealed, Err(Error::CannotOpen)) {
-                break;
-            }
-        }
-        sealed
+        Reader::new(trust, now).devices((*devices).clone()).reseal(record, (from, self.new), author, now)
     }
 }
 

@@ -7,7 +7,7 @@ use super::verify::{Lost, Scope};
 use super::{Pass, Rotation, Verification};
 use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
-use crate::id::Generation;
+use crate::id::KeyId;
 use crate::ledger::{Ledger, Standing};
 use crate::record::StoredWrap;
 use crate::repository::Repository;
@@ -30,14 +30,14 @@ pub enum Retirement {
     Blocked {
         /// What the walk found, with the keys of what blocks.
         found: Verification,
-        /// Entries in the quarantine of any job to this generation.
+        /// Entries in the quarantine of any job to this key.
         quarantined: Vec<String>,
     },
 }
 
 impl Rotation<'_> {
     /// Deletes the consents that give older compartment keys, and says in the ledger that these keys are gone: if nothing
-    /// is left under them, by a walk of its own, and no job to this generation has anything in its quarantine. What lies
+    /// is left under them, by a walk of its own, and no job to this key has anything in its quarantine. What lies
     /// under keys that were destroyed before, and that no consent in the store gives, blocks nothing: it is lost already.
     ///
     /// Every writer has to go through a [guarded](Repository::guarded) repository with this ledger: what another one writes
@@ -65,21 +65,23 @@ impl Rotation<'_> {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
         // Before the walk: who writes under an older key from here on is turned away, and who did so before is seen.
         let destroyed = match ledger.standings(owner, &[compartment]).await?.pop() {
-            Some(Standing::Known { newest, destroyed, .. }) if newest.consent().unverified().has_key_of(self.new) => {
+            Some(Standing::Known { newest, destroyed })
+                if newest.consent().unverified().key_id() == self.new.key_id() =>
+            {
                 destroyed
             }
             _ => return Err(Error::ApiMisuse("the newest consent that the ledger knows has another key")),
         };
         self.is_whole().await?;
         let given = self.given().await?;
-        let lost = Lost { before: destroyed, given: given.clone() };
+        let lost = Lost { destroyed, given: given.clone() };
         let given_up: BTreeSet<&str> = given_up.iter().map(String::as_str).collect();
         let quarantined = self.in_quarantine(&lost, &given_up).await?;
         let found = self.walk_through(&Scope { lost, given_up }).await?;
         // Under a later key there may be records by now, if the compartment went on meanwhile; otherwise they are of a
         // branch that is not the owner's, or of nobody's.
         let went_on = match ledger.newest(owner, compartment).await? {
-            Some(newest) => newest.consent().unverified().generation > self.new.generation(),
+            Some(newest) => newest.place() > self.new.place(),
             None => false,
         };
         if !found.is_clean() || (found.later > 0 && !went_on) || !quarantined.is_empty() {
@@ -90,9 +92,11 @@ impl Rotation<'_> {
         if self.given().await? != given {
             return Err(Error::ApiMisuse("consents came while the compartment was gone through: try again"));
         }
-        ledger.destroy(owner, compartment, self.new.generation()).await?;
+        let mut gone = given;
+        gone.extend(self.old.iter().map(|access| access.key_id()));
+        ledger.destroy(owner, compartment, self.new.key_id(), &gone).await?;
         let repository = Repository::new(self.store);
-        let consents = repository.delete_consents(owner, compartment, self.new.generation(), BATCH).await?;
+        let consents = repository.delete_consents(owner, compartment, &gone, BATCH).await?;
         caught_up(self.store, owner, compartment).await?;
         Ok(Retirement::Done { consents, lost: found.lost })
     }
@@ -101,14 +105,15 @@ impl Rotation<'_> {
         if Repository::new(self.store).is_restoring().await? { Err(RESTORE) } else { Ok(()) }
     }
 
-    /// The generations of the older keys that consents in the store give.
-    async fn given(&self) -> Result<BTreeSet<Generation>> {
+    /// The other keys that earlier consents in the store give.
+    async fn given(&self) -> Result<BTreeSet<KeyId>> {
         let repository = Repository::new(self.store);
         let (mut given, mut last) = (BTreeSet::new(), None::<StoredConsent>);
         loop {
             let page = repository.stored_consents(self.new.owner(), self.new.compartment(), last.as_ref()).await?;
-            let generations = page.iter().map(|consent| consent.consent().unverified().generation);
-            given.extend(generations.filter(|generation| *generation < self.new.generation()));
+            let earlier = page.iter().filter(|consent| consent.place() < self.new.place());
+            given.extend(earlier.map(|consent| consent.consent().unverified().key_id()));
+            given.remove(&self.new.key_id());
             match page.into_iter().last() {
                 Some(end) => last = Some(end),
                 None => return Ok(given),
@@ -116,7 +121,7 @@ impl Rotation<'_> {
         }
     }
 
-    /// What is in the quarantine of any job to this generation, was not given up, and is not lost anyway.
+    /// What is in the quarantine of any job to this key, was not given up, and is not lost anyway.
     async fn in_quarantine(&self, lost: &Lost, given_up: &BTreeSet<&str>) -> Result<Vec<String>> {
         let mut all = Vec::new();
         for pass in Pass::ALL {
@@ -128,7 +133,7 @@ impl Rotation<'_> {
                     None
                 };
                 let wrap = held.and_then(|held| StoredWrap::read(&self.prefix, &key, &held.value).ok());
-                let lost = wrap.is_some_and(|wrap| lost.is(wrap.generation()));
+                let lost = wrap.is_some_and(|wrap| lost.is(wrap.key_id()));
                 if !lost && !given_up.contains(key.as_str()) {
                     all.push(key);
                 }

@@ -25,7 +25,7 @@ pub enum Scope {
 /// The keys of one compartment, for a rotation.
 #[derive(Debug)]
 pub struct Keys {
-    /// Accesses to earlier generations, of which records may lie in the store.
+    /// Accesses to earlier keys, under which records may lie in the store.
     pub old: Vec<Access>,
     /// The access to move to: that of the newest consent in the store.
     pub new: Access,
@@ -127,7 +127,7 @@ impl<'a> Sweep<'a> {
                 if newest != Some(new.hash()) {
                     return Err(Error::ApiMisuse("a sweep moves to the newest consent in the store"));
                 }
-                let earlier = |access: &&Access| access.generation() < new.generation() || new.has_key_of(access);
+                let earlier = |access: &&Access| access.place() < new.place() || new.has_key_of(access);
                 let old: Vec<&Access> = old.iter().filter(earlier).collect();
                 let mut rotation = Rotation::new(self.store, &old, &new, self.clock)?;
                 let author = device.as_ref().map(|(devices, device)| Author::device(device, devices)).transpose()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Rotation;
 use super::job::BATCH;
 use crate::error::{Error, Result};
-use crate::id::Generation;
+use crate::id::KeyId;
 use crate::record::{StoredEnvelope, StoredWrap};
 use crate::store::each;
 
@@ -16,9 +16,10 @@ use crate::store::each;
 pub struct Verification {
     /// Wraps that open under the new key.
     pub moved: u64,
-    /// Wraps under older keys.
+    /// Wraps under older keys, or unknown ones.
     pub behind: u64,
-    /// Wraps under a later key than the new one. They block a retirement, unless the ledger knows such a key.
+    /// Wraps under an unknown key of a later generation than the new one. They block a retirement, unless the ledger knows a
+    /// later consent.
     pub later: u64,
     /// Wraps that are damaged, do not open, or hold another key than their part's; and envelopes that are damaged.
     pub broken: u64,
@@ -42,22 +43,17 @@ pub(super) struct Scope<'a> {
 }
 
 /// Which keys are gone for good.
+#[derive(Default)]
 pub(super) struct Lost {
-    /// Those of generations before this one were destroyed,
-    pub(super) before: Generation,
+    /// Those that were destroyed,
+    pub(super) destroyed: BTreeSet<KeyId>,
     /// but for these, whose consents are in the store: they came back with a backup.
-    pub(super) given: BTreeSet<Generation>,
-}
-
-impl Default for Lost {
-    fn default() -> Self {
-        Self { before: Generation(0), given: BTreeSet::new() }
-    }
+    pub(super) given: BTreeSet<KeyId>,
 }
 
 impl Lost {
-    pub(super) fn is(&self, generation: Generation) -> bool {
-        generation < self.before && !self.given.contains(&generation)
+    pub(super) fn is(&self, key: KeyId) -> bool {
+        self.destroyed.contains(&key) && !self.given.contains(&key)
     }
 }
 
@@ -114,15 +110,17 @@ impl Rotation<'_> {
             after.clone_from(last);
             for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
                 let Some(entry) = entry.transpose() else { continue };
-                let new = self.new.generation();
                 let wrap =
                     entry.map_err(Error::from).and_then(|entry| StoredWrap::read(&self.prefix, key, &entry.value));
                 let one = match wrap {
-                    Ok(wrap) if scope.lost.is(wrap.generation()) => Found::Lost,
-                    Ok(wrap) if wrap.generation() < new => Found::Behind,
-                    Ok(wrap) if wrap.generation() > new => Found::Later,
-                    Ok(wrap) if wrap.check(self.new, None).is_ok() => Found::Moved,
-                    _ => Found::Broken,
+                    Ok(wrap) if scope.lost.is(wrap.key_id()) => Found::Lost,
+                    Ok(wrap) if wrap.key_id() == self.new.key_id() => match wrap.check(self.new, None) {
+                        Ok(()) => Found::Moved,
+                        Err(_) => Found::Broken,
+                    },
+                    Ok(wrap) if self.is_later(&wrap) => Found::Later,
+                    Ok(_) => Found::Behind,
+                    Err(_) => Found::Broken,
                 };
                 found.count(scope, key, &one);
             }
@@ -162,7 +160,7 @@ impl Rotation<'_> {
                     continue;
                 };
                 let stored = StoredWrap::read(&self.prefix, wrap, &entry.value);
-                let current = stored.ok().filter(|stored| stored.generation() == self.new.generation());
+                let current = stored.ok().filter(|stored| stored.key_id() == self.new.key_id());
                 let is_anothers = |stored: &StoredWrap| {
                     stored.check(self.new, Some(&envelope)).is_err() && stored.check(self.new, None).is_ok()
                 };
@@ -171,6 +169,11 @@ impl Rotation<'_> {
                 }
             }
         }
+    }
+
+    /// Whether it lies under a key that is unknown here, and numbered as a later one.
+    fn is_later(&self, wrap: &StoredWrap) -> bool {
+        wrap.generation() > self.new.generation() && self.key(wrap.key_id()).is_none()
     }
 
     /// Whether the envelope names another wrap by now, or is gone.

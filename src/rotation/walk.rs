@@ -1,7 +1,5 @@
 //! What a job walks through.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-
 use super::Rotation;
 use super::batch::Done;
 use super::job::BATCH;
@@ -70,13 +68,10 @@ impl Rotation<'_> {
         Ok(Walk { prefix, job: format!("{}{name}", self.jobs(pass)) })
     }
 
-    /// What the keys of all jobs to this compartment key begin with. Two branches may have one generation; what tells their
-    /// keys apart are the commitments.
+    /// What the keys of all jobs to this compartment key begin with.
     pub(super) fn jobs(&self, pass: Pass) -> String {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
-        let (key, _) = self.new.commitment().as_bytes().split_at(12);
-        let key = Base64UrlUnpadded::encode_string(key);
-        format!("{}~{owner}~{compartment}~{:020}-{key}~", pass.jobs(), self.new.generation().0)
+        format!("{}~{owner}~{compartment}~{}~", pass.jobs(), self.new.key_id().to_text())
     }
 
     /// The passes of this rotation, in their order. What was never finished has wraps and no content: the second pass

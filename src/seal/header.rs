@@ -3,7 +3,7 @@
 use super::label;
 use super::path::FieldPath;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, OwnerId, RecordId, Revision, SchemaId};
+use crate::id::{CompartmentId, Generation, KeyId, OwnerId, RecordId, Revision, SchemaId};
 
 /// The header of the fields of one part: what they share is written once.
 pub(crate) struct FieldHeader {
@@ -41,13 +41,14 @@ impl WrapHeader {
         owner: &OwnerId,
         record: &RecordId,
         compartment: &CompartmentId,
-        generation: Generation,
+        (generation, key): (Generation, KeyId),
     ) -> Result<Self> {
         let mut bytes = label::DEK_WRAP.to_vec();
         for id in [owner.as_str(), record.as_str(), compartment.as_str()] {
             push(&mut bytes, id)?;
         }
         bytes.extend_from_slice(&generation.0.to_be_bytes());
+        bytes.extend_from_slice(key.as_bytes());
         Ok(Self(bytes))
     }
 

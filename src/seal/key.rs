@@ -10,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::label;
 use crate::error::{Error, Result};
+use crate::id::KeyId;
 use crate::secret::Secret;
 use crate::wire::bytes;
 
@@ -172,6 +173,13 @@ impl Commitment {
     /// The commitment's bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The id of the compartment key that this is the commitment to: its first 16 bytes.
+    pub fn key_id(&self) -> KeyId {
+        let mut id = [0; 16];
+        id.iter_mut().zip(self.0).for_each(|(to, from)| *to = from);
+        KeyId::from(id)
     }
 }
 

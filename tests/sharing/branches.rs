@@ -114,21 +114,25 @@ fn both_branches_have_their_place_and_the_owners_is_the_later() {
     let served = block_on(repository.consents(world.alice.id(), section, None)).unwrap();
     assert_eq!(served, [branches.second.0.clone(), branches.own.0.clone()]);
 
-    // To the owner's own key nothing is moved by mistake: it counts the same generation.
-    let wrong = Rotation::new(&store, &[&branches.second.1], &branches.own.1, &now);
+    // Whoever does not have the custodian's key takes nothing under it for moved, whatever number it has; and nothing goes
+    // back to what counts less.
+    let wrong = Rotation::new(&store, &[&branches.own.1], &branches.second.1, &now);
     assert!(matches!(wrong, Err(Error::ApiMisuse(_))));
     let blind = Rotation::new(&store, &[], &branches.own.1, &now).unwrap();
     assert!(block_on(blind.run("blind", |_| ())).unwrap().finished);
     assert_eq!(block_on(blind.quarantined("blind")).unwrap().len(), 3);
     assert!(matches!(block_on(blind.retire(&ledger)).unwrap(), Retirement::Blocked { .. }));
 
-    // Beyond both, it is; the doctor stays shut out.
+    // With it, everything moves; and beyond both the doctor stays shut out.
+    let seeing = Rotation::new(&store, &[&branches.second.1], &branches.own.1, &now).unwrap();
+    assert_eq!(block_on(seeing.retry("blind")), Ok(0));
+    assert_eq!(block_on(seeing.retire(&ledger)), Ok(Retirement::Done { consents: 1, lost: 0 }));
     let change = world.phone.sharing(world.devices(), &world.trust, &branches.own.1).rotate().unwrap();
     let (stored, last, _) = change.beyond(&branches.second.1).unwrap().seal(after(LATER)).unwrap();
     assert_eq!((last.version(), last.generation()), (Version(3), Generation(3)));
     assert_eq!(publish(&stored), Put::Done);
     let retired = moved(&[&branches.own.1, &branches.second.1], &last).unwrap();
-    assert_eq!(retired, Retirement::Done { consents: 2, lost: 0 });
+    assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
     for i in 0..3 {
         let record = read(&store, &last, &format!("r{i:05}"));
         assert!(world.reader().open(&record, &[&last]).is_ok());

@@ -5,6 +5,7 @@ mod authority_rotation;
 mod branches;
 mod kept_out;
 mod model;
+mod races;
 mod recovery;
 mod referral;
 #[path = "../support/all.rs"]

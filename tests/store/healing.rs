@@ -8,7 +8,6 @@ use crate::support::world::{NOW, after};
 use chartseal::Error;
 use chartseal::backup::{self, BackupError};
 use chartseal::consent::{Access, StoredConsent};
-use chartseal::id::Generation;
 use chartseal::ledger::{KeyState, Ledger};
 use chartseal::record::{Author, Reader};
 use chartseal::repository::{Put, Repository};
@@ -106,9 +105,9 @@ fn nobody_writes_into_a_store_while_a_backup_is_restored() {
 }
 
 /// An owner who did not know of the custodian's rotation revokes somebody. Both new keys are the second; what is wrapped
-/// says no more than that.
+/// names the key, and not its number alone.
 #[test]
-fn nothing_new_is_written_where_two_branches_have_one_generation() {
+fn two_keys_of_one_generation_are_told_apart() {
     let branches = Branches::new();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
     let ledger = Ledger::new(&noted);
@@ -117,18 +116,27 @@ fn nothing_new_is_written_where_two_branches_have_one_generation() {
         assert_eq!(branches.publish(&repository, stored), Ok(Put::Done));
     }
     let (owner, section) = (branches.first.1.owner(), branches.first.1.compartment());
-    let state = |generation| block_on(ledger.state(owner, section, Generation(generation))).unwrap();
-    assert_eq!([1, 2].map(state), [KeyState::DecryptOnly; 2]);
+    let [first, custodians, own] = [&branches.first.1, &branches.custodians.1, &branches.own.1];
+    assert_eq!(custodians.generation(), own.generation());
+    let state = |access: &Access| block_on(ledger.state(owner, section, access.key_id())).unwrap();
+    let states = [KeyState::DecryptOnly, KeyState::DecryptOnly, KeyState::Active];
+    assert_eq!([first, custodians, own].map(state), states);
     let write = |access: &Access, id: &str| block_on(repository.put(&sealed(&branches.world, access, id))).unwrap();
-    assert_eq!(write(&branches.custodians.1, "late"), Put::Outdated);
-    assert_eq!(write(&branches.own.1, "own"), Put::Outdated);
-    // Beyond both, all is well.
-    let sharing = branches.world.phone.sharing(branches.world.devices(), &branches.world.trust, &branches.own.1);
-    let beyond = sharing.rotate().unwrap().beyond(&branches.custodians.1).unwrap();
-    let (stored, access, _) = beyond.seal(after(20_000)).unwrap();
-    assert_eq!(branches.publish(&repository, &stored), Ok(Put::Done));
-    assert_eq!([2, 3].map(state), [KeyState::DecryptOnly, KeyState::Active]);
-    assert_eq!(write(&access, "later"), Put::Done);
+    assert_eq!(write(custodians, "late"), Put::Outdated);
+    assert_eq!(write(own, "own"), Put::Done);
+    // What was written under either moves to the owner's.
+    for (access, id) in [(first, "one"), (custodians, "two")] {
+        assert_eq!(block_on(Repository::new(&store).put(&sealed(&branches.world, access, id))).unwrap(), Put::Done);
+    }
+    let rotation = Rotation::new(&store, &[first, custodians], own, &now).unwrap();
+    assert_eq!(block_on(rotation.run("job", |_| ())).unwrap().records, 3);
+    assert!(matches!(block_on(rotation.retire(&ledger)), Ok(Retirement::Done { consents: 2, lost: 0 })));
+    let states = [KeyState::Destroyed, KeyState::Destroyed, KeyState::Active];
+    assert_eq!([first, custodians, own].map(state), states);
+    for id in ["own", "one", "two"] {
+        let record = read(&store, own, id);
+        assert!(branches.world.reader().open(&record, &[own]).is_ok(), "{id}");
+    }
 }
 
 #[test]
@@ -327,8 +335,8 @@ fn a_retirement_that_died_half_way_closes_nothing() {
         let done = block_on(rotation.retire(&hospital.noted())).is_ok();
         hospital.store.heal();
         let served = block_on(repository.consents(&owner, &section, None)).unwrap();
-        let destroyed =
-            block_on(hospital.noted().state(&owner, &section, Generation(1))).unwrap() == KeyState::Destroyed;
+        let destroyed = block_on(hospital.noted().state(&owner, &section, hospital.access(0).key_id())).unwrap()
+            == KeyState::Destroyed;
         let expected = if destroyed { &hospital.chain[1..2] } else { &hospital.chain[..2] };
         assert!(served.iter().eq(expected.iter().map(|(stored, _)| stored)), "{call}");
         assert!(block_on(repository.get(&owner, &"r00000".parse().unwrap())).is_ok());

@@ -133,26 +133,36 @@ fn a_revision_is_the_one_that_was_asked_for() {
     assert_eq!(found, None);
 }
 
-/// By an admitted writer, who seals a record whose wrap opens under no key, or names a generation that is to come.
+/// By an admitted writer, who seals a record whose wrap opens under no key, or names a number or a key that is not there.
 #[test]
 fn a_poisoned_record_is_named_and_can_be_given_up() {
     let wrap_of =
         |record: &SealedRecord| record.pieces().unwrap().into_iter().find(|(key, _)| key.starts_with("wrap~")).unwrap();
-    for damaged in [true, false] {
+    for (what, guarded, later) in [
+        ("damaged", Put::Done, 0),
+        ("another number", Put::Done, 0),
+        ("another key", Put::Outdated, 0),
+        ("another key of another number", Put::Outdated, 1),
+    ] {
         let hospital = Hospital::new();
         let whole = sealed(&hospital.world, hospital.access(0), "poison");
         let (key, mut value) = wrap_of(&whole);
-        if damaged {
+        if what == "damaged" {
             *value.last_mut().unwrap() ^= 1;
-        } else {
+        }
+        if what.contains("key") {
+            // A byte string of 16.
+            let at = value.windows(4).position(|bytes| bytes == b"\x62id\x50").unwrap() + 4;
+            value[at] ^= 1;
+        }
+        if what.contains("number") {
             let at = value.windows(10).position(|bytes| bytes == b"generation").unwrap() + 10;
             value.splice(at..=at, [0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
         }
         let mut pieces = whole.pieces().unwrap();
         pieces.insert(key.clone(), value);
         let bad = SealedRecord::from_pieces(whole.owner(), whole.record(), pieces).unwrap();
-        let guarded = block_on(hospital.repository().put(&bad)).unwrap();
-        assert_eq!(guarded, if damaged { Put::Done } else { Put::Outdated });
+        assert_eq!(block_on(hospital.repository().put(&bad)).unwrap(), guarded, "{what}");
         assert_eq!(block_on(Repository::new(&hospital.store).put(&bad)).unwrap(), Put::Done);
         hospital.publish(1);
         let old = [hospital.access(0)];
@@ -161,7 +171,7 @@ fn a_poisoned_record_is_named_and_can_be_given_up() {
         let Retirement::Blocked { found, .. } = block_on(rotation.retire(&hospital.noted())).unwrap() else {
             panic!("retired");
         };
-        assert_eq!((found.named, found.later), (vec![key.clone()], u64::from(!damaged)));
+        assert_eq!((found.named, found.later), (vec![key.clone()], later), "{what}");
         let retired = block_on(rotation.retire_leaving(&hospital.noted(), &[key])).unwrap();
         assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
     }

@@ -302,7 +302,7 @@ struct Overtaken<'a> {
 
 impl Store for Overtaken<'_> {
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        if keys.len() == 2 && keys[0].starts_with("consent~") {
+        if keys.len() == 1 && keys[0].starts_with("consent~") {
             (self.act)();
         }
         self.inner.get(keys)

@@ -367,8 +367,7 @@ fn a_retirement_is_not_held_up_by_others_either() {
         let raced = store.raced.lock().unwrap();
         assert!(raced.iter().any(|(key, times)| key.starts_with(what) && *times == 5), "{raced:?}");
     }
-    let state =
-        |access: &Access| block_on(Ledger::new(&ledger).state(old.owner(), old.compartment(), access.generation()));
+    let state = |access: &Access| block_on(Ledger::new(&ledger).state(old.owner(), old.compartment(), access.key_id()));
     assert_eq!((state(&old).unwrap(), state(&new).unwrap()), (KeyState::Destroyed, KeyState::Active));
     let consents = block_on(repository.consents(old.owner(), old.compartment(), None)).unwrap();
     assert_eq!(consents, [second]);

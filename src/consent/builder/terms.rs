@@ -72,7 +72,8 @@ impl ConsentBuilder<'_> {
             custodian: self.custodian.clone(),
             excluded: self.excluded.iter().cloned().collect(),
             past: self.after.map_or_else(Vec::new, |before| {
-                PastWriting::after(&before.terms, before.place(), (before.issued_at(), before.not_after()))
+                let which = (before.statement.devices, before.version(), before.base);
+                PastWriting::after(&before.terms, which, (before.issued_at(), before.not_after()))
             }),
             ceiling: self.ceiling()?.map(Box::new),
         };
