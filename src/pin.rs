@@ -1,41 +1,63 @@
 //! What was seen last of everything that is published in versions.
+//!
+//! [`Pins`] is the memory of a reader: a row for each versioned statement (public parameters, revocation list, map of people,
+//! device list, consent) with the highest version that was accepted, and its hash. Consents are ordered by the version of the
+//! device list that they were signed under first: what a device signed before it was removed stands in nobody's way.
+//!
+//! Who has seen version v never accepts less, nor another statement under the same number. Whoever has no memory can be shown
+//! an old statement until it expires. Keep the rows where they outlive the process and are not restored from backups:
+//!
+//! - [`PinStore`] holds them in memory, for the few that a phone needs, and writes them as one value;
+//! - [`RedbPins`] keeps them in a file, one read a look-up, for a server with millions of patients;
+//! - a host with a database of its own implements [`Pins`] over a table of two columns.
+
+mod memory;
+mod precedence;
+#[cfg(feature = "redb")]
+mod redb;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::id::{Hash, Version};
+use crate::store::StoreError;
 use crate::wire;
 
-/// The memory of a reader: for each versioned statement (public parameters, revocation list, map of people, device list,
-/// consent) the highest version that was accepted, and its hash. Consents are ordered by the version of the device list
-/// that they were signed under first: what a device signed before it was removed stands in nobody's way.
+pub use memory::PinStore;
+pub use precedence::Base;
+pub(crate) use precedence::{Place, Precedence};
+#[cfg(feature = "redb")]
+pub use redb::RedbPins;
+
+/// The memory of a reader, row by row. The crate reads and writes rows one at a time, each by its key, and never lists them.
 ///
-/// Who has seen version v never accepts less, nor another statement under the same number. Keep it where it outlives the
-/// process and is not restored from backups ([`PinStore::to_cbor`]); whoever has no memory can be shown an old statement
-/// until it expires.
-///
-/// # Example
-///
-/// ```
-/// use chartseal::pin::PinStore;
-///
-/// let pins = PinStore::default();
-/// assert_eq!(PinStore::from_cbor(&pins.to_cbor()?)?, pins);
-/// # Ok::<(), chartseal::Error>(())
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PinStore {
-    pins: BTreeMap<String, Pin>,
+/// A row is only ever replaced by a later one, so one memory must not be written by two at once: a row that is read, compared and
+/// written back could bring an earlier one back. Taking `&mut` sees to that within a process.
+pub trait Pins {
+    /// The row under a key, of at most [`MAX_PIN_KEY`] bytes; none if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it cannot be read: what is checked against it is refused then.
+    fn get(&self, key: &str) -> Result<Option<Pin>, StoreError>;
+
+    /// Writes a row in the place of what is there. It outlives the process when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it is not known to be written.
+    fn set(&mut self, key: &str, pin: Pin) -> Result<(), StoreError>;
 }
 
-/// What is remembered of a statement.
+/// Most bytes in the key of a row: a kind, and three ids.
+pub const MAX_PIN_KEY: usize = 512;
+
+/// What is remembered of a statement: a row of [`Pins`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pin {
+pub struct Pin {
     /// The version of the list of signers that the statement was signed under; 0 where there is no such list.
     under: Version,
     version: Version,
@@ -45,81 +67,27 @@ struct Pin {
     base: Option<Base>,
 }
 
-/// An owner's own statement that a custodian goes on from: its number and its hash, since two of her devices may have used one
-/// number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Base {
-    /// Its version.
-    pub version: Version,
-    /// Its hash.
-    pub hash: Hash,
-}
-
-/// Where a statement stands among all versions of it. The list of signers comes first; then what the owner signed last: a
-/// mandate that she did not renew is worth nothing against her own later word, whatever numbers were used up under it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    /// The version of the list of signers that it was signed under; 0 where there is no such list.
-    pub(crate) under: Version,
-    /// The version that the owner signed last before it, or its own if she signed it.
-    pub(crate) base: Version,
-    /// Its version.
-    pub(crate) version: Version,
-}
-
-/// Where a statement stands, which one it is, and which of the owner's own it is or goes on from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Precedence {
-    pub(crate) place: Place,
-    hash: Hash,
-    base: Hash,
-}
-
-impl Precedence {
-    /// Of what the owner, or an authority, signed.
-    pub(crate) fn own(under: Version, version: Version, hash: Hash) -> Self {
-        Self { place: Place { under, base: version, version }, hash, base: hash }
-    }
-
-    /// Of what was signed under a list of signers: by the owner, or, with a base, by a custodian.
-    pub(crate) fn new(under: Version, base: Option<Base>, version: Version, hash: Hash) -> Self {
-        let own = Base { version, hash };
-        let base = base.unwrap_or(own);
-        Self { place: Place { under, base: base.version, version }, hash, base: base.hash }
-    }
-
-    /// How this one stands to another.
+impl Pin {
+    /// Canonical CBOR, at most 256 bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::Fork`] if the two are different statements of one number, or go on from different ones of one number.
-    pub(crate) fn compare(&self, other: &Self, what: &'static str) -> Result<Ordering> {
-        let (this, that) = (self.place, other.place);
-        let by_owner = (this.under, this.base).cmp(&(that.under, that.base));
-        if by_owner != Ordering::Equal {
-            return Ok(by_owner);
-        }
-        if self.base != other.base || (this.version == that.version && self.hash != other.hash) {
-            return Err(Error::Fork(what));
-        }
-        Ok(this.version.cmp(&that.version))
+    /// None that a caller can bring about.
+    pub fn to_cbor(&self) -> Result<Vec<u8>> {
+        wire::to_cbor(self, WHAT)
     }
 
-    fn to_pin(self) -> Pin {
-        let Place { under, base, version } = self.place;
-        let base = (self.base != self.hash).then_some(Base { version: base, hash: self.base });
-        Pin { under, version, hash: self.hash, base }
+    /// Reads canonical CBOR.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] or [`Error::TooLarge`].
+    pub fn from_cbor(bytes: &[u8]) -> Result<Self> {
+        wire::from_cbor(bytes, MAX_PIN, WHAT)
     }
 }
 
-impl Pin {
-    fn precedence(&self) -> Precedence {
-        Precedence::new(self.under, self.base, self.version, self.hash)
-    }
-}
-
-impl PinStore {
+impl dyn Pins + '_ {
     /// Accepts a verified statement, and remembers it if it is the newest.
     ///
     /// # Errors
@@ -129,28 +97,39 @@ impl PinStore {
         self.accept_under(what, name, Precedence::own(Version(0), version, hash))
     }
 
-    /// As [`PinStore::accept`], for a statement that one of several signers made: what was signed under a later list of
+    /// As `accept`, for a statement that one of several signers made: what was signed under a later list of
     /// signers is later, whatever its version. Otherwise a signer who is not to be trusted any more could have taken the
     /// highest number there is, and nothing that the others sign would ever be accepted again.
     pub(crate) fn accept_under(&mut self, what: &'static str, name: &str, new: Precedence) -> Result<()> {
-        let pin = self.pins.entry(format!("{what}/{name}")).or_insert(new.to_pin());
-        if new.compare(&pin.precedence(), what)? == Ordering::Less {
-            return Err(Error::Rollback(what));
+        let key = key(what, name)?;
+        let pin = self.get(&key)?;
+        match pin.map(|pin| new.compare(&pin.precedence(), what)).transpose()? {
+            Some(Ordering::Less) => Err(Error::Rollback(what)),
+            // A row that says the same is not written again.
+            Some(Ordering::Equal) => Ok(()),
+            Some(Ordering::Greater) | None => Ok(self.set(&key, new.to_pin())?),
         }
-        *pin = new.to_pin();
-        Ok(())
     }
 
     /// What is remembered under a name.
-    pub(crate) fn get(&self, what: &'static str, name: &str) -> Option<(Version, Hash)> {
-        self.pins.get(&format!("{what}/{name}")).map(|pin| (pin.version, pin.hash))
+    pub(crate) fn seen(&self, what: &'static str, name: &str) -> Result<Option<(Version, Hash)>> {
+        Ok(self.get(&key(what, name)?)?.map(|pin| (pin.version, pin.hash)))
     }
 
     /// Remembers something for good, unless it is remembered already; gives what is.
-    pub(crate) fn remember(&mut self, what: &'static str, name: &str, version: Version, hash: Hash) -> (Version, Hash) {
-        let new = Precedence::own(Version(0), version, hash).to_pin();
-        let pin = self.pins.entry(format!("{what}/{name}")).or_insert(new);
-        (pin.version, pin.hash)
+    pub(crate) fn remember(
+        &mut self,
+        what: &'static str,
+        name: &str,
+        version: Version,
+        hash: Hash,
+    ) -> Result<(Version, Hash)> {
+        let key = key(what, name)?;
+        if let Some(pin) = self.get(&key)? {
+            return Ok((pin.version, pin.hash));
+        }
+        self.set(&key, Precedence::own(Version(0), version, hash).to_pin())?;
+        Ok((version, hash))
     }
 
     /// Whether a statement is as late as the pinned word `of` one, which was given under the same or a later list of
@@ -160,35 +139,21 @@ impl PinStore {
     ///
     /// [`Error::Rollback`] if it is earlier than that, [`Error::Fork`] if that word is about another of the same version.
     pub(crate) fn reaches(&self, (what, of): (&'static str, &'static str), name: &str, at: &Precedence) -> Result<()> {
-        let Some(pin) = self.pins.get(&format!("{of}/{name}")) else { return Ok(()) };
+        let Some(pin) = self.get(&key(of, name)?)? else { return Ok(()) };
         let said = pin.precedence();
         // Under an earlier list it is held against the numbers of the later one, too.
-        let at = Precedence { place: Place { under: at.place.under.max(said.place.under), ..at.place }, ..*at };
+        let at = at.at_least_under(said.place.under);
         if at.compare(&said, what)? == Ordering::Less { Err(Error::Rollback(what)) } else { Ok(()) }
-    }
-
-    /// Canonical CBOR.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLarge`] for what could not be read back: more than 1 GiB, some five million pins.
-    pub fn to_cbor(&self) -> Result<Vec<u8>> {
-        let bytes = wire::to_cbor(self, WHAT)?;
-        if bytes.len() > MAX_PINS { Err(Error::TooLarge(WHAT)) } else { Ok(bytes) }
-    }
-
-    /// Reads canonical CBOR.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Malformed`] or [`Error::TooLarge`].
-    pub fn from_cbor(bytes: &[u8]) -> Result<Self> {
-        wire::from_cbor(bytes, MAX_PINS, WHAT)
     }
 }
 
-const WHAT: &str = "pin store";
-const MAX_PINS: usize = 1 << 30;
+fn key(what: &str, name: &str) -> Result<String> {
+    let key = format!("{what}/{name}");
+    if key.len() > MAX_PIN_KEY { Err(Error::TooLarge("name of a pin")) } else { Ok(key) }
+}
+
+const WHAT: &str = "pin";
+const MAX_PIN: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -197,7 +162,8 @@ mod tests {
     #[test]
     fn a_pin_store_refuses_what_is_older_and_what_conflicts() {
         let mut pins = PinStore::default();
-        let mut accept = |name: &str, version, hash| pins.accept("consent", name, Version(version), Hash([hash; 32]));
+        let memory: &mut dyn Pins = &mut pins;
+        let mut accept = |name: &str, version, hash| memory.accept("consent", name, Version(version), Hash([hash; 32]));
         assert_eq!(accept("a", 3, 1), Ok(()));
         assert_eq!(accept("a", 3, 1), Ok(()));
         assert_eq!(accept("a", 3, 2), Err(Error::Fork("consent")));
@@ -206,11 +172,15 @@ mod tests {
         assert_eq!(accept("a", 5, 9), Ok(()));
         assert_eq!(accept("a", 4, 8), Err(Error::Rollback("consent")));
         let pins = PinStore::from_cbor(&pins.to_cbor().unwrap()).unwrap();
-        assert_eq!(pins.clone().accept("consent", "a", Version(4), Hash([8; 32])), Err(Error::Rollback("consent")));
+        let mut read = pins.clone();
+        let read: &mut dyn Pins = &mut read;
+        assert_eq!(read.accept("consent", "a", Version(4), Hash([8; 32])), Err(Error::Rollback("consent")));
     }
+
     #[test]
     fn what_is_signed_under_a_later_list_is_later() {
         let mut pins = PinStore::default();
+        let pins: &mut dyn Pins = &mut pins;
         let mut accept = |under, version, hash| {
             pins.accept_under("consent", "a", Precedence::own(Version(under), Version(version), Hash([hash; 32])))
         };
@@ -221,5 +191,48 @@ mod tests {
         assert_eq!(accept(2, 4, 4), Err(Error::Fork("consent")));
         assert_eq!(accept(1, u64::MAX, 2), Err(Error::Rollback("consent")));
         assert_eq!(accept(2, 5, 5), Ok(()));
+    }
+
+    /// Two of one number that a custodian went on from, and what he made of either.
+    #[test]
+    fn what_goes_on_from_a_statement_that_lost_is_a_fork_at_every_version() {
+        let mut pins = PinStore::default();
+        let pins: &mut dyn Pins = &mut pins;
+        let base = |hash| Some(Base { version: Version(2), hash: Hash([hash; 32]) });
+        let mut accept = |base, version, hash| {
+            pins.accept_under("consent", "a", Precedence::new(Version(1), base, Version(version), Hash([hash; 32])))
+        };
+        assert_eq!(accept(None, 2, 1), Ok(()));
+        assert_eq!(accept(base(9), 3, 2), Err(Error::Fork("consent")));
+        assert_eq!(accept(base(1), 3, 3), Ok(()));
+        assert_eq!(accept(base(9), 4, 4), Err(Error::Fork("consent")));
+        assert_eq!(accept(base(9), 3, 3), Err(Error::Fork("consent")));
+        assert_eq!(accept(base(1), 4, 5), Ok(()));
+        assert_eq!(accept(None, 2, 1), Err(Error::Rollback("consent")));
+        assert_eq!(accept(None, 3, 6), Ok(()), "the owner's own next word");
+        assert_eq!(accept(base(1), 5, 7), Err(Error::Rollback("consent")));
+    }
+
+    /// A memory that cannot be asked, or cannot write.
+    struct Broken;
+
+    impl Pins for Broken {
+        fn get(&self, key: &str) -> Result<Option<Pin>, StoreError> {
+            let failure = StoreError::new(crate::store::StoreFailure::Unavailable, "no disk");
+            if key.starts_with("consent") { Err(failure) } else { Ok(None) }
+        }
+
+        fn set(&mut self, _: &str, _: Pin) -> Result<(), StoreError> {
+            Err(StoreError::new(crate::store::StoreFailure::Unavailable, "no disk"))
+        }
+    }
+
+    #[test]
+    fn nothing_is_accepted_that_cannot_be_held_against_the_memory_or_remembered() {
+        let pins: &mut dyn Pins = &mut Broken;
+        for what in ["consent", "head"] {
+            let told = pins.accept(what, "a", Version(1), Hash([1; 32]));
+            assert!(matches!(told, Err(Error::Store(_))), "{what}");
+        }
     }
 }

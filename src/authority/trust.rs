@@ -8,12 +8,12 @@ use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
 use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
 use crate::kem::PublicParameters;
-use crate::pin::PinStore;
+use crate::pin::Pins;
 use crate::policy::{Attributes, Month, PersonNumber};
 
 /// What a verifier holds: an anchor for each authority, and the latest of what it published.
 ///
-/// It lives in memory: after a start, add the anchors and feed it what was published last. The [`PinStore`] is what must
+/// It lives in memory: after a start, add the anchors and feed it what was published last. The [`Pins`] is what must
 /// survive, so that nobody can feed it something older.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
@@ -97,7 +97,7 @@ impl Trust {
     /// A bulletin is a bundle of signed statements, and no statement itself: whoever serves it can leave out the previous
     /// parameters, or bring them back in an old one until the parameters change again. With them come user keys of before,
     /// and nothing is sealed under them.
-    pub fn update(&mut self, bulletin: &Bulletin, pins: &mut PinStore) -> Result<()> {
+    pub fn update(&mut self, bulletin: &Bulletin, pins: &mut dyn Pins) -> Result<()> {
         let previous = bulletin.previous.as_ref().map(|previous| self.previous(previous, bulletin)).transpose()?;
         self.update_parameters(&bulletin.parameters, pins)?;
         let authority = &bulletin.parameters.unverified().authority;
@@ -122,7 +122,7 @@ impl Trust {
     pub fn update_parameters(
         &mut self,
         signed: &Signed<ParametersStatement>,
-        pins: &mut PinStore,
+        pins: &mut dyn Pins,
     ) -> Result<PublicParameters> {
         let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
         let held = Held::parameters(signed, statement)?;
@@ -156,7 +156,7 @@ impl Trust {
     ///
     /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Malformed`] if
     /// its entries are not in order, [`Error::Untrusted`] if it takes back what the list before it said.
-    pub fn update_revocations(&mut self, signed: &Signed<RevocationList>, pins: &mut PinStore) -> Result<()> {
+    pub fn update_revocations(&mut self, signed: &Signed<RevocationList>, pins: &mut dyn Pins) -> Result<()> {
         let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
         let mut value = Revocations::new();
         for revoked in &statement.revoked {
@@ -182,7 +182,7 @@ impl Trust {
     ///
     /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Untrusted`] if
     /// somebody has another number than in the map before it, or none: numbers are for life.
-    pub fn update_people(&mut self, signed: &Signed<PeopleMap>, pins: &mut PinStore) -> Result<()> {
+    pub fn update_people(&mut self, signed: &Signed<PeopleMap>, pins: &mut dyn Pins) -> Result<()> {
         let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
         let value = statement.people.clone();
         if let Some(before) = &known.people
@@ -313,7 +313,7 @@ impl<T> Held<T> {
         held: &'a mut Option<Self>,
         what: &'static str,
         authority: &AuthorityId,
-        pins: &mut PinStore,
+        pins: &mut dyn Pins,
     ) -> Result<&'a T> {
         let before = held.as_ref().map(|held| (held.version, held.hash));
         match before {

@@ -11,7 +11,7 @@ use super::succession::{Arrangement, MAX_ARRANGEMENTS, Succession};
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, Hash, OwnerId, Time, Version};
 use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
-use crate::pin::PinStore;
+use crate::pin::Pins;
 use crate::seal::label;
 
 /// Most devices in a list.
@@ -100,7 +100,7 @@ impl Signed<DeviceListStatement> {
     /// [`Error::Forged`] if it is another owner's or not signed by the root key, [`Error::Malformed`] if it has no
     /// device or too many, or two of one id or key, [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember.
     /// [`Error::ApiMisuse`] if the root key was changed: whether that counts depends on the time.
-    pub fn accept(&self, owner: &OwnerId, pins: &mut PinStore) -> Result<Devices> {
+    pub fn accept(&self, owner: &OwnerId, pins: &mut dyn Pins) -> Result<Devices> {
         if !self.unverified().succession.is_empty() {
             return Err(Error::ApiMisuse("the root key was changed: accept the list at a time"));
         }
@@ -118,7 +118,7 @@ impl Signed<DeviceListStatement> {
     ///
     /// As [`DeviceList::accept`](Signed::accept); [`Error::Expired`] before a change has taken effect, [`Error::Revoked`]
     /// if a device vetoed it.
-    pub fn accept_at(&self, owner: &OwnerId, pins: &mut PinStore, now: Time) -> Result<Devices> {
+    pub fn accept_at(&self, owner: &OwnerId, pins: &mut dyn Pins, now: Time) -> Result<Devices> {
         let devices = self.accept_own()?;
         if devices.owner() != owner {
             return Err(Error::Forged(WHAT));

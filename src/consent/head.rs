@@ -9,7 +9,7 @@ use super::verify::{LiveConsent, WHAT as CONSENT, pin_name};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
 use crate::identity::{Identity, PublicIdentity, Signature, Signed, SigningPublic, Statement};
-use crate::pin::{Base, PinStore, Precedence};
+use crate::pin::{Base, Pins, Precedence};
 use crate::seal::label;
 
 /// How old a head may be, unless the host has a reason for another limit.
@@ -142,7 +142,7 @@ impl LiveConsent {
     /// `"consent"` if it names a later consent than this, with `"head"` if an earlier one or one of an earlier device list,
     /// with `"device list"` if its consent was signed under a later list than the reader has, [`Error::Fork`] if another one of this
     /// version.
-    pub fn fresh(&self, head: &Head, pins: &mut PinStore, now: Time, limit: Duration) -> Result<Freshness> {
+    pub fn fresh(&self, head: &Head, pins: &mut dyn Pins, now: Time, limit: Duration) -> Result<Freshness> {
         let claimed = head.unverified();
         if claimed.owner != *self.owner() || claimed.compartment != *self.compartment() {
             return Err(Error::Forged(WHAT));

@@ -11,7 +11,7 @@ use super::devices::{DeviceList, DeviceListStatement, Devices, owner_id};
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, Hash, OwnerId, Time, Version};
 use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
-use crate::pin::PinStore;
+use crate::pin::Pins;
 use crate::seal::label;
 
 /// Most changes of root key in an owner's life.
@@ -112,7 +112,7 @@ impl Signed<VetoStatement> {
     /// # Errors
     ///
     /// [`Error::Forged`]; [`Error::Expired`] if the device's own time is over.
-    pub fn accept(&self, before: &Devices, announced: &DeviceList, pins: &mut PinStore, now: Time) -> Result<()> {
+    pub fn accept(&self, before: &Devices, announced: &DeviceList, pins: &mut dyn Pins, now: Time) -> Result<()> {
         let claimed = self.unverified();
         let device = before.get(&claimed.device).ok_or(Error::Forged("veto"))?;
         let known = &before.statement().succession;
@@ -129,7 +129,7 @@ impl Signed<VetoStatement> {
         if !device.lasts(Some(now)) {
             return Err(Error::Expired("device"));
         }
-        pins.remember(VETO, &place(&claimed.owner, &claimed.change), before.version(), before.hash());
+        pins.remember(VETO, &place(&claimed.owner, &claimed.change), before.version(), before.hash())?;
         Ok(())
     }
 }
@@ -172,9 +172,9 @@ impl DeviceListStatement {
     /// Whether the changes that `pins` have not accepted yet may take effect, and then remembers them. Each is made from
     /// the very list that is pinned, if one is; nobody vetoed it; and its delay is over: since it was seen first, if the
     /// owner was known before, or else since it was announced by its own account.
-    pub(super) fn take_effect(&self, pins: &mut PinStore, now: Time) -> Result<()> {
+    pub(super) fn take_effect(&self, pins: &mut dyn Pins, now: Time) -> Result<()> {
         let owner = self.owner.as_str();
-        let accepted = pins.get(ACCEPTED, owner);
+        let accepted = pins.seen(ACCEPTED, owner)?;
         let known = accepted.map_or(0, |(version, _)| usize::try_from(version.0).unwrap_or(usize::MAX));
         if known > self.succession.len() {
             return Err(Error::Rollback(WHAT));
@@ -184,7 +184,7 @@ impl DeviceListStatement {
         {
             return Err(Error::Fork(WHAT));
         }
-        let pinned = pins.get(DEVICES, owner);
+        let pinned = pins.seen(DEVICES, owner)?;
         for Succession { change, by } in self.succession.get(known..).unwrap_or_default() {
             let (hash, statement) = (change.hash()?, change.unverified());
             let place = place(&self.owner, &hash);
@@ -197,11 +197,11 @@ impl DeviceListStatement {
                 let seen = match pinned {
                     None => statement.announced_at,
                     Some(_) => {
-                        let first = pins.remember(SEEN, &place, Version(now.as_secs()), hash);
+                        let first = pins.remember(SEEN, &place, Version(now.as_secs()), hash)?;
                         Time::from_secs(first.0.0)?.max(statement.announced_at)
                     }
                 };
-                if pins.get(VETO, &place).is_some() {
+                if pins.seen(VETO, &place)?.is_some() {
                     return Err(Error::Revoked("this change of root key"));
                 }
                 if now <= seen.plus(Duration::from_secs(by.unverified().delay)) {

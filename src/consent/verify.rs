@@ -12,7 +12,7 @@ use crate::authority::Trust;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
 use crate::identity::SealingPublic;
-use crate::pin::{Base, PinStore, Precedence};
+use crate::pin::{Base, Pins, Precedence};
 
 /// A consent that is signed by the owner's device, whole, valid and no older than what was seen before.
 ///
@@ -48,7 +48,7 @@ impl StoredConsent {
         &self,
         devices: &Devices,
         compartment: &CompartmentId,
-        pins: &mut PinStore,
+        pins: &mut dyn Pins,
         now: Time,
     ) -> Result<LiveConsent> {
         let claimed = self.consent().unverified();

@@ -97,7 +97,7 @@ fn a_head_by_anybody_else_or_of_another_compartment_is_refused() {
     }
     let (other, _) = world.phone.consent(world.owner.devices(), "summary".parse().unwrap()).seal(NOW).unwrap();
     let summary = "summary".parse().unwrap();
-    let other = other.verify(world.owner.devices(), &summary, &mut Default::default(), NOW).unwrap();
+    let other = other.verify(world.owner.devices(), &summary, &mut PinStore::default(), NOW).unwrap();
     assert_eq!(live.fresh(&world.phone.head(&other, NOW).unwrap(), &mut PinStore::default(), NOW, HEAD_LIMIT), forged);
 
     let head = world.phone.head(&live, NOW).unwrap();

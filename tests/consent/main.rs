@@ -6,6 +6,7 @@ mod devices;
 mod form;
 mod head;
 mod master_key;
+mod pins;
 mod readers;
 mod server;
 #[path = "../support/all.rs"]
