@@ -34,7 +34,8 @@
 //! let devices = alice.list().accept(alice.id(), &mut pins)?;
 //! let live = stored.verify(&devices, &"cardiology".parse()?, &mut pins, now)?;
 //! let access = live.open(&ada.accept(&for_ada, &trust, now)?)?;
-//! assert_eq!(access.terms().read[0].policy, "role:doctor and not user:#2");
+//! assert_eq!(access.terms().read[0].policy, "role:doctor");
+//! assert_eq!(access.terms().exclusions[0].person, Some("dr-bob".parse()?));
 //! assert_eq!(live.open(&bob.accept(&for_bob, &trust, now)?).err(), Some(Error::CannotOpen));
 //! # Ok::<(), Error>(())
 //! ```
@@ -61,6 +62,7 @@ mod builder;
 mod compromise;
 mod custodian;
 mod devices;
+mod exclusion;
 mod head;
 mod mandate;
 mod open;
@@ -81,9 +83,10 @@ pub use compromise::{Exposed, ExposedBy, Exposure};
 pub use custodian::{Custodian, MASTER_KEY, MasterKeyCustodian};
 pub(crate) use devices::owner_id;
 pub use devices::{DeviceList, DeviceListStatement, Devices, MAX_DEVICES, MAX_REMOVED, PublicDevice, RemovedDevice};
+pub use exclusion::{Action, Cause, Exclusion};
 pub use head::{Freshness, HEAD_LIMIT, Head, HeadDraft, HeadStatement};
 pub use mandate::{Ceiling, MAX_MANDATED, Mandate, MandateStatement};
-pub use preview::{Preview, Reader, Uncovered};
+pub use preview::{Preview, Reader, UnenforcedExclusion};
 pub(crate) use referral::CLOCK_SKEW;
 pub use referral::{
     AcceptedReferral, DECLINE_LIMIT, Decline, DeclineStatement, Declined, EndedReferral, MAX_SECTIONS, Referral,
@@ -97,7 +100,7 @@ pub use succession::{
     VetoStatement,
 };
 pub use terms::{
-    Barred, Cause, KeptOut, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_PAST, MAX_PAST_BYTES, MAX_TERMS, Named,
-    PastWriting, Reading, Spent, Terms, Verb, Writing,
+    ConsumedStatement, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_PAST, MAX_PAST_BYTES, MAX_TERMS, Named,
+    PastRule, PastWriting, Reading, Terms, Writing,
 };
 pub use verify::LiveConsent;

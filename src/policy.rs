@@ -179,36 +179,30 @@ impl Policy {
     /// # Errors
     ///
     /// As [`Policy::parse_with`].
-    pub(crate) fn excluding(self, people: &[PersonNumber]) -> Result<Self, ParseError> {
-        let mut new: Vec<PersonNumber> = people.iter().copied().filter(|person| !self.excludes(*person)).collect();
-        new.sort_unstable();
-        new.dedup();
+    pub(crate) fn excluding(self, people: &BTreeSet<PersonNumber>) -> Result<Self, ParseError> {
+        let new: Vec<PersonNumber> = people.iter().copied().filter(|person| !self.excludes(*person)).collect();
         if new.is_empty() { Ok(self) } else { self.0.excluding(new.into_iter()).to_string().parse() }
     }
 
-    /// The policy open to those as well who satisfy another. Whom this one excludes as a whole is excluded from both, on one
-    /// level; none if the other one is for such a person by her number.
+    /// The policy open to those as well who satisfy another; on one level, so that policies that grow one by one do not get
+    /// deep, and with nothing twice.
     ///
     /// # Errors
     ///
     /// As [`Policy::parse_with`].
-    pub(crate) fn widened(self, other: Self) -> Option<Result<Self, ParseError>> {
-        let excluded: BTreeSet<_> = self.exclusions().filter(|person| self.excludes(*person)).collect();
-        if excluded.iter().any(|person| other.0.names(*person)) {
-            return None;
-        }
-        let rest = excluded.iter().try_fold(self.0.clone(), |rest, person| rest.readmitting(*person));
-        // "Everyone but" some persons: it cannot be wider without them.
-        let Some(rest) = rest else { return Some(Ok(self)) };
-        let excluded: Vec<_> = excluded.into_iter().collect();
-        let both = Self(rest.or(other.0));
-        Some(both.to_string().parse().and_then(|both: Self| both.excluding(&excluded)))
+    pub(crate) fn or(self, other: Self) -> Result<Self, ParseError> {
+        Self(self.0.or(other.0)).to_string().parse()
     }
 
-    /// The policy without the exclusions of a person that stand beside everything else, such as those that were added to a
-    /// whole policy; none if nothing else is in it. What one branch excludes stays.
-    pub(crate) fn readmitting(self, person: PersonNumber) -> Option<Self> {
-        self.0.readmitting(person).map(Self)
+    /// The policy without the exclusions of a person that stand beside everything else, if there is anything else. What one
+    /// branch excludes stays.
+    pub(crate) fn without_exclusion(self, person: PersonNumber) -> Self {
+        Self(self.0.clone().without_exclusion(person).unwrap_or(self.0))
+    }
+
+    /// Whether a condition is for this very person.
+    pub(crate) fn names(&self, person: PersonNumber) -> bool {
+        self.0.names(person)
     }
 
     /// Whether the policy is closed to a person whatever else she shows. An exclusion in one branch of an `or` does not

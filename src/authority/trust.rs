@@ -258,11 +258,6 @@ impl Trust {
         move |name| people?.get(&PersonId::new(name).ok()?).copied()
     }
 
-    /// Whether there is a map of people of this authority.
-    pub(crate) fn knows_people(&self, authority: &AuthorityId) -> bool {
-        self.authorities.get(authority).is_some_and(|known| known.people.is_some())
-    }
-
     /// The latest parameters of an authority.
     pub fn parameters(&self, authority: &AuthorityId) -> Option<&PublicParameters> {
         self.authorities.get(authority)?.parameters.as_ref().map(|held| &held.value)

@@ -22,7 +22,7 @@ pub struct Access {
     pub(super) base: Option<Base>,
     pub(super) cek: Cek,
     pub(super) terms: Terms,
-    // INVARIANT: the parsed forms of `terms`, in its order.
+    // INVARIANT: the parsed forms of `terms`, in its order; without those that are for excluded people alone.
     pub(super) read: Vec<(AuthorityId, Policy)>,
     pub(super) write: Vec<(AuthorityId, Policy)>,
     pub(super) past: Vec<Vec<(AuthorityId, Policy)>>,
@@ -108,12 +108,13 @@ impl Access {
         self.terms.people.iter().filter(move |named| named.is_over(now))
     }
 
-    /// Who may read by attributes, with the month that keys have to be valid in.
+    /// Who may read by attributes: the policies that slots were made for, without the excluded and with the month that keys
+    /// have to be valid in.
     pub fn read_policies(&self) -> &[(AuthorityId, Policy)] {
         &self.read
     }
 
-    /// Who may write by attributes. The owner's devices always may.
+    /// Who may write by attributes, without the excluded. The owner's devices always may.
     pub fn write_policies(&self) -> &[(AuthorityId, Policy)] {
         &self.write
     }

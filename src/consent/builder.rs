@@ -7,22 +7,23 @@ use std::collections::BTreeSet;
 
 use super::access::Access;
 use super::devices::Devices;
+use super::exclusion::{Action, Cause, Exclusion, excluded};
 use super::mandate::{Ceiling, Mandate, MandateStatement};
 use super::preview::{Preview, Readers};
 use super::referral::EndedReferral;
 use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
-use super::terms::{Cause, KeptOut, Named, Policies, Reading, Spent, Terms, Writing};
+use super::terms::{ConsumedStatement, Named, Policies, Reading, Terms, Writing, canonical};
 use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, PersonId, Time, Version};
 use crate::identity::{SealingKey, SealingPublic, Signed, SigningKey, SigningPublic};
-use crate::policy::{PersonNumber, Policy};
+use crate::policy::Policy;
 use crate::seal::{Cek, Salt, fill_random, seal_terms, write_seed};
 use crate::secret::Secret;
 pub use draft::ConsentDraft;
-use terms::{Draft, Source, parse};
+use terms::{Draft, parse};
 
 /// A consent that is being written. Without any `read` or `name`, it is for the owner alone.
 ///
@@ -41,11 +42,11 @@ pub struct ConsentBuilder<'a> {
     write: Vec<Draft<'a>>,
     people: Vec<Named>,
     custodian: Option<Named>,
-    excluded: BTreeSet<PersonId>,
-    spent: Vec<Spent>,
-    kept_out: BTreeSet<KeptOut>,
-    /// Who is kept out no more, and for what cause.
-    let_in: Option<(AuthorityId, PersonNumber, Cause)>,
+    /// Those of the version before that stay.
+    exclusions: BTreeSet<Exclusion>,
+    /// Those that are said here.
+    excluded: Vec<Exclusion>,
+    consumed: Vec<ConsumedStatement>,
     /// Version and key generation that the next ones have to be above.
     beyond: (Version, Generation),
     /// Whether another branch has another key than the version before.
@@ -107,10 +108,9 @@ impl<'a> ConsentBuilder<'a> {
             write: Vec::new(),
             people: Vec::new(),
             custodian: None,
-            excluded: BTreeSet::new(),
-            spent: Vec::new(),
-            kept_out: BTreeSet::new(),
-            let_in: None,
+            exclusions: BTreeSet::new(),
+            excluded: Vec::new(),
+            consumed: Vec::new(),
             beyond: (Version(0), Generation(0)),
             other_key: false,
             not_before: None,
@@ -120,8 +120,8 @@ impl<'a> ConsentBuilder<'a> {
 
     /// Makes this the version after the one that was opened, with a new compartment key.
     ///
-    /// Nothing else is taken over, but whom the version before [keeps out](Terms::kept_out): who may read and write is said
-    /// anew, or with [`ConsentBuilder::same_terms`].
+    /// Nothing else is taken over, but who is [excluded](Terms::exclusions) because her keys were stolen or she declined: who
+    /// may read and write, and who is excluded by name, is said anew, or with [`ConsentBuilder::same_terms`].
     ///
     /// # Errors
     ///
@@ -135,6 +135,8 @@ impl<'a> ConsentBuilder<'a> {
             return Err(Error::ApiMisuse("the consent before this one was signed under a later device list"));
         }
         self.after = Some(access);
+        let lasting = access.terms.exclusions.iter().filter(|one| one.outlasts_policies());
+        self.exclusions.extend(lasting.cloned());
         Ok(self)
     }
 
@@ -159,9 +161,9 @@ impl<'a> ConsentBuilder<'a> {
         // Of those whom this branch names, and no others: the other one may be a thief's.
         for named in &self.before()?.terms.people {
             if let Some(referred) = &named.referred
-                && other.terms.spent.iter().any(|spent| spent.statement == referred.referral)
+                && other.terms.consumed.iter().any(|consumed| consumed.statement == referred.referral)
             {
-                self.spent.push(referred.spent(named));
+                self.consumed.push(referred.consumed(named));
             }
         }
         Ok(self)
@@ -187,77 +189,85 @@ impl<'a> ConsentBuilder<'a> {
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
-    pub fn same_terms(mut self, trust: &'a Trust) -> Result<Self> {
-        let before = self.before()?;
-        let Terms { read, write, people, custodian, excluded, spent, .. } = &before.terms;
-        self.not_after = self.not_after.or(Some(before.owners_end()));
-        self.excluded.extend(excluded.iter().cloned());
-        self.spent.extend(spent.iter().cloned());
-        for Reading { authority, policy, .. } in read {
-            self = self.keep_read(trust, authority, policy.parse()?)?;
+    pub fn same_terms(self, trust: &'a Trust) -> Result<Self> {
+        self.same_policies(trust, |_| true)?.same_exclusions(|_| true)?.same_people(|_| true)
+    }
+
+    /// Takes over the policies of the version before; of those for reading, the ones of these authorities.
+    pub(crate) fn same_policies(mut self, trust: &'a Trust, reads: impl Fn(&AuthorityId) -> bool) -> Result<Self> {
+        let Terms { read, write, .. } = &self.before()?.terms;
+        for Reading { authority, policy, .. } in read.iter().filter(|reading| reads(&reading.authority)) {
+            self = self.add_read(Draft { trust, authority: authority.clone(), policy: canonical(policy)? })?;
         }
         for Writing { authority, policy } in write {
-            self = self.keep_write(trust, authority, policy.parse()?)?;
-        }
-        for person in people {
-            self = self.name(person.clone())?;
-        }
-        if let Some(custodian) = custodian {
-            self = self.custodian(custodian.clone())?;
+            self = self.add_write(Draft { trust, authority: authority.clone(), policy: canonical(policy)? })?;
         }
         Ok(self)
     }
 
+    /// Takes over these exclusions of the version before, and no others.
+    pub(crate) fn same_exclusions(mut self, stays: impl Fn(&Exclusion) -> bool) -> Result<Self> {
+        self.exclusions = self.before()?.terms.exclusions.iter().filter(|one| stays(one)).cloned().collect();
+        Ok(self)
+    }
+
+    /// Takes over these people of the version before, the custodian among them, and until when it all is valid.
+    pub(crate) fn same_people(mut self, stays: impl Fn(&Named) -> bool) -> Result<Self> {
+        let before = self.before()?;
+        self.not_after = self.not_after.or(Some(before.owners_end()));
+        for person in before.terms.people.iter().filter(|named| stays(named)) {
+            self = self.name(person.clone())?;
+        }
+        match before.terms.custodian.as_ref().filter(|named| stays(named)) {
+            Some(custodian) => self.custodian(custodian.clone()),
+            None => Ok(self),
+        }
+    }
+
     /// Lets those read whose attributes from `authority` satisfy the policy, and whose keys are valid in the month of the
     /// sealing. People may stand by name. Whoever is excluded by name (`not user:dr-bob`), even in one branch of an `or`,
-    /// is excluded from the whole consent: from this policy and under every other authority, as far as that one knows
-    /// the name; [`ConsentBuilder::preview`] says where it does not. Who is excluded by number is excluded where it stands
-    /// and nowhere else.
+    /// is excluded from the whole consent as by [`ConsentBuilder::exclude`]: from this policy and under every other
+    /// authority, as far as that one knows the name; [`ConsentBuilder::preview`] says where it does not. Who is excluded by
+    /// number is excluded where it stands and nowhere else.
     ///
     /// # Errors
     ///
     /// [`Error::Policy`] for the text, [`Error::ApiMisuse`] if the authority has a policy already.
-    pub fn read(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
+    pub fn read(self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (policy, named) = parse(trust, authority, policy)?;
-        let source = Source::said(&policy, &named);
-        self.excluded.extend(named.into_iter().map(|(person, _)| person));
-        self.add_read(Draft { trust, authority: authority.clone(), policy, source })
-    }
-
-    /// A read policy of before. If everybody whom it is for is excluded by now, there is none any more.
-    pub(crate) fn keep_read(self, trust: &'a Trust, authority: &AuthorityId, policy: Policy) -> Result<Self> {
-        self.add_read(Draft { trust, authority: authority.clone(), policy, source: Source::Before })
-    }
-
-    /// The same for a write policy.
-    pub(crate) fn keep_write(self, trust: &'a Trust, authority: &AuthorityId, policy: Policy) -> Result<Self> {
-        self.add_write(Draft { trust, authority: authority.clone(), policy, source: Source::Before })
+        let builder = named.into_iter().fold(self, |builder, (person, _)| builder.exclude(person));
+        builder.add_read(Draft { trust, authority: authority.clone(), policy })
     }
 
     /// As [`ConsentBuilder::read`], for those as well whom the version before lets read by a policy of that authority. Whom
-    /// that one excludes beside everything else stays excluded.
+    /// that one excludes as a whole stays excluded.
     ///
     /// # Errors
     ///
     /// As [`ConsentBuilder::read`]; [`Error::ApiMisuse`] if the policy is for somebody by number who stays excluded.
     pub(crate) fn read_also(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
         let (mut policy, named) = parse(trust, authority, policy)?;
-        let before = &self.before()?.terms;
-        let present = before.read.iter().find(|reading| reading.authority == *authority);
-        let present = present.map(|reading| reading.policy.parse::<Policy>()).transpose()?;
+        let Access { terms: before, read: sealed, .. } = self.before()?;
         // Who is excluded by this may have the present key.
+        let sealed = sealed.iter().find(|(other, _)| other == authority);
         self.keep_key &= named.iter().all(|(person, number)| {
-            before.excluded.contains(person) && present.as_ref().is_none_or(|present| present.excludes(*number))
+            let known = before.exclusions.iter().any(|one| one.names(person));
+            known && sealed.is_none_or(|(_, sealed)| sealed.excludes(*number))
         });
-        let mut source = Source::said(&policy, &named);
-        self.excluded.extend(named.into_iter().map(|(person, _)| person));
-        if let Some(present) = present {
-            // Whom this one excludes, it excludes from itself alone.
-            source = Source::Said { excludes: BTreeSet::new() };
-            let wider = present.widened(policy);
-            policy = wider.ok_or(Error::ApiMisuse("the policy is for a person who stays excluded"))??;
+        if let Some(present) = before.read.iter().find(|reading| reading.authority == *authority) {
+            let present = canonical(&present.policy)?;
+            let outright: Vec<_> = present.exclusions().filter(|number| present.excludes(*number)).collect();
+            let mut out = excluded(&before.exclusions, Action::Read, authority);
+            out.extend(&outright);
+            if out.into_iter().any(|number| policy.names(number)) {
+                return Err(Error::ApiMisuse("the policy is for a person who stays excluded"));
+            }
+            policy = present.or(policy)?;
+            let by_policy = |number| Exclusion::by_number((authority, number), Action::Read, Cause::Policy);
+            self = self.shut_out(outright.into_iter().map(by_policy));
         }
-        self.add_read(Draft { trust, authority: authority.clone(), policy, source })
+        let builder = named.into_iter().fold(self, |builder, (person, _)| builder.exclude(person));
+        builder.add_read(Draft { trust, authority: authority.clone(), policy })
     }
 
     /// Lets those write whose attributes from `authority` satisfy the policy. The owner's devices always may. Whoever is
@@ -267,15 +277,19 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// As [`ConsentBuilder::read`].
     pub fn write(self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
-        let (policy, _) = parse(trust, authority, policy)?;
-        let source = Source::said(&policy, &[]);
-        self.add_write(Draft { trust, authority: authority.clone(), policy, source })
+        let policy = Policy::parse_with(policy, trust.resolve(authority))?;
+        self.add_write(Draft { trust, authority: authority.clone(), policy })
     }
 
     /// Excludes a person from reading and writing under every authority that has a policy here and knows the name.
     #[must_use]
-    pub fn exclude(mut self, person: PersonId) -> Self {
-        self.excluded.insert(person);
+    pub fn exclude(self, person: PersonId) -> Self {
+        self.shut_out([Exclusion::by_name(person)])
+    }
+
+    /// Excludes people, from when it is sealed on.
+    pub(crate) fn shut_out(mut self, people: impl IntoIterator<Item = Exclusion>) -> Self {
+        self.excluded.extend(people);
         self
     }
 
@@ -314,26 +328,14 @@ impl<'a> ConsentBuilder<'a> {
     #[must_use]
     pub fn end_referral(mut self, ended: &EndedReferral) -> Self {
         if self.mandate.is_none() {
-            self.spent.push(ended.spent().clone());
+            self.consumed.push(ended.consumed().clone());
         }
         self.leave_out(|named| ended.brought(named))
     }
 
-    /// Takes it that these count no more.
-    pub(crate) fn spend(mut self, spent: &[Spent]) -> Self {
-        self.spent.extend(spent.iter().cloned());
-        self
-    }
-
-    /// Keeps people out by number, from the policies here and of later versions.
-    pub(crate) fn keep_out(mut self, people: impl IntoIterator<Item = KeptOut>) -> Self {
-        self.kept_out.extend(people);
-        self
-    }
-
-    /// Keeps a person out no more for this cause.
-    pub(crate) fn let_in(mut self, authority: AuthorityId, number: PersonNumber, cause: Cause) -> Self {
-        self.let_in = Some((authority, number, cause));
+    /// Takes it that this counts no more.
+    pub(crate) fn consume(mut self, statement: ConsumedStatement) -> Self {
+        self.consumed.push(statement);
         self
     }
 
@@ -365,14 +367,14 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// As [`ConsentBuilder::seal`].
     pub fn preview(&self, people: &[VerifiedCredential], now: Time) -> Result<Preview> {
-        let (mut terms, uncovered) = self.terms(now)?;
-        let spent: BTreeSet<Hash> = terms.spent.iter().map(|spent| spent.statement).collect();
-        terms.people.retain(|named| named.referred.as_ref().is_none_or(|by| !spent.contains(&by.referral)));
+        let (mut terms, unenforced) = self.terms(now)?;
+        let consumed: BTreeSet<Hash> = terms.consumed.iter().map(|consumed| consumed.statement).collect();
+        terms.people.retain(|named| named.referred.as_ref().is_none_or(|by| !consumed.contains(&by.referral)));
         let Policies { read, .. } = terms.policies()?;
         terms.people.retain(|named| !named.is_over(now));
         let after = Readers { read: &read, terms: &terms };
         let before = self.after.map(|access| Readers { read: &access.read, terms: &access.terms });
-        Ok(Preview::new(after, before, people, uncovered))
+        Ok(Preview::new(after, before, people, unenforced))
     }
 
     /// Makes the slots and signs.
@@ -403,11 +405,11 @@ impl<'a> ConsentBuilder<'a> {
     /// Without those of the consent before whose time is over meanwhile, and those whose referral counts no more.
     fn in_time(self, now: Time) -> Self {
         let before = self.after.map_or(&[][..], |before| &before.terms.people);
-        let spent = self.spent(now);
-        let is_spent = |hash: &Hash| spent.iter().any(|spent| spent.statement == *hash);
+        let consumed = self.consumed(now);
+        let is_consumed = |hash: &Hash| consumed.iter().any(|consumed| consumed.statement == *hash);
         let builder = self.leave_out(|named| {
             let over = named.is_over(now) && before.contains(named);
-            over || named.referred.as_ref().is_some_and(|referred| is_spent(&referred.referral))
+            over || named.referred.as_ref().is_some_and(|referred| is_consumed(&referred.referral))
         });
         Self { keep_key: builder.keep_key && !builder.other_key, ..builder }
     }
@@ -425,7 +427,7 @@ impl<'a> ConsentBuilder<'a> {
         let (terms, _) = self.terms(now)?;
         for reading in &terms.read {
             // The month after takes other leaves, twelve at most: what could not be sealed again then is not sealed now.
-            Reading { month: 1, ..reading.clone() }.sealed_policy()?;
+            Reading { month: 1, ..reading.clone() }.sealed_policy(&terms.exclusions)?;
         }
         let text = terms.to_bytes()?;
         let Policies { read, write, past } = terms.policies()?;

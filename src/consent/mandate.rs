@@ -6,10 +6,11 @@ use sha2::{Digest, Sha256};
 use super::access::Access;
 use super::builder::{ConsentBuilder, Signer, Signing};
 use super::devices::Devices;
+use super::exclusion::Exclusion;
 use super::statement::ConsentStatement;
 use super::terms::{
-    Barred, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_PAST, MAX_PAST_BYTES, PastWriting, Policies, Spent, Terms,
-    Verb,
+    ConsumedStatement, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_PAST, MAX_PAST_BYTES, PastRule, PastWriting,
+    Reading, Terms, Writing, canonical,
 };
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, OwnerId, Time, Version};
@@ -21,7 +22,7 @@ use crate::wire;
 
 /// Most versions that a custodian may sign under one mandate.
 pub const MAX_MANDATED: u64 = 65_536;
-/// Most names, or numbers, that a custodian may exclude beyond those that the owner did.
+/// Most people that a custodian may exclude beyond those that the owner did.
 const MAX_MORE: usize = 64;
 
 /// A signed mandate. It is stored with each consent that was signed under it.
@@ -121,64 +122,58 @@ impl Ceiling {
         terms: &Terms,
         (version, not_after): (Version, Option<Time>),
     ) -> Result<bool> {
-        let (most, now) = (self.terms.policies()?, terms.policies()?);
         let months = terms.read.iter().all(|reading| {
             let before = self.terms.read.iter().find(|before| before.authority == reading.authority);
             before.is_some_and(|before| before.month <= reading.month)
         });
         let ends = |end: Time| not_after.is_some_and(|not_after| not_after <= end);
-        Ok(Self::narrows(&most, &now)
+        Ok(self.narrows(terms)?
             && months
             && terms.people.iter().all(|named| self.terms.people.contains(named))
             && terms.custodian.as_ref().is_none_or(|custodian| self.terms.custodian.as_ref() == Some(custodian))
-            && self.terms.excluded.iter().all(|person| terms.excluded.contains(person))
-            && terms.excluded.len() <= self.terms.excluded.len().saturating_add(MAX_MORE)
-            && self.spends(terms)
-            && self.bars(terms)?
-            && self.terms.kept_out == terms.kept_out
+            && self.excludes(terms)
+            && self.consumes(terms)
             && ends(mandate.until)
             && self.not_after.is_none_or(ends)
-            && self.keeps_the_past(mandate, (&terms.past, version), &most)?)
+            && self.keeps_the_past(mandate, (&terms.past, version))?)
     }
 
-    fn narrows(most: &Policies, now: &Policies) -> bool {
-        within(&now.read, &most.read) && within(&now.write, &most.write)
+    /// Each policy as it is said only narrows what it was, whoever is excluded: what nobody satisfies today may be satisfied
+    /// when an exclusion is taken back.
+    fn narrows(&self, terms: &Terms) -> Result<bool> {
+        let read = |terms: &Terms| said(terms.read.iter().map(|Reading { authority, policy, .. }| (authority, policy)));
+        let write = |terms: &Terms| said(terms.write.iter().map(|Writing { authority, policy }| (authority, policy)));
+        Ok(within(&read(terms)?, &read(&self.terms)?) && within(&write(terms)?, &write(&self.terms)?))
+    }
+
+    /// Whoever is excluded stays so, for the same cause. What a custodian adds is by name, so that the owner can take it back
+    /// by that name.
+    fn excludes(&self, terms: &Terms) -> bool {
+        let (read, write) = (self.terms.read.iter(), self.terms.write.iter());
+        let places = read.map(|reading| &reading.authority).chain(write.map(|writing| &writing.authority)).collect();
+        let (before, now) = (&self.terms.exclusions, &terms.exclusions);
+        let goes_on = |now: &Exclusion| before.iter().any(|before| now.continues(before, &places));
+        before.iter().all(|before| now.iter().any(|now| now.continues(before, &places)))
+            && now.iter().all(|one| goes_on(one) || one.is_plain(&places))
+            && now.len() <= before.len().saturating_add(MAX_MORE)
     }
 
     /// What counts no more stays so; what is added is of those whom the ceiling names by a referral.
-    fn spends(&self, terms: &Terms) -> bool {
-        let of_named = |spent: &Spent| {
+    fn consumes(&self, terms: &Terms) -> bool {
+        let of_named = |consumed: &ConsumedStatement| {
             let mut people = self.terms.people.iter();
-            people.any(|named| named.referred.as_ref().is_some_and(|referred| referred.spent(named) == *spent))
+            people.any(|named| named.referred.as_ref().is_some_and(|by| by.consumed(named) == *consumed))
         };
-        self.terms.spent.iter().all(|spent| terms.spent.contains(spent))
-            && terms.spent.iter().all(|spent| self.terms.spent.contains(spent) || of_named(spent))
-    }
-
-    /// The same for exclusions by number; what is added is excluded by the ceiling.
-    fn bars(&self, terms: &Terms) -> Result<bool> {
-        let mut more: usize = 0;
-        for barred in terms.barred.iter().filter(|barred| !self.terms.barred.contains(barred)) {
-            more += 1;
-            // An honest custodian adds those whom he excludes by name; not who is out for another reason.
-            let named = terms.excluded.len() > self.terms.excluded.len() && !barred.is_among(&self.terms.kept_out);
-            if more > MAX_MORE || !named || !self.terms.excludes(barred)? {
-                return Ok(false);
-            }
-        }
-        Ok(self.terms.barred.iter().all(|barred| terms.barred.contains(barred)))
+        self.terms.consumed.iter().all(|consumed| terms.consumed.contains(consumed))
+            && terms.consumed.iter().all(|consumed| self.terms.consumed.contains(consumed) || of_named(consumed))
     }
 
     /// Who could write before the mandate stands as it stood; since then nobody could who may not under the ceiling, and
     /// only under versions that were signed since.
     ///
     /// For the versions that he signed himself, a custodian may say less than he let in.
-    fn keeps_the_past(
-        &self,
-        mandate: &MandateStatement,
-        (past, version): (&[PastWriting], Version),
-        most: &Policies,
-    ) -> Result<bool> {
+    fn keeps_the_past(&self, mandate: &MandateStatement, (past, version): (&[PastWriting], Version)) -> Result<bool> {
+        let most = PastRule::policies(&self.terms.write_rules())?;
         let known =
             PastWriting::after(&self.terms, (mandate.devices, mandate.base, None), (self.issued_at, self.not_after));
         let owners = |entry: &&PastWriting| entry.base.is_none();
@@ -198,7 +193,7 @@ impl Ceiling {
         for entry in more {
             let own = (entry.devices, entry.base) == (mandate.devices, Some(mandate.base()));
             let said = span.contains(&entry.issued_at) && entry.not_after.is_some_and(|end| end <= mandate.until);
-            if !own || !said || entry.from <= mandate.base || !within(&entry.policies()?, &most.write) {
+            if !own || !said || entry.from <= mandate.base || !within(&PastRule::policies(&entry.write)?, &most) {
                 return Ok(false);
             }
         }
@@ -206,18 +201,9 @@ impl Ceiling {
     }
 }
 
-impl Terms {
-    /// Whether a policy excludes somebody by number.
-    pub(super) fn excludes(&self, barred: &Barred) -> Result<bool> {
-        let reading = self.read.iter().map(|reading| (Verb::Read, &reading.authority, &reading.policy));
-        let writing = self.write.iter().map(|writing| (Verb::Write, &writing.authority, &writing.policy));
-        for (verb, authority, policy) in reading.chain(writing) {
-            if (verb, authority) == (barred.from, &barred.authority) {
-                return Ok(policy.parse::<Policy>()?.excludes(barred.number));
-            }
-        }
-        Ok(false)
-    }
+/// Policies as they were said.
+fn said<'a>(texts: impl Iterator<Item = (&'a AuthorityId, &'a String)>) -> Result<Vec<(AuthorityId, Policy)>> {
+    texts.map(|(authority, policy)| Ok((authority.clone(), canonical(policy)?))).collect()
 }
 
 /// Each authority's policy only narrows what it was.
@@ -236,15 +222,15 @@ impl PastWriting {
         (issued_at, not_after): (Time, Option<Time>),
     ) -> Vec<Self> {
         let mut past = terms.past.clone();
+        let write = terms.write_rules();
         match past.last_mut() {
             Some(last)
-                if (&last.write, last.not_after) == (&terms.write, not_after)
+                if (&last.write, last.not_after) == (&write, not_after)
                     && (last.devices, last.base) == (devices, base) =>
             {
                 last.to = version;
             }
             _ => {
-                let write = terms.write.clone();
                 past.push(Self { from: version, to: version, issued_at, not_after, write, devices, base });
             }
         }

@@ -18,7 +18,7 @@ pub struct Preview {
     pub loses: BTreeSet<Reader>,
     /// Those who are to be excluded and cannot be, since an authority does not know them by this name: whoever they are
     /// there, if its policy is satisfied, the consent opens.
-    pub uncovered: Vec<Uncovered>,
+    pub unenforced: Vec<UnenforcedExclusion>,
 }
 
 /// A person, as an authority knows her.
@@ -32,7 +32,7 @@ pub struct Reader {
 
 /// An exclusion that an authority's slot does not carry out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Uncovered {
+pub struct UnenforcedExclusion {
     /// The authority that does not know the person.
     pub authority: AuthorityId,
     /// The person.
@@ -44,13 +44,13 @@ impl Preview {
         after: Readers<'_>,
         before: Option<Readers<'_>>,
         people: &[VerifiedCredential],
-        uncovered: Vec<Uncovered>,
+        unenforced: Vec<UnenforcedExclusion>,
     ) -> Self {
         let opens = after.among(people);
         let opened = before.map(|before| before.among(people)).unwrap_or_default();
         let gains = opens.difference(&opened).cloned().collect();
         let loses = opened.difference(&opens).cloned().collect();
-        Self { opens, gains, loses, uncovered }
+        Self { opens, gains, loses, unenforced }
     }
 }
 

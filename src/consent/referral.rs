@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::terms::{Named, Spent};
+use super::terms::{ConsumedStatement, Named};
 use crate::authority::{Standing, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, Hash, OwnerId, PersonId, Time};
@@ -120,8 +120,8 @@ pub struct Referred {
 
 impl Referred {
     /// What has to be remembered when the one whom it brought here leaves.
-    pub(super) fn spent(&self, named: &Named) -> Spent {
-        Spent { statement: self.referral, until: self.until.or(named.until).unwrap_or(Time::MAX) }
+    pub(super) fn consumed(&self, named: &Named) -> ConsumedStatement {
+        ConsumedStatement { statement: self.referral, until: self.until.or(named.until).unwrap_or(Time::MAX) }
     }
 }
 
@@ -134,7 +134,7 @@ pub struct AcceptedReferral {
 
 /// The end of a referral, by who signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndedReferral(Spent);
+pub struct EndedReferral(ConsumedStatement);
 
 /// A decline by the person herself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,7 @@ pub struct Declined {
     statement: DeclineStatement,
     number: PersonNumber,
     sealing: SealingPublic,
-    spent: Spent,
+    consumed: ConsumedStatement,
 }
 
 impl Signed<ReferralStatement> {
@@ -263,13 +263,13 @@ impl Signed<ReferralEndStatement> {
         if (&said.authority, &said.by) != who || (&ended.authority, &ended.by) != who || said.referral != hash {
             return Err(Error::Forged("end of a referral"));
         }
-        Ok(EndedReferral(Spent { statement: hash, until: ended.until }))
+        Ok(EndedReferral(ConsumedStatement { statement: hash, until: ended.until }))
     }
 }
 
 impl EndedReferral {
     /// What has to be remembered.
-    pub(super) fn spent(&self) -> &Spent {
+    pub(super) fn consumed(&self) -> &ConsumedStatement {
         &self.0
     }
 
@@ -316,8 +316,8 @@ impl Signed<DeclineStatement> {
         if until < now || statement.issued_at > now.plus(CLOCK_SKEW) {
             return Err(Error::Expired("decline"));
         }
-        let spent = Spent { statement: self.hash()?, until };
-        Ok(Declined { statement: statement.clone(), number: from.number(), sealing: *from.sealing(), spent })
+        let consumed = ConsumedStatement { statement: self.hash()?, until };
+        Ok(Declined { statement: statement.clone(), number: from.number(), sealing: *from.sealing(), consumed })
     }
 }
 
@@ -328,8 +328,8 @@ impl Declined {
     }
 
     /// What has to be remembered.
-    pub(crate) fn spent(&self) -> &Spent {
-        &self.spent
+    pub(crate) fn consumed(&self) -> &ConsumedStatement {
+        &self.consumed
     }
 
     /// By what its person reads, if it is about this section.

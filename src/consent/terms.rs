@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::exclusion::{Action, Exclusion, excluded};
 use super::mandate::Ceiling;
 use super::referral::Referred;
 use crate::authority::VerifiedCredential;
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
 use crate::identity::{PublicIdentity, SealingPublic};
 use crate::pin::{Base, Place};
-use crate::policy::{Month, PersonNumber, Policy};
+use crate::policy::{Month, ParseErrorKind, PersonNumber, Policy};
 use crate::wire;
 
 /// Most bytes of the terms.
@@ -37,8 +38,8 @@ pub struct Terms {
     pub people: Vec<Named>,
     /// Who holds a key on the owner's behalf.
     pub custodian: Option<Named>,
-    /// Who is excluded by name under every authority that knows the name; ascending.
-    pub excluded: Vec<PersonId>,
+    /// Who is shut out whatever the policies say, strictly ascending.
+    pub exclusions: Vec<Exclusion>,
     /// Who could write under earlier versions, the earliest first, so that what they wrote can be judged when those
     /// versions are gone. At most [`MAX_PAST`] entries of [`MAX_PAST_BYTES`], and of one mandate the latest
     /// [`MAX_MANDATES_PAST`]; beyond it those of the present mandate are dropped, then those of earlier ones, then the
@@ -46,17 +47,9 @@ pub struct Terms {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<PastWriting>,
     /// Referrals whose specialist left before their time, and declines that were carried out, until they are over by
-    /// themselves; ascending. They count here no more.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub spent: Vec<Spent>,
-    /// Persons who were excluded by number before they were excluded by name or kept out, and stay so when that is taken
-    /// back; ascending.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub barred: Vec<Barred>,
-    /// Persons who are kept out by number whatever policies are said anew: by stolen keys that go on opening what they
-    /// satisfy, or by their own wish; ascending.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub kept_out: Vec<KeptOut>,
+    /// themselves; ascending. They count here no more. They shut nobody out, so they are no exclusions: whoever left may be
+    /// named again, by another referral.
+    pub consumed: Vec<ConsumedStatement>,
     /// How far the mandate goes under which a custodian signed this; none if the owner did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Box<Ceiling>>,
@@ -68,7 +61,8 @@ pub struct Terms {
 pub struct Reading {
     /// The authority.
     pub authority: AuthorityId,
-    /// The canonical text of the policy, persons by number.
+    /// The canonical text of the policy as it was said, persons by number. Whom it excludes by name beside everything else
+    /// stands in [`Terms::exclusions`] instead.
     pub policy: String,
     /// The month that keys have to be valid in at least: months since 1970-01.
     pub month: u32,
@@ -80,8 +74,20 @@ pub struct Reading {
 pub struct Writing {
     /// The authority.
     pub authority: AuthorityId,
+    /// The canonical text of the policy as it was said, persons by number.
+    pub policy: String,
+}
+
+/// Who may write, as it was at some time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PastRule {
+    /// The authority.
+    pub authority: AuthorityId,
     /// The canonical text of the policy, persons by number.
     pub policy: String,
+    /// Who was excluded from it, strictly ascending.
+    pub excluded: BTreeSet<PersonNumber>,
 }
 
 /// Who could write under some earlier versions, one after the other.
@@ -97,7 +103,7 @@ pub struct PastWriting {
     /// The end of their validity.
     pub not_after: Option<Time>,
     /// Who could write by attributes.
-    pub write: Vec<Writing>,
+    pub write: Vec<PastRule>,
     /// The version of the device list that they were signed under.
     pub devices: Version,
     /// The owner's own consent that they go on from, if a custodian signed these.
@@ -124,66 +130,11 @@ pub struct Named {
 /// A referral or a decline that counts no more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spent {
+pub struct ConsumedStatement {
     /// Its hash.
     pub statement: Hash,
     /// The last second of it.
     pub until: Time,
-}
-
-/// An exclusion of a person by number.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Barred {
-    /// The authority.
-    pub authority: AuthorityId,
-    /// The person's number there.
-    pub number: PersonNumber,
-    /// What from.
-    pub from: Verb,
-}
-
-/// A person who is kept out by number, and why.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeptOut {
-    /// The authority.
-    pub authority: AuthorityId,
-    /// The person's number there.
-    pub number: PersonNumber,
-    /// What from.
-    pub from: Verb,
-    /// Why.
-    pub cause: Cause,
-}
-
-/// Why somebody is kept out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cause {
-    /// Her keys were stolen.
-    Stolen,
-    /// She declined.
-    Declined,
-}
-
-impl Barred {
-    /// Whether one of these is for the same.
-    pub(crate) fn is_among(&self, kept_out: &[KeptOut]) -> bool {
-        let same =
-            |kept: &KeptOut| (&kept.authority, kept.number, kept.from) == (&self.authority, self.number, self.from);
-        kept_out.iter().any(same)
-    }
-}
-
-/// What a policy is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verb {
-    /// Reading.
-    Read,
-    /// Writing.
-    Write,
 }
 
 impl Named {
@@ -213,16 +164,17 @@ impl From<&VerifiedCredential> for Named {
 }
 
 impl Reading {
-    /// The policy that the slot is made for: `(policy) and valid-until >= month`.
+    /// The policy that the slot is made for: `(policy and not …) and valid-until >= month`, with all who are excluded from
+    /// reading under the authority. None if it is for excluded people alone: then there is no slot.
     ///
     /// # Errors
     ///
-    /// [`Error::Policy`] if the text is not in the language, [`Error::Malformed`] if it is not canonical,
-    /// [`Error::ApiMisuse`] if the month is none.
-    pub fn sealed_policy(&self) -> Result<Policy> {
-        let policy = canonical(&self.policy)?;
+    /// [`Error::Policy`] if the text is not in the language or there are too many exclusions, [`Error::Malformed`] if it is
+    /// not canonical, [`Error::ApiMisuse`] if the month is none.
+    pub fn sealed_policy(&self, exclusions: &[Exclusion]) -> Result<Option<Policy>> {
         let month = Month::new((self.month / 12).saturating_add(1970), self.month % 12 + 1)?;
-        Ok(format!("({policy}) and valid-until >= {month}").parse()?)
+        let policy = closed(&self.policy, &excluded(exclusions, Action::Read, &self.authority))?;
+        Ok(policy.map(|policy| format!("({policy}) and valid-until >= {month}").parse()).transpose()?)
     }
 }
 
@@ -241,29 +193,40 @@ impl Terms {
         wire::from_cbor(bytes, MAX_TERMS, WHAT)
     }
 
+    /// Who may write, as it is now.
+    pub(super) fn write_rules(&self) -> Vec<PastRule> {
+        let rule = |Writing { authority, policy }: &Writing| PastRule {
+            authority: authority.clone(),
+            policy: policy.clone(),
+            excluded: excluded(&self.exclusions, Action::Write, authority),
+        };
+        self.write.iter().map(rule).collect()
+    }
+
     /// The policies, parsed, if the terms are what a builder makes: canonical, one policy for each authority, nobody
     /// named twice.
     pub(super) fn policies(&self) -> Result<Policies> {
-        let read = self.read.iter().map(|reading| Ok((reading.authority.clone(), reading.sealed_policy()?)));
-        let write = self.write.iter().map(|writing| Ok((writing.authority.clone(), canonical(&writing.policy)?)));
-        let (read, write) = (read.collect::<Result<Vec<_>>>()?, write.collect::<Result<Vec<_>>>()?);
-        let once = |policies: &[(AuthorityId, Policy)]| {
-            policies.iter().map(|(authority, _)| authority).collect::<BTreeSet<_>>().len() == policies.len()
-        };
-        let past = self.past.iter().map(PastWriting::policies).collect::<Result<Vec<_>>>()?;
+        let mut read = Vec::with_capacity(self.read.len());
+        for reading in &self.read {
+            let policy = reading.sealed_policy(&self.exclusions)?;
+            read.extend(policy.map(|policy| (reading.authority.clone(), policy)));
+        }
+        let write = PastRule::policies(&self.write_rules())?;
+        let once =
+            |authorities: Vec<&AuthorityId>| authorities.iter().collect::<BTreeSet<_>>().len() == authorities.len();
+        let past = self.past.iter().map(|past| PastRule::policies(&past.write)).collect::<Result<Vec<_>>>()?;
         let ordered = self.past.iter().all(|past| past.from <= past.to)
             && self.past.iter().zip(self.past.iter().skip(1)).all(|(one, next)| one.to < next.from);
         let keys: BTreeSet<_> = self.named().map(|named| named.sealing).collect();
-        let ascending = self.excluded.is_sorted_by(|one, two| one < two)
-            && self.spent.is_sorted_by(|one, two| one < two)
-            && self.barred.is_sorted_by(|one, two| one < two)
-            && self.kept_out.is_sorted_by(|one, two| one < two);
-        if once(&read)
-            && once(&write)
+        let ascending =
+            self.consumed.is_sorted_by(|one, two| one < two) && self.exclusions.is_sorted_by(|one, two| one < two);
+        if once(self.read.iter().map(|reading| &reading.authority).collect())
+            && once(self.write.iter().map(|writing| &writing.authority).collect())
             && ordered
             && self.past.len() <= MAX_PAST
             && keys.len() == self.named().count()
             && ascending
+            && self.exclusions.iter().all(|one| one.person.is_some() || !one.numbers.is_empty())
         {
             Ok(Policies { read, write, past })
         } else {
@@ -272,25 +235,35 @@ impl Terms {
     }
 }
 
+impl PastRule {
+    /// The policies, parsed, without those that were for excluded people alone.
+    pub(super) fn policies(rules: &[Self]) -> Result<Vec<(AuthorityId, Policy)>> {
+        let mut policies = Vec::with_capacity(rules.len());
+        for Self { authority, policy, excluded } in rules {
+            policies.extend(closed(policy, excluded)?.map(|policy| (authority.clone(), policy)));
+        }
+        Ok(policies)
+    }
+
+    fn size(&self) -> usize {
+        self.authority.as_str().len() + self.policy.len() + 5 * self.excluded.len() + 32
+    }
+}
+
 impl PastWriting {
     /// About how many bytes it takes.
     pub(super) fn size(&self) -> usize {
-        let texts = self.write.iter().map(|writing| writing.authority.as_str().len() + writing.policy.len() + 32);
-        texts.fold(64, usize::saturating_add)
+        self.write.iter().map(PastRule::size).fold(64, usize::saturating_add)
     }
 
     /// Where the last of them stood among all consents to the compartment.
     pub(super) fn place(&self) -> Place {
         Place { under: self.devices, base: self.base.map_or(self.to, |base| base.version), version: self.to }
     }
-
-    /// The write policies, parsed.
-    pub(super) fn policies(&self) -> Result<Vec<(AuthorityId, Policy)>> {
-        self.write.iter().map(|writing| Ok((writing.authority.clone(), canonical(&writing.policy)?))).collect()
-    }
 }
 
-/// Parsed terms: who may read, with the validity condition, and who may write.
+/// Parsed terms: who may read, with the validity condition, and who may write; each without the excluded. What is for them
+/// alone is not among them.
 #[derive(Debug)]
 pub(super) struct Policies {
     pub(super) read: Vec<(AuthorityId, Policy)>,
@@ -300,9 +273,17 @@ pub(super) struct Policies {
 }
 
 /// A policy from its canonical text.
-fn canonical(text: &str) -> Result<Policy> {
+pub(super) fn canonical(text: &str) -> Result<Policy> {
     let policy: Policy = text.parse()?;
     if policy.to_string() == text { Ok(policy) } else { Err(Error::Malformed(WHAT)) }
+}
+
+/// The policy closed to these people; none if it is for them alone.
+fn closed(text: &str, people: &BTreeSet<PersonNumber>) -> Result<Option<Policy>> {
+    match canonical(text)?.excluding(people) {
+        Err(error) if *error.kind() == ParseErrorKind::Unsatisfiable => Ok(None),
+        policy => Ok(Some(policy?)),
+    }
 }
 
 const WHAT: &str = "terms";

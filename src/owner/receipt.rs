@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::consent::{Access, Uncovered};
+use crate::consent::{Access, UnenforcedExclusion};
 use crate::id::{CompartmentId, Generation, Version};
 
 /// What a change of a consent protects, against whom, and what is left to do.
@@ -18,7 +18,7 @@ pub struct Receipt {
     /// Version and key generation from now on.
     pub to: (Version, Generation),
     /// Exclusions that an authority does not carry out, since it does not know the person by this name.
-    pub uncovered: Vec<Uncovered>,
+    pub unenforced: Vec<UnenforcedExclusion>,
 }
 
 /// Somebody who was shut out, and what he kept.
@@ -62,12 +62,12 @@ pub enum Protection {
 }
 
 impl Receipt {
-    pub(super) fn new(before: &Access, after: &Access, uncovered: Vec<Uncovered>) -> Self {
+    pub(super) fn new(before: &Access, after: &Access, unenforced: Vec<UnenforcedExclusion>) -> Self {
         Self {
             compartment: after.compartment().clone(),
             from: (before.version(), before.generation()),
             to: (after.version(), after.generation()),
-            uncovered,
+            unenforced,
         }
     }
 
@@ -113,7 +113,7 @@ impl fmt::Display for Receipt {
                 "Nobody who has opened it before was shut out: the key is the same, and it is not protected from them."
             )?;
         }
-        for Uncovered { authority, person } in &self.uncovered {
+        for UnenforcedExclusion { authority, person } in &self.unenforced {
             writeln!(f, "Not shut out: {person}, whom {authority} does not know by this name.")?;
         }
         Ok(())

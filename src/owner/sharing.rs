@@ -4,12 +4,12 @@ use super::device::Device;
 use super::receipt::Receipt;
 use crate::authority::{Credential, Trust, VerifiedCredential};
 use crate::consent::{
-    AcceptedReferral, Access, Barred, Cause, ConsentBuilder, Declined, Devices, EndedReferral, KeptOut, Named, Preview,
-    Reading, StoredConsent, Terms, Verb, Writing,
+    AcceptedReferral, Access, Action, Cause, ConsentBuilder, Declined, Devices, EndedReferral, Exclusion, Named,
+    Preview, StoredConsent, Terms,
 };
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId, Time};
-use crate::policy::{PersonNumber, Policy};
+use crate::policy::{Month, PersonNumber};
 
 /// One compartment, as its owner changes who may read it. Got from [`Device::sharing`].
 ///
@@ -85,17 +85,18 @@ impl<'a> Sharing<'a> {
     /// As [`ConsentBuilder::read`]; [`Error::ApiMisuse`] if the policy is for somebody by number who is excluded.
     pub fn grant_policy(self, authority: &AuthorityId, policy: &str) -> Result<Change<'a>> {
         let builder = self.next()?.reseal()?.read_also(self.trust, authority, policy)?;
-        Ok(self.change(self.other_policies(builder, authority)?))
+        let builder = builder.same_policies(self.trust, |other| other != authority)?;
+        Ok(self.change(builder.same_exclusions(|_| true)?.same_people(|_| true)?))
     }
 
-    /// Puts another policy in the place of an authority's, under a new compartment key.
+    /// Puts another policy in the place of an authority's, under a new compartment key. Whoever was excluded by name, declined,
+    /// or had her keys stolen stays out; whom the present policy excludes by number does not.
     ///
     /// # Errors
     ///
     /// As [`ConsentBuilder::read`].
     pub fn restrict(self, authority: &AuthorityId, policy: &str) -> Result<Change<'a>> {
-        let builder = self.next()?.read(self.trust, authority, policy)?;
-        Ok(self.change(self.other_policies(builder, authority)?))
+        Ok(self.change(self.without_policy(authority)?.read(self.trust, authority, policy)?))
     }
 
     /// Lets nobody read any more by the attributes of an authority, under a new compartment key. Those whom the consent
@@ -105,12 +106,12 @@ impl<'a> Sharing<'a> {
     ///
     /// None that a caller can bring about.
     pub fn revoke_authority(self, authority: &AuthorityId) -> Result<Change<'a>> {
-        Ok(self.change(self.other_policies(self.next()?, authority)?))
+        Ok(self.change(self.without_policy(authority)?))
     }
 
     /// Shuts a person out, under a new compartment key: by name, and, whatever attributes she has or gets, under every
-    /// authority that knows her name, from reading and from writing. [`Receipt::uncovered`] lists the authorities that do
-    /// not. What she wrote before stands. A policy that is for her alone goes.
+    /// authority that knows her name, from reading and from writing. [`Receipt::unenforced`] lists the authorities that do
+    /// not. What she wrote before stands. A policy that is for her alone lets nobody in.
     ///
     /// She is named by this id; if the consent names her by another one as well, that slot stays. [`Sharing::readmit`] takes
     /// it back.
@@ -119,62 +120,31 @@ impl<'a> Sharing<'a> {
     ///
     /// [`Error::Policy`] if there are too many exclusions.
     pub fn revoke(self, person: PersonId) -> Result<Change<'a>> {
-        let builder = self.policies(self.next()?, as_it_is)?;
-        let builder = self.people(builder, |named| named.person != person)?;
-        Ok(self.change(self.excluded(builder).exclude(person)))
+        let builder = self.rules()?.same_people(|named| named.person != person)?;
+        Ok(self.change(builder.exclude(person)))
     }
 
-    /// Takes back that a person was shut out by [`Sharing::revoke`]: she reads and writes again what her attributes admit her
-    /// to, and did before. Whom a policy excluded by number before stays so, and who is [kept out](Terms::kept_out) by number,
-    /// because her keys were [replaced](Sharing::replace_key) or by her own wish: see [`Sharing::readmit_number`]. A policy
-    /// that was for her alone is gone: grant it again. The compartment key stays: nobody loses by it.
+    /// Takes back that a person was shut out by [`Sharing::revoke`], or by name in a policy: she reads and writes again what
+    /// her attributes admit her to. For whatever other cause she is [excluded](Terms::exclusions), she stays so: see
+    /// [`Sharing::readmit_number`]; and so does whom a policy excludes in its own words: say it anew. The compartment key
+    /// stays: nobody loses by it.
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`] if she is not shut out by name, or the trust has no map of people to tell her number by;
-    /// [`Error::ApiMisuse`] if a policy excludes her inside: say that policy anew.
+    /// [`Error::Unknown`] if she is not excluded by name.
     pub fn readmit(self, person: &PersonId) -> Result<Change<'a>> {
-        let Terms { excluded, barred, kept_out, .. } = self.access.terms();
-        if !excluded.contains(person) {
-            return Err(Error::Unknown("exclusion"));
-        }
-        let builder = self.policies(self.next()?.reseal()?, |from, authority, policy| {
-            let Some(number) = self.trust.resolve(authority)(person.as_str()) else {
-                // Who is not in the map was not excluded; without a map nobody can tell.
-                let told = self.trust.knows_people(authority) || policy.exclusions().next().is_none();
-                return if told { Ok(policy) } else { Err(Error::Unknown("people map")) };
-            };
-            let stays = Barred { authority: authority.clone(), number, from };
-            let stays = barred.contains(&stays) || stays.is_among(kept_out);
-            if stays { Ok(policy) } else { readmitting(policy, number) }
-        })?;
-        let builder = self.people(builder, |_| true)?;
-        let others = excluded.iter().filter(|other| *other != person).cloned();
-        Ok(self.change(others.fold(builder, ConsentBuilder::exclude)))
+        self.taking_back(|one| one.names(person))
     }
 
-    /// Takes back that a person is [kept out](Terms::kept_out) by number for this cause: she declined and thinks better of it, or
-    /// the month is over in which the last of her stolen keys ended, as far as which a key opens what is sealed in it. Who is
-    /// out for the other cause as well stays so, whoever is shut out by name, and whom a policy excluded by number before.
+    /// Takes back that a person is [excluded](Terms::exclusions) by number for this cause: she declined and thinks better of
+    /// it, or her stolen keys are known not to open anything any more. Who is excluded for another cause as well stays so.
     /// The compartment key stays.
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`] if nobody is kept out by this number for that; [`Error::ApiMisuse`] as [`Sharing::readmit`].
+    /// [`Error::Unknown`] if nobody is excluded by this number for that.
     pub fn readmit_number(self, authority: &AuthorityId, number: PersonNumber, cause: Cause) -> Result<Change<'a>> {
-        let Terms { kept_out, barred, .. } = self.access.terms();
-        let is_meant = |kept: &KeptOut| (&kept.authority, kept.number, kept.cause) == (authority, number, cause);
-        if !kept_out.iter().any(is_meant) {
-            return Err(Error::Unknown("exclusion"));
-        }
-        let (taken_back, left): (Vec<_>, Vec<_>) = kept_out.iter().cloned().partition(is_meant);
-        let builder = self.policies(self.next()?.reseal()?, |from, of, policy| {
-            let kept = Barred { authority: of.clone(), number, from };
-            let stays = barred.contains(&kept) || kept.is_among(&left) || !kept.is_among(&taken_back);
-            if stays { Ok(policy) } else { readmitting(policy, number) }
-        })?;
-        let builder = self.people(builder, |_| true)?.let_in(authority.clone(), number, cause);
-        Ok(self.change(self.excluded(builder)))
+        self.taking_back(|one| one.is_of(authority, number, cause))
     }
 
     /// Lets a specialist read whom somebody referred to, if the referral is for this section: by name, until its time.
@@ -185,8 +155,8 @@ impl<'a> Sharing<'a> {
     /// [`Error::Revoked`] if it counts no more: who referred has ended it ([`Sharing::end_referral`]), or whom it brought here
     /// left before its time, for whatever reason; and as [`Sharing::grant`].
     pub fn refer(self, referral: &AcceptedReferral) -> Result<Change<'a>> {
-        let Terms { people, spent, .. } = self.access.terms();
-        if spent.iter().any(|spent| spent.statement == referral.hash()) {
+        let Terms { people, consumed, .. } = self.access.terms();
+        if consumed.iter().any(|consumed| consumed.statement == referral.hash()) {
             return Err(Error::Revoked("this referral"));
         }
         let mut referrals = people.iter().filter_map(|named| named.referred.as_ref());
@@ -210,7 +180,7 @@ impl<'a> Sharing<'a> {
 
     /// Shuts a person out who does not want access, under a new compartment key: the very person who signed, by her number
     /// under the authority that vouches for her, from reading and from writing, and by the key of her credential. She is
-    /// [kept out](Terms::kept_out) from policies that are said later, too, until [`Sharing::readmit_number`]; she can be
+    /// [excluded](Terms::exclusions) from policies that are said later, too, until [`Sharing::readmit_number`]; she can be
     /// named all the same. If the consent names her by an earlier key as well, that slot stays: the preview shows it, and
     /// [`Sharing::revoke`] takes it.
     ///
@@ -219,20 +189,13 @@ impl<'a> Sharing<'a> {
     /// [`Error::ApiMisuse`] if it is about another section, [`Error::Revoked`] if it was carried out before, and
     /// [`Error::Policy`] if there are too many exclusions.
     pub fn decline(self, declined: &Declined) -> Result<Change<'a>> {
-        if self.access.terms().spent.contains(declined.spent()) {
+        if self.access.terms().consumed.contains(declined.consumed()) {
             return Err(Error::Revoked("this decline"));
         }
-        let ((authority, number), sealing) = declined.key(self.access.owner(), self.access.compartment())?;
-        let builder = self.policies(self.next()?, as_it_is)?;
-        let builder = self.people(builder, |named| named.sealing != sealing)?;
-        let builder = self.excluded(builder).spend(std::slice::from_ref(declined.spent()));
-        let kept_out = [Verb::Read, Verb::Write].map(|from| KeptOut {
-            authority: authority.clone(),
-            number,
-            from,
-            cause: Cause::Declined,
-        });
-        Ok(self.change(builder.keep_out(kept_out)))
+        let (number, sealing) = declined.key(self.access.owner(), self.access.compartment())?;
+        let builder = self.rules()?.same_people(|named| named.sealing != sealing)?;
+        let builder = builder.consume(declined.consumed().clone());
+        Ok(self.change(builder.shut_out([Exclusion::by_number(number, Action::Both, Cause::Declined)])))
     }
 
     /// Shuts out the stolen keys of a person, and, if she reads here by them, keeps the person: by name, with the sealing key of her new
@@ -241,9 +204,10 @@ impl<'a> Sharing<'a> {
     ///
     /// - Whatever one of their sealing keys is named for is named for the new one: as long as before, and by the same
     ///   referral. A custodian stays custodian; give her a new mandate.
-    /// - Under their authorities her numbers are [kept out](Terms::kept_out) from reading, by this policy and by those that
+    /// - Under their authorities her numbers are [excluded](Terms::exclusions) from reading, by this policy and by those that
     ///   are said later: they are in the stolen user keys and in every key that she gets later; so by attributes she reads
-    ///   here no more. Who read by attributes is named until the end of the new credential.
+    ///   here no more. Who read by attributes is named until the end of the new credential. It ends with the month in which
+    ///   the last of the stolen keys does: what is sealed after that, they do not open.
     ///
     /// What is signed with a stolen signing key is for the authorities' revocation lists.
     ///
@@ -262,7 +226,7 @@ impl<'a> Sharing<'a> {
             if said.person != *new.person() {
                 return Err(Error::ApiMisuse("the stolen credentials and the new one are of one person"));
             }
-            numbers.push((&said.authority, said.number));
+            numbers.push((&said.authority, said.number, Month::at(said.not_after).ok().map(Month::end)));
             keys.push(said.sealing);
         }
         if keys.is_empty() {
@@ -273,7 +237,7 @@ impl<'a> Sharing<'a> {
         }
         let is_stolen = |named: &Named| keys.contains(&named.sealing);
         let by_attributes = self.access.read_policies().iter().any(|(authority, policy)| {
-            numbers.iter().any(|(of, _)| *of == authority)
+            numbers.iter().any(|(of, ..)| *of == authority)
                 && authority == new.authority()
                 && policy.satisfied_by(new.attributes())
         });
@@ -281,12 +245,12 @@ impl<'a> Sharing<'a> {
         let names = terms.people.iter().filter(|named| is_stolen(named)).cloned();
         let longest = names.chain(attributes).max_by_key(|named| named.until.unwrap_or(Time::MAX));
 
-        let builder = self.policies(self.next()?, as_it_is)?;
-        let builder = self.excluded(self.people(builder, |named| !is_stolen(named))?);
-        let kept_out = numbers.iter().map(|(authority, number)| (AuthorityId::clone(authority), *number));
-        let kept_out =
-            kept_out.map(|(authority, number)| KeptOut { authority, number, from: Verb::Read, cause: Cause::Stolen });
-        let builder = builder.keep_out(kept_out);
+        let stolen = |(authority, number, until)| Exclusion {
+            until,
+            ..Exclusion::by_number((authority, number), Action::Read, Cause::Stolen)
+        };
+        let builder = self.rules()?.same_people(|named| !is_stolen(named))?;
+        let builder = builder.shut_out(numbers.into_iter().map(stolen));
         let builder = if terms.custodian.as_ref().is_some_and(is_stolen) {
             builder.custodian(new)?
         } else {
@@ -327,62 +291,25 @@ impl<'a> Sharing<'a> {
         Change { before: self.access, builder }
     }
 
+    /// Policies and exclusions as they are.
+    fn rules(&self) -> Result<ConsentBuilder<'a>> {
+        self.next()?.same_policies(self.trust, |_| true)?.same_exclusions(|_| true)
+    }
+
     /// The terms as they are, but for one authority's read policy.
-    fn other_policies(self, mut builder: ConsentBuilder<'a>, authority: &AuthorityId) -> Result<ConsentBuilder<'a>> {
-        let Terms { read, write, .. } = self.access.terms();
-        for reading in read.iter().filter(|reading| reading.authority != *authority) {
-            builder = builder.keep_read(self.trust, &reading.authority, reading.policy.parse()?)?;
-        }
-        for writing in write {
-            builder = builder.keep_write(self.trust, &writing.authority, writing.policy.parse()?)?;
-        }
-        Ok(self.excluded(self.people(builder, |_| true)?))
+    fn without_policy(&self, authority: &AuthorityId) -> Result<ConsentBuilder<'a>> {
+        let builder = self.next()?.same_policies(self.trust, |other| other != authority)?;
+        builder.same_exclusions(|one| !one.is_of_policy(authority))?.same_people(|_| true)
     }
 
-    /// The policies, each as it becomes.
-    fn policies(
-        &self,
-        mut builder: ConsentBuilder<'a>,
-        becomes: impl Fn(Verb, &AuthorityId, Policy) -> Result<Policy>,
-    ) -> Result<ConsentBuilder<'a>> {
-        let Terms { read, write, .. } = self.access.terms();
-        for Reading { authority, policy, .. } in read {
-            let policy = becomes(Verb::Read, authority, policy.parse()?)?;
-            builder = builder.keep_read(self.trust, authority, policy)?;
+    /// The terms as they are, but for these exclusions, under the same key.
+    fn taking_back(&self, is_meant: impl Fn(&Exclusion) -> bool) -> Result<Change<'a>> {
+        if !self.access.terms().exclusions.iter().any(&is_meant) {
+            return Err(Error::Unknown("exclusion"));
         }
-        for Writing { authority, policy } in write {
-            let policy = becomes(Verb::Write, authority, policy.parse()?)?;
-            builder = builder.keep_write(self.trust, authority, policy)?;
-        }
-        Ok(builder)
+        let builder = self.next()?.reseal()?.same_policies(self.trust, |_| true)?;
+        Ok(self.change(builder.same_exclusions(|one| !is_meant(one))?.same_people(|_| true)?))
     }
-
-    /// Who is named and is to stay, which referrals have ended, and until when it all is valid.
-    fn people(&self, mut builder: ConsentBuilder<'a>, stays: impl Fn(&Named) -> bool) -> Result<ConsentBuilder<'a>> {
-        let Terms { people, custodian, spent, .. } = self.access.terms();
-        for named in people.iter().filter(|named| stays(named)) {
-            builder = builder.name(named.clone())?;
-        }
-        if let Some(custodian) = custodian.as_ref().filter(|named| stays(named)) {
-            builder = builder.custodian(custodian.clone())?;
-        }
-        Ok(builder.spend(spent).valid(None, self.access.owners_end()))
-    }
-
-    /// Who is excluded by name.
-    fn excluded(&self, builder: ConsentBuilder<'a>) -> ConsentBuilder<'a> {
-        self.access.terms().excluded.iter().cloned().fold(builder, ConsentBuilder::exclude)
-    }
-}
-
-fn as_it_is(_: Verb, _: &AuthorityId, policy: Policy) -> Result<Policy> {
-    Ok(policy)
-}
-
-/// The policy open to a person again whom it excludes as a whole.
-fn readmitting(policy: Policy, number: PersonNumber) -> Result<Policy> {
-    let policy = policy.readmitting(number).filter(|policy| !policy.excludes(number));
-    policy.ok_or(Error::ApiMisuse("a policy excludes the person inside: say it anew"))
 }
 
 impl Change<'_> {
@@ -411,9 +338,9 @@ impl Change<'_> {
     ///
     /// As [`ConsentBuilder::seal`].
     pub fn seal(self, now: Time) -> Result<(StoredConsent, Access, Receipt)> {
-        let uncovered = self.builder.preview(&[], now)?.uncovered;
+        let unenforced = self.builder.preview(&[], now)?.unenforced;
         let (stored, access) = self.builder.seal(now)?;
-        let receipt = Receipt::new(self.before, &access, uncovered);
+        let receipt = Receipt::new(self.before, &access, unenforced);
         Ok((stored, access, receipt))
     }
 }

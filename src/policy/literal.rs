@@ -1,6 +1,7 @@
 //! Numbers, dates, months and person numbers: their text and their values.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +117,13 @@ impl Month {
     /// Months since 1970-01.
     pub fn count(self) -> u32 {
         self.0
+    }
+
+    /// Its last second.
+    pub(crate) fn end(self) -> Time {
+        let next = i64::from(self.0) + 1;
+        let days = day_number(1970 + next / 12, next % 12 + 1, 1);
+        Time::MIN.plus(Duration::from_secs(u64::try_from(days * 86_400 - 1).unwrap_or(0)))
     }
 
     pub(super) fn from_count(count: u32) -> Self {
@@ -257,6 +265,7 @@ mod tests {
                 let first = u64::try_from(day_number(i64::from(year), i64::from(month), 1)).unwrap() * 86_400;
                 let last = first + u64::from(days_in(year, month)) * 86_400 - 1;
                 let expected = Month::new(year, month);
+                assert!(expected.as_ref().map_or(true, |month| month.end() == time(last)));
                 assert_eq!((Month::at(time(first)), Month::at(time(last))), (expected.clone(), expected));
             }
         }

@@ -107,11 +107,12 @@ pub(super) enum Expr {
 
 impl Expr {
     /// Without the exclusions of a person that stand beside everything else; none if there would be nothing left.
-    pub(super) fn readmitting(self, person: PersonNumber) -> Option<Self> {
+    pub(super) fn without_exclusion(self, person: PersonNumber) -> Option<Self> {
         match self {
             Self::Atom(Atom::Not(number)) if number == person => None,
             Self::Gate(Gate::And, children) => {
-                let mut rest: Vec<Self> = children.into_iter().filter_map(|child| child.readmitting(person)).collect();
+                let mut rest: Vec<Self> =
+                    children.into_iter().filter_map(|child| child.without_exclusion(person)).collect();
                 if rest.len() > 1 { Some(Self::Gate(Gate::And, rest)) } else { rest.pop() }
             }
             other => Some(other),
@@ -126,7 +127,7 @@ impl Expr {
         }
     }
 
-    /// One or the other, on one level, so that policies that grow one by one do not get deep; nothing twice.
+    /// One or the other, on one level; nothing twice.
     pub(super) fn or(self, other: Self) -> Self {
         let parts = |expr| match expr {
             Self::Gate(Gate::Or, children) => children,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chartseal::Error;
-use chartseal::consent::{Access, Reader, Uncovered};
+use chartseal::consent::{Access, Reader, UnenforcedExclusion};
 use chartseal::identity::Identity;
 use chartseal::policy::ParseErrorKind;
 
@@ -140,12 +140,12 @@ fn an_exclusion_holds_under_every_authority_that_knows_the_name_and_shows_where_
         builder.read(&world.trust, &olave(), "role:doctor and not user:dr-bob").unwrap().preview(&[], NOW).unwrap()
     };
     // St Thomas' has not linked him.
-    let uncovered = Uncovered { authority: thomas(), person: "dr-bob".parse().unwrap() };
-    assert_eq!(excluding(&world).uncovered, [uncovered]);
+    let unenforced = UnenforcedExclusion { authority: thomas(), person: "dr-bob".parse().unwrap() };
+    assert_eq!(excluding(&world).unenforced, [unenforced]);
 
     let bob_at_thomas = world.at_thomas("dr-bob", "role:doctor");
     let eve = world.at_thomas("dr-eve", "role:doctor");
-    assert_eq!(excluding(&world).uncovered, []);
+    assert_eq!(excluding(&world).unenforced, []);
     let builder = world.consent().read(&world.trust, &thomas(), "role:doctor").unwrap();
     let builder = builder.read(&world.trust, &olave(), "role:doctor and not user:dr-bob").unwrap();
     let (stored, access) = builder.seal(NOW).unwrap();
@@ -177,13 +177,15 @@ fn an_exclusion_in_one_branch_leaves_no_other_branch_open() {
             builder = builder.exclude(bob.identity.id().clone());
         }
         let (stored, access) = builder.seal(NOW).unwrap();
-        assert_eq!(access.terms().excluded, [bob.identity.id().clone()]);
+        let names: Vec<_> = access.terms().exclusions.iter().map(|one| one.person.clone()).collect();
+        assert_eq!(names, [Some(bob.identity.id().clone())]);
         let live = world.verify(&stored).unwrap();
         assert!(!opens(&live, &bob), "{policy}");
         assert!(opens(&live, &ada), "{policy}");
         // What is there already is not said twice, however often it is sealed again.
         let again = world.consent().after(&access).unwrap().same_terms(&world.trust).unwrap().seal(NOW).unwrap().1;
-        assert_eq!(again.terms().read[0].policy, access.terms().read[0].policy);
+        assert_eq!(again.terms().read, access.terms().read);
+        assert_eq!(again.terms().exclusions, access.terms().exclusions);
     }
 }
 

@@ -80,10 +80,12 @@ fn everyone_but_one_is_no_wider_with_others_beside_it() {
     assert!(opens(&world, &stored));
     let (_, revoked) = seal(sharing(&world, &access).revoke("dr-ada".parse().unwrap()));
     let (_, wider) = seal(sharing(&world, &revoked).grant_policy(world.hospital.id(), "dept:icu"));
-    assert_eq!(wider.terms().read, revoked.terms().read);
+    let ned = world.nurse.identity.accept(&world.nurse.issued, &world.trust, NOW).unwrap();
+    let (stored, anew) = seal(sharing(&world, &wider).grant_policy(world.hospital.id(), "role:nurse"));
+    assert!(world.live(&stored).open(&ned).is_err(), "{}", anew.terms().read[0].policy);
     let (stored, back) = seal(sharing(&world, &wider).readmit(&"dr-ada".parse().unwrap()));
-    assert!(opens(&world, &stored));
-    assert_eq!(back.terms().read, access.terms().read);
+    assert!(opens(&world, &stored) && world.live(&stored).open(&ned).is_err());
+    assert_eq!(back.terms().read, wider.terms().read);
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn the_builder_keeps_out_whom_the_version_before_did() {
     let builder = || world.phone.consent(world.devices(), section()).after(&out).unwrap();
     let (stored, anew) = builder().read(&world.trust, world.hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();
     assert!(!opens(&world, &stored));
-    assert_eq!(anew.terms().kept_out, out.terms().kept_out);
+    assert_eq!(anew.terms().exclusions, out.terms().exclusions);
     // Even where there was no policy in between.
     let (_, none) = builder().seal(NOW).unwrap();
     let builder = world.phone.consent(world.devices(), section()).after(&none).unwrap();
@@ -131,12 +133,23 @@ fn whom_a_policy_is_for_alone_can_be_shut_out() {
     ];
     for verb in verbs {
         let (stored, out) = seal(verb);
-        assert!(!opens(&world, &stored) && out.terms().read.is_empty());
+        assert!(!opens(&world, &stored) && out.read_policies().is_empty());
+        // It stands as it was said, so that taking the exclusion back is enough.
+        let back = match out.terms().exclusions[0].cause {
+            Cause::Revoked => sharing(&world, &out).readmit(&"dr-ada".parse().unwrap()),
+            cause => sharing(&world, &out).readmit_number(&id, number, cause),
+        };
+        let (stored, back) = seal(back);
+        assert!(opens(&world, &stored) && back.terms().read == access.terms().read);
     }
     // Said by hand, it is a mistake.
     let (_, revoked) = seal(sharing(&world, &access).revoke("dr-ada".parse().unwrap()));
-    let granted = sharing(&world, &revoked).grant_policy(&id, &format!("user:{number}")).unwrap().seal(NOW);
-    let Err(Error::Policy(error)) = granted else { panic!() };
+    let granted = sharing(&world, &revoked).grant_policy(&id, &format!("user:{number}"));
+    assert!(matches!(granted, Err(Error::ApiMisuse(_))));
+    let policy = format!("user:{number} and role:doctor");
+    let Err(Error::Policy(error)) = sharing(&world, &revoked).restrict(&id, &policy).unwrap().seal(NOW) else {
+        panic!()
+    };
     assert_eq!(*error.kind(), ParseErrorKind::Unsatisfiable);
     // Her stolen keys.
     world.hospital.replace_keys(&again.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
@@ -149,8 +162,9 @@ fn whom_a_policy_is_for_alone_can_be_shut_out() {
     assert!(world.live(&stored).open(&stolen).is_err() && world.live(&stored).open_as(&again).is_ok());
 }
 
+/// The number that she was excluded by stands in the terms.
 #[test]
-fn nobody_is_taken_back_by_a_number_that_cannot_be_told() {
+fn who_was_shut_out_is_taken_back_without_a_map_of_people() {
     let mut world = World::new();
     let (_, access) = start(&world, "role:doctor");
     let (_, revoked) = seal(sharing(&world, &access).revoke("dr-ada".parse().unwrap()));
@@ -158,8 +172,12 @@ fn nobody_is_taken_back_by_a_number_that_cannot_be_told() {
     bare.add(world.hospital.anchor()).unwrap();
     let bulletin = world.hospital.publish(after(100)).unwrap();
     bare.update_parameters(&bulletin.parameters, &mut PinStore::default()).unwrap();
-    let change = world.phone.sharing(world.devices(), &bare, &revoked).readmit(&"dr-ada".parse().unwrap());
-    assert_eq!(change.err(), Some(Error::Unknown("people map")));
+    let bare = world.phone.sharing(world.devices(), &bare, &revoked);
+    // And shuts her out for as long as she is not.
+    let (stored, _) = seal(bare.rotate());
+    assert!(!opens(&world, &stored));
+    let (stored, back) = seal(bare.readmit(&"dr-ada".parse().unwrap()));
+    assert!(opens(&world, &stored) && back.terms().exclusions.is_empty());
 }
 
 #[test]
@@ -233,7 +251,7 @@ fn a_decline_that_is_taken_back_lets_no_stolen_key_in() {
     let (_, out) = seal(sharing(&world, &replaced).decline(&decline.accept(&new, NOW).unwrap()));
     let (stored, back) = seal(sharing(&world, &out).readmit_number(&id, number, Cause::Declined));
     assert!(world.live(&stored).open(&stolen).is_err());
-    assert_eq!(back.terms().kept_out, replaced.terms().kept_out);
+    assert_eq!(back.terms().exclusions, replaced.terms().exclusions);
     let none = sharing(&world, &back).readmit_number(&id, number, Cause::Declined);
     assert_eq!(none.err(), Some(Error::Unknown("exclusion")));
     let (stored, _) = seal(sharing(&world, &back).readmit_number(&id, number, Cause::Stolen));

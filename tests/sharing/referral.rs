@@ -293,7 +293,7 @@ fn a_referral_that_was_ended_brings_nobody_here_again() {
         let (_, next) = clinic.seal(verb(clinic.sharing(&closed)), after(WEEK));
         assert_eq!(clinic.sharing(&next).refer(&again).err(), Some(Error::Revoked("this referral")));
         let (_, later) = clinic.seal(clinic.sharing(&next).rotate().unwrap(), after(WEEK + 1));
-        assert!(later.terms().spent.is_empty());
+        assert!(later.terms().consumed.is_empty());
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::waiting::block_on;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use chartseal::authority::Bulletin;
 use chartseal::backup;
-use chartseal::consent::{Cause, Decline, DeviceList, Head, Mandate, Referral, ReferralEnd, StoredConsent, Verb, Veto};
+use chartseal::consent::{Decline, DeviceList, Head, Mandate, Referral, ReferralEnd, StoredConsent, Veto};
 use chartseal::id::Time;
 use chartseal::owner::recovery::{GuardianShare, Guardianship, RecoveryKey};
 use chartseal::owner::{Device, Erasure};
@@ -76,12 +76,12 @@ fn consent(case: &mut Case, body: &str) {
     let devices = list.accept(&said.owner, &mut pins).unwrap();
     let live = stored.verify(&devices, &said.compartment, &mut pins, said.issued_at).unwrap();
     let access = live.open_as_device(&Device::decode(&case.bytes("device")).unwrap()).unwrap();
-    let kept_out = access.terms().kept_out.iter().map(|kept| {
-        let from = if kept.from == Verb::Read { "read" } else { "write" };
-        let cause = if kept.cause == Cause::Stolen { "stolen" } else { "declined" };
-        format!("{}/{}/{from}/{cause}", kept.authority, kept.number)
-    });
-    assert_eq!(kept_out.collect::<Vec<_>>().join(" "), case.text("kept out"));
+    let terms = access.terms();
+    let exclusions = terms.exclusions.iter().map(|one| serde_json::to_string(one).unwrap());
+    assert_eq!(exclusions.collect::<Vec<_>>().join(" "), case.text("exclusions"));
+    // Which of them a slot enforces is recomputed from the terms alone.
+    let sealed = terms.read.iter().filter_map(|reading| reading.sealed_policy(&terms.exclusions).unwrap());
+    assert_eq!(sealed.map(|policy| policy.to_string()).collect::<Vec<_>>().join("; "), case.text("sealed"));
 }
 
 fn list(case: &mut Case, body: &str) {

@@ -1,87 +1,100 @@
-//! What a consent will say: policies without the excluded, and what is remembered of the versions before.
+//! What a consent will say: policies, who is excluded from them, and what is remembered of the versions before.
 
 use std::collections::BTreeSet;
 
 use super::ConsentBuilder;
 use crate::authority::Trust;
-use crate::consent::preview::Uncovered;
-use crate::consent::terms::{Barred, KeptOut, PastWriting, Reading, Spent, Terms, Verb, Writing};
+use crate::consent::exclusion::{Action, Exclusion, excluded};
+use crate::consent::preview::UnenforcedExclusion;
+use crate::consent::terms::{ConsumedStatement, PastWriting, Reading, Terms, Writing};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time};
 use crate::kem::PublicParameters;
-use crate::policy::{Month, ParseErrorKind, PersonNumber, Policy};
+use crate::policy::{Month, PersonNumber, Policy};
 
-/// A policy as it was given.
+/// A policy as it was said.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     pub(super) trust: &'a Trust,
     pub(super) authority: AuthorityId,
     pub(super) policy: Policy,
-    pub(super) source: Source,
-}
-
-/// Where a policy comes from.
-#[derive(Debug)]
-pub(super) enum Source {
-    /// It is said here, and excludes these as a whole, not for their names' sake.
-    Said {
-        /// Their numbers.
-        excludes: BTreeSet<PersonNumber>,
-    },
-    /// The version before has it.
-    Before,
-}
-
-impl Source {
-    /// Of a policy, and those whom it excludes by name.
-    pub(super) fn said(policy: &Policy, named: &[(PersonId, PersonNumber)]) -> Self {
-        let by_number =
-            |number: &PersonNumber| policy.excludes(*number) && named.iter().all(|(_, other)| other != number);
-        Self::Said { excludes: policy.exclusions().filter(by_number).collect() }
-    }
 }
 
 impl ConsentBuilder<'_> {
-    /// The terms as they will stand, and the exclusions that cannot be carried out.
-    pub(super) fn terms(&self, now: Time) -> Result<(Terms, Vec<Uncovered>)> {
-        if self.people.iter().chain(&self.custodian).any(|named| self.excluded.contains(&named.person)) {
+    /// The terms as they will stand, and the exclusions that are not enforced everywhere.
+    pub(super) fn terms(&self, now: Time) -> Result<(Terms, Vec<UnenforcedExclusion>)> {
+        let (exclusions, unenforced) = self.exclusions(now);
+        if self.people.iter().chain(&self.custodian).any(|named| exclusions.iter().any(|one| one.names(&named.person)))
+        {
             return Err(Error::ApiMisuse("a person is named and excluded at once"));
         }
+        let before = self.after.map(|before| &before.terms);
         let month = Month::at(now)?.count();
-        let mut uncovered = Vec::new();
         let mut read = Vec::with_capacity(self.read.len());
         for draft in &self.read {
-            if let Some(policy) = self.without_excluded(draft, Verb::Read, &mut uncovered)? {
-                let policy = policy.to_string();
-                read.push(Reading { authority: draft.authority.clone(), policy, month });
+            let (authority, policy) = (draft.authority.clone(), draft.policy.to_string());
+            let stood = |reading: &Reading| (&reading.authority, &reading.policy) == (&authority, &policy);
+            if !before.is_some_and(|before| before.read.iter().any(stood)) {
+                draft.admits_somebody(Action::Read, &exclusions)?;
             }
+            read.push(Reading { authority, policy, month });
         }
         let mut write = Vec::with_capacity(self.write.len());
         for draft in &self.write {
-            if let Some(policy) = self.without_excluded(draft, Verb::Write, &mut uncovered)? {
-                write.push(Writing { authority: draft.authority.clone(), policy: policy.to_string() });
+            let writing = Writing { authority: draft.authority.clone(), policy: draft.policy.to_string() };
+            if !before.is_some_and(|before| before.write.contains(&writing)) {
+                draft.admits_somebody(Action::Write, &exclusions)?;
             }
+            write.push(writing);
         }
         let terms = Terms {
             read,
             write,
-            spent: self.spent(now),
-            barred: self.barred()?,
-            kept_out: self.kept_out(),
             people: self.people.clone(),
             custodian: self.custodian.clone(),
-            excluded: self.excluded.iter().cloned().collect(),
+            exclusions,
             past: self.after.map_or_else(Vec::new, |before| {
                 let which = (before.statement.devices, before.version(), before.base);
                 PastWriting::after(&before.terms, which, (before.issued_at(), before.not_after()))
             }),
+            consumed: self.consumed(now),
             ceiling: self.ceiling()?.map(Box::new),
         };
-        Ok((terms, uncovered))
+        Ok((terms, unenforced))
+    }
+
+    /// Who is excluded, with the numbers that the authorities of the policies here have for the names; and where they have
+    /// none.
+    fn exclusions(&self, now: Time) -> (Vec<Exclusion>, Vec<UnenforcedExclusion>) {
+        // A custodian takes all of them over: to leave one out would be to go further than the mandate.
+        let kept = self.exclusions.iter().filter(|one| self.mandate.is_some() || !one.is_over(now));
+        let new = self.excluded.iter().filter(|new| !self.exclusions.iter().any(|one| one.says_what(new)));
+        let new = new.map(|new| Exclusion { since: now, ..new.clone() });
+        let (mut all, mut unenforced) = (BTreeSet::new(), Vec::new());
+        for mut one in kept.cloned().chain(new) {
+            for Draft { trust, authority, .. } in self.read.iter().chain(&self.write) {
+                let Some(person) = &one.person else { continue };
+                match (trust.resolve(authority)(person.as_str()), one.numbers.get(authority)) {
+                    // What a mandate goes up to stays as it was said.
+                    (Some(_), Some(_)) if self.mandate.is_some() => {}
+                    (Some(number), _) => drop(one.numbers.insert(authority.clone(), number)),
+                    (None, Some(_)) => {}
+                    (None, None) => {
+                        let here = UnenforcedExclusion { authority: authority.clone(), person: person.clone() };
+                        // It may be said of the read policy already.
+                        if !unenforced.contains(&here) {
+                            unenforced.push(here);
+                        }
+                    }
+                }
+            }
+            all.insert(one);
+        }
+        (all.into_iter().collect(), unenforced)
     }
 
     /// What counts no more: with the referrals that brought those here who are named no more.
-    pub(super) fn spent(&self, now: Time) -> Vec<Spent> {
+    pub(super) fn consumed(&self, now: Time) -> Vec<ConsumedStatement> {
         let before = self.after.map_or(&[][..], |before| &before.terms.people);
         let still = |hash: &Hash| {
             let mut people = self.people.iter().filter_map(|named| named.referred.as_ref());
@@ -89,102 +102,30 @@ impl ConsentBuilder<'_> {
         };
         let left = before.iter().filter_map(|named| Some((named, named.referred.as_ref()?)));
         let left =
-            left.filter(|(_, referred)| !still(&referred.referral)).map(|(named, referred)| referred.spent(named));
-        // Said or not, what is spent stays so.
-        let known = self.after.map_or(&[][..], |before| &before.terms.spent);
-        let all = self.spent.iter().chain(known).cloned().chain(left);
+            left.filter(|(_, referred)| !still(&referred.referral)).map(|(named, referred)| referred.consumed(named));
+        // Said or not, what counts no more stays so.
+        let known = self.after.map_or(&[][..], |before| &before.terms.consumed);
+        let all = self.consumed.iter().chain(known).cloned().chain(left);
         // A custodian takes all of them over: to leave one out would be to go further than the mandate.
-        let all: BTreeSet<Spent> = all.filter(|spent| self.mandate.is_some() || now <= spent.until).collect();
+        let all: BTreeSet<_> = all.filter(|consumed| self.mandate.is_some() || now <= consumed.until).collect();
         all.into_iter().collect()
-    }
-
-    /// Who was excluded by number before she is by name, or is kept out, for as long as she is.
-    fn barred(&self) -> Result<Vec<Barred>> {
-        let mut all = BTreeSet::new();
-        let ceiling = self.ceiling()?;
-        let none = Terms::default();
-        let before = self.after.map_or(&none, |before| &before.terms);
-        // What a custodian narrowed by number, the owner did not.
-        let owners = ceiling.as_ref().map_or(before, |ceiling| &ceiling.terms);
-        let kept_out = self.kept_out();
-        let reading = self.read.iter().map(|draft| (Verb::Read, draft));
-        let writing = self.write.iter().map(|draft| (Verb::Write, draft));
-        for (from, Draft { trust, authority, source, .. }) in reading.chain(writing) {
-            let resolve = trust.resolve(authority);
-            let named = self.excluded.iter().filter_map(|person| resolve(person.as_str()));
-            let kept = kept_out.iter().filter(|kept| (kept.from, &kept.authority) == (from, authority));
-            let before_by_name: BTreeSet<_> =
-                before.excluded.iter().filter_map(|person| resolve(person.as_str())).collect();
-            for number in named.chain(kept.map(|kept| kept.number)) {
-                let barred = Barred { authority: authority.clone(), number, from };
-                let was = before.barred.contains(&barred);
-                let for_a_reason = before_by_name.contains(&number) || barred.is_among(&before.kept_out);
-                let said =
-                    self.mandate.is_none() && matches!(source, Source::Said { excludes } if excludes.contains(&number));
-                if was || said || (!for_a_reason && owners.excludes(&barred)?) {
-                    all.insert(barred);
-                }
-            }
-        }
-        if self.mandate.is_some() {
-            all.extend(before.barred.iter().cloned());
-        }
-        Ok(all.into_iter().collect())
-    }
-
-    /// Who is kept out by number: said or not, whoever was is, until let in.
-    fn kept_out(&self) -> Vec<KeptOut> {
-        let before = self.after.map_or(&[][..], |before| &before.terms.kept_out);
-        let is_let_in = |kept: &&KeptOut| {
-            let meant = self.let_in.as_ref();
-            meant.is_some_and(|(authority, number, cause)| {
-                (&kept.authority, kept.number, kept.cause) == (authority, *number, *cause)
-            })
-        };
-        let before = before.iter().filter(|kept| !is_let_in(kept));
-        self.kept_out.iter().chain(before).cloned().collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// A policy without those who are excluded by name here or under another authority, and those who are kept out.
-    /// None if a policy of before is for them alone.
-    fn without_excluded(
-        &self,
-        draft: &Draft<'_>,
-        verb: Verb,
-        uncovered: &mut Vec<Uncovered>,
-    ) -> Result<Option<Policy>> {
-        let resolve = draft.trust.resolve(&draft.authority);
-        let kept_out = self.kept_out();
-        let kept_out = kept_out.iter().filter(|kept| (kept.from, &kept.authority) == (verb, &draft.authority));
-        let mut numbers: Vec<_> = kept_out.map(|kept| kept.number).collect();
-        for person in &self.excluded {
-            match resolve(person.as_str()) {
-                Some(number) => numbers.push(number),
-                None => {
-                    let one = Uncovered { authority: draft.authority.clone(), person: person.clone() };
-                    // It may be said of the read policy already.
-                    if !uncovered.contains(&one) {
-                        uncovered.push(one);
-                    }
-                }
-            }
-        }
-        match draft.policy.clone().excluding(&numbers) {
-            Err(error) if matches!(draft.source, Source::Before) && *error.kind() == ParseErrorKind::Unsatisfiable => {
-                Ok(None)
-            }
-            policy => Ok(Some(policy?)),
-        }
     }
 }
 
 impl<'a> Draft<'a> {
+    /// What is said anew for excluded people alone is a mistake.
+    fn admits_somebody(&self, action: Action, exclusions: &[Exclusion]) -> Result<()> {
+        self.policy.clone().excluding(&excluded(exclusions, action, &self.authority))?;
+        Ok(())
+    }
+
     pub(super) fn parameters(&self) -> Result<&'a PublicParameters> {
         self.trust.parameters(&self.authority).ok_or(Error::Unknown("public parameters"))
     }
 }
 
-/// A policy, and the people that it excludes by name.
+/// A policy, and the people that it excludes by name: without them, as far as they are excluded beside everything else. An
+/// exclusion of their own does that, and is taken back by itself.
 pub(super) fn parse(
     trust: &Trust,
     authority: &AuthorityId,
@@ -198,6 +139,7 @@ pub(super) fn parse(
         Some(number)
     })?;
     let excluded: BTreeSet<_> = policy.exclusions().collect();
-    let named = names.into_inner().into_iter();
-    Ok((policy, named.filter(|(_, number)| excluded.contains(number)).collect()))
+    let mut named = names.into_inner();
+    named.retain(|(_, number)| excluded.contains(number));
+    Ok((named.iter().fold(policy, |policy, (_, number)| policy.without_exclusion(*number)), named))
 }

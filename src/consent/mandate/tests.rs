@@ -90,7 +90,8 @@ impl World {
         let public = self.trust.parameters(&self.hospital).unwrap();
         let mut slots = Vec::new();
         for reading in &terms.read {
-            let tree = public.expand(&reading.sealed_policy().unwrap()).unwrap();
+            let Some(policy) = reading.sealed_policy(&terms.exclusions).unwrap() else { continue };
+            let tree = public.expand(&policy).unwrap();
             slots.push(Slot::for_policy(&context, slots.len(), public, &tree, &access.cek).unwrap());
         }
         for named in terms.named() {
@@ -436,18 +437,18 @@ fn a_custodian_does_not_keep_whose_time_is_over_nor_forget_a_referral_that_ended
     let eve = Identity::generate("eve".parse().unwrap()).unwrap();
     let builder = world.phone.consent(world.owner.devices(), compartment()).custodian(&world.keeper.public()).unwrap();
     let builder = builder.name(Named::from(&eve.public()).until(later(1))).unwrap();
-    let ended = Spent { statement: crate::id::Hash([7; 32]), until: later(9) };
-    let (_, access) = builder.spend(std::slice::from_ref(&ended)).seal(NOW).unwrap();
+    let ended = ConsumedStatement { statement: crate::id::Hash([7; 32]), until: later(9) };
+    let (_, access) = builder.consume(ended.clone()).seal(NOW).unwrap();
     world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
     let honest = world.builder(&access).seal(later(1)).unwrap();
     let open = |stored: &StoredConsent| world.verify(stored, later(20)).and_then(|live| live.open_as(&world.keeper));
     assert!(open(&honest.0).is_ok());
     let kept = world.forge(&honest, |_| (), |statement| statement.issued_at = later(2));
     assert_eq!(open(&kept).err(), Some(Error::Forged("consent")));
-    let forgotten = world.forge(&honest, |terms| terms.spent.clear(), |_| ());
+    let forgotten = world.forge(&honest, |terms| terms.consumed.clear(), |_| ());
     assert_eq!(open(&forgotten).err(), Some(Error::NotAllowed));
     let (_, next) = world.builder(&access).seal(later(20)).unwrap();
-    assert_eq!((next.terms.people.len(), &next.terms.spent), (0, &vec![ended]));
+    assert_eq!((next.terms.people.len(), &next.terms.consumed), (0, &vec![ended]));
 }
 
 /// Her parent's device, after majority, with the clock of the year before.
@@ -497,28 +498,32 @@ fn a_custodian_neither_pushes_the_owners_past_out_nor_fills_the_terms() {
     assert_eq!(own.terms.past.iter().filter(|entry| entry.base.is_none()).count(), 2);
     assert_eq!(own.terms.past.len(), MAX_MANDATES_PAST + 2);
 
-    let spent = |i: u8| Spent { statement: crate::id::Hash([i; 32]), until: UNTIL };
-    assert_eq!(open(&|terms| terms.spent = vec![spent(1)]).err(), Some(Error::NotAllowed));
-    let names = |n: usize| (0..n).map(|i| format!("person-{i:03}").parse().unwrap()).collect();
-    assert!(open(&|terms| terms.excluded = names(64)).is_ok());
-    assert_eq!(open(&|terms| terms.excluded = names(65)).err(), Some(Error::NotAllowed));
-    let number = crate::policy::PersonNumber::new(1).unwrap();
-    let barred = Barred { authority: world.hospital.clone(), number, from: Verb::Read };
-    assert_eq!(open(&|terms| terms.barred = vec![barred.clone()]).err(), Some(Error::NotAllowed));
+    let consumed = |i: u8| ConsumedStatement { statement: crate::id::Hash([i; 32]), until: UNTIL };
+    assert_eq!(open(&|terms| terms.consumed = vec![consumed(1)]).err(), Some(Error::NotAllowed));
+    let named = |i: usize| Exclusion::by_name(format!("person-{i:03}").parse().unwrap());
+    assert!(open(&|terms| terms.exclusions = (0..64).map(named).collect()).is_ok());
+    assert_eq!(open(&|terms| terms.exclusions = (0..65).map(named).collect()).err(), Some(Error::NotAllowed));
+    // Nor with numbers under authorities that nobody asks.
+    let number = crate::policy::PersonNumber::new(7).unwrap();
+    let mut elsewhere = named(0);
+    elsewhere.numbers = [("st-elsewhere".parse().unwrap(), number)].into();
+    assert_eq!(open(&|terms| terms.exclusions = vec![elsewhere.clone()]).err(), Some(Error::NotAllowed));
+    elsewhere.numbers = [(world.hospital.clone(), number)].into();
+    assert!(open(&|terms| terms.exclusions = vec![elsewhere.clone()]).is_ok());
 }
 
 /// A stolen key, and a custodian who makes room for it in what the owner will say next.
 #[test]
-fn a_custodian_neither_forgets_nor_adds_to_whom_the_owner_keeps_out() {
+fn a_custodian_neither_forgets_nor_adds_to_whom_the_owner_shuts_out_by_number() {
     let mut world = World::new();
     let number = world.trust.resolve(&world.hospital)("dr-ada").unwrap();
-    let kept = |number| {
-        let (authority, cause) = (world.hospital.clone(), Cause::Stolen);
-        KeptOut { authority, number, from: Verb::Read, cause }
+    let kept = |number| Exclusion {
+        since: NOW,
+        ..Exclusion::by_number((&world.hospital, number), Action::Read, Cause::Stolen)
     };
     let (ada, another) = (kept(number), kept(crate::policy::PersonNumber::new(7).unwrap()));
     let builder = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
-    let builder = builder.same_terms(&world.trust).unwrap().keep_out([ada.clone()]);
+    let builder = builder.same_terms(&world.trust).unwrap().shut_out([ada.clone()]);
     let (stored, access) = builder.seal(NOW).unwrap();
     let opens = |stored: &StoredConsent| {
         let live = world.verify(stored, later(1)).unwrap();
@@ -531,9 +536,22 @@ fn a_custodian_neither_forgets_nor_adds_to_whom_the_owner_keeps_out() {
     let policy = format!("role:doctor and not user:{number}");
     let builder = builder.read(&world.trust, &world.hospital, &policy).unwrap();
     let honest = builder.seal(later(1)).unwrap();
-    assert_eq!(honest.1.terms.kept_out, std::slice::from_ref(&ada));
-    for list in [vec![], vec![another.clone()], vec![ada, another]] {
-        let forged = world.forge(&honest, |terms| terms.kept_out = list, |_| ());
+    assert_eq!(honest.1.terms.exclusions, std::slice::from_ref(&ada));
+    let later_on = Exclusion { since: later(1), ..ada.clone() };
+    let ending = Exclusion { until: Some(later(2)), ..ada.clone() };
+    let from_all = Exclusion { action: Action::Both, ..ada.clone() };
+    let renumbered = Exclusion { person: Some("dr-ada".parse().unwrap()), ..ada.clone() };
+    let lists = [
+        vec![],
+        vec![another.clone()],
+        vec![ada, another],
+        vec![later_on],
+        vec![ending],
+        vec![from_all],
+        vec![renumbered],
+    ];
+    for list in lists {
+        let forged = world.forge(&honest, |terms| terms.exclusions = list, |_| ());
         let opened = world.verify(&forged, later(1)).and_then(|live| live.open(&world.bob));
         assert_eq!(opened.err(), Some(Error::NotAllowed));
     }
@@ -615,20 +633,26 @@ fn an_earlier_custodian_makes_nobody_forget_what_a_later_one_shut_out() {
 fn a_custodian_gives_no_reasons_in_the_owners_name() {
     let mut world = World::new();
     let number = world.trust.resolve(&world.hospital)("dr-ada").unwrap();
-    let (authority, cause) = (world.hospital.clone(), Cause::Declined);
-    let declined = KeptOut { authority: authority.clone(), number, from: Verb::Read, cause };
+    let by_number = |cause| Exclusion::by_number((&world.hospital, number), Action::Read, cause);
+    let [by_policy, declined, stolen] = [Cause::Policy, Cause::Declined, Cause::Stolen].map(by_number);
     let next = || world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
     let next = || next().same_terms(&world.trust).unwrap();
-    let shut_out = [next().exclude("dr-ada".parse().unwrap()).seal(NOW), next().keep_out([declined]).seal(NOW)];
+    let shut_out = [next().exclude("dr-ada".parse().unwrap()).seal(NOW), next().shut_out([declined.clone()]).seal(NOW)];
     for (_, access) in shut_out.map(Result::unwrap) {
         let given = (world.owner.devices(), &access);
         world.mandate = world.phone.mandate(given, &world.keeper.public(), UNTIL, NOW).unwrap();
         let honest = world.builder(&access).seal(later(1)).unwrap();
         assert!(world.verify(&honest.0, later(1)).unwrap().open(&world.bob).is_ok());
-        let barred = Barred { authority: authority.clone(), number, from: Verb::Read };
-        let forged = world.forge(&honest, |terms| terms.barred = vec![barred], |_| ());
-        let opened = world.verify(&forged, later(1)).and_then(|live| live.open_as(&world.keeper));
-        assert_eq!(opened.err(), Some(Error::NotAllowed));
+        for cause in [&by_policy, &declined, &stolen] {
+            let reason = Exclusion { since: later(1), ..cause.clone() };
+            let add = |terms: &mut Terms| {
+                terms.exclusions.push(reason);
+                terms.exclusions.sort_unstable();
+            };
+            let opened =
+                world.verify(&world.forge(&honest, add, |_| ()), later(1)).and_then(|live| live.open_as(&world.keeper));
+            assert_eq!(opened.err(), Some(Error::NotAllowed));
+        }
     }
 }
 
@@ -691,10 +715,10 @@ fn what_is_over_keeps_no_custodian_from_going_beyond() {
     let (_, access) = builder.name(named).unwrap().seal(NOW).unwrap();
     world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
     let (_, third) = world.builder(&access).seal(later(6)).unwrap();
-    assert_eq!((third.terms.people.len(), third.terms.spent.len()), (0, 1));
+    assert_eq!((third.terms.people.len(), third.terms.consumed.len()), (0, 1));
     let change = world.phone.sharing(world.owner.devices(), &world.trust, &access).reseal().unwrap();
     let (_, own, _) = change.seal(later(7)).unwrap();
-    assert!(own.terms.spent.is_empty());
+    assert!(own.terms.consumed.is_empty());
     world.mandate =
         world.phone.mandate((world.owner.devices(), &own), &world.keeper.public(), UNTIL, later(7)).unwrap();
     let (stored, _) = world.builder(&own).beyond(&third).unwrap().seal(later(8)).unwrap();
@@ -705,7 +729,8 @@ fn what_is_over_keeps_no_custodian_from_going_beyond() {
 fn a_custodian_excludes_by_name_whom_he_excluded_by_number() {
     let world = World::new();
     let number = world.trust.resolve(&world.hospital)("dr-bob").unwrap();
-    let policy = "role:doctor".parse::<crate::policy::Policy>().unwrap().excluding(&[number]).unwrap().to_string();
+    let policy =
+        "role:doctor".parse::<crate::policy::Policy>().unwrap().excluding(&[number].into()).unwrap().to_string();
     let builder = world.mandate.consent(&world.keeper, world.owner.devices()).unwrap().after(&world.access).unwrap();
     let builder = builder.read(&world.trust, &world.hospital, &policy).unwrap();
     let (_, second) = builder.custodian(&world.keeper.public()).unwrap().seal(later(1)).unwrap();
@@ -742,18 +767,18 @@ fn a_custodian_goes_on_from_long_write_policies() {
 #[test]
 fn a_thiefs_terms_keep_nobody_from_going_beyond_them() {
     let world = World::new();
-    let spent = |i: u32| {
+    let consumed = |i: u32| {
         let mut hash = [0; 32];
         hash[..4].copy_from_slice(&i.to_be_bytes());
-        Spent { statement: crate::id::Hash(hash), until: Time::MAX }
+        ConsumedStatement { statement: crate::id::Hash(hash), until: Time::MAX }
     };
-    let many: Vec<Spent> = (0..800).map(spent).collect();
     let consent = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
-    let (_, theft) = consent.spend(&many).seal(later(1)).unwrap();
-    assert_eq!(theft.terms.spent.len(), 800);
+    let consent = (0..800).map(consumed).fold(consent, ConsentBuilder::consume);
+    let (_, theft) = consent.seal(later(1)).unwrap();
+    assert_eq!(theft.terms.consumed.len(), 800);
     let change = world.phone.sharing(world.owner.devices(), &world.trust, &world.access).rotate().unwrap();
     let (_, own, _) = change.beyond(&theft).unwrap().seal(later(2)).unwrap();
-    assert!(own.terms.spent.is_empty());
+    assert!(own.terms.consumed.is_empty());
 }
 
 /// A new key under the old number: what tells them apart is the id.
