@@ -197,8 +197,8 @@ fn revoke(c: &mut Criterion) {
     });
     let public = world.trust.parameters(world.hospital.id()).unwrap();
     let excluding = world.without(&access);
-    let policy = &excluding.terms().read.first().unwrap().policy;
-    let tree = public.expand(&policy.parse().unwrap()).unwrap();
+    let (_, policy) = excluding.read_policies().first().unwrap();
+    let tree = public.expand(policy).unwrap();
     group.bench_function("100 capsules, a hundredth of 10000 records", |b| {
         b.iter_batched(
             || (),

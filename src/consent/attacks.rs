@@ -180,6 +180,20 @@ fn a_device_cannot_show_its_readers_another_policy_than_the_slots_are_for() {
     for lie in [narrower, other_month, no_month, silent, other_authority, more, twice, injected, not_canonical] {
         assert_eq!(opens(&lie), refused, "{lie:?}");
     }
+    // Nor that somebody is excluded whom the slots do not exclude, or in a form of its own.
+    let authority = || world.access.terms.read[0].authority.clone();
+    let of = |number| (authority(), crate::policy::PersonNumber::new(number).unwrap());
+    let by_name = |name: &str| Exclusion::by_name(name.parse().unwrap());
+    let [eve, zoe] = ["dr-eve", "dr-zoe"].map(by_name);
+    let with = |exclusions: Vec<Exclusion>| Terms { exclusions, ..terms() };
+    assert_eq!(opens(&with(vec![eve.clone(), zoe.clone()])), Ok(()), "nobody enforces it, and the terms say so");
+    let from_writing = Exclusion { action: Action::Write, numbers: [of(7)].into(), ..eve.clone() };
+    assert_eq!(opens(&with(vec![from_writing])), Ok(()));
+    let enforced = Exclusion { numbers: [of(7)].into(), ..eve.clone() };
+    let nobody = Exclusion { person: None, ..eve.clone() };
+    for lie in [vec![enforced], vec![nobody], vec![zoe, eve.clone()], vec![eve.clone(), eve]] {
+        assert_eq!(opens(&with(lie.clone())), refused, "{lie:?}");
+    }
 }
 
 #[test]

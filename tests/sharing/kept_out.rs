@@ -216,6 +216,41 @@ fn a_stolen_key_is_let_in_by_its_own_month_and_not_by_the_next() {
     assert_eq!([15, 40].map(|day| opens(after(day * DAY))), [true, false]);
 }
 
+/// Nobody has to think of it: whoever seals after the month in which the stolen keys end leaves it out, but for a custodian.
+#[test]
+fn stolen_keys_are_shut_out_for_as_long_as_they_could_open_and_no_longer() {
+    let mut world = World::new();
+    let id = world.ada.identity.id().clone();
+    let stolen = world.hospital.issue(&id, &"role:doctor".parse().unwrap(), NOW, after(10 * DAY), NOW).unwrap();
+    let key = world.ada.identity.accept(&stolen, &world.trust, NOW).unwrap();
+    let again = Identity::generate(id.clone()).unwrap();
+    world.hospital.replace_keys(&again.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
+    let issued = world.hospital.issue(&id, &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    world.publish();
+    let own = again.accept(&issued, &world.trust, NOW).unwrap();
+    let keeper = Identity::generate("keeper".parse().unwrap()).unwrap();
+    let consent = world.phone.consent(world.devices(), section()).custodian(&keeper.public()).unwrap();
+    let (_, access) = consent.read(&world.trust, world.hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();
+    let new = world.trust.credential(&issued.credential, NOW).unwrap();
+    let (_, access) = seal(sharing(&world, &access).replace_key(&[&stolen.credential], &new));
+    // NOW is the last day of March; the stolen key ends in April.
+    assert_eq!(access.terms().exclusions[0].until, Some(after(30 * DAY + 26 * 60 + 39)));
+    let given = (world.devices(), &access);
+    let mandate = world.phone.mandate(given, &keeper.public(), after(YEAR), NOW).unwrap();
+    let opens = |stored: StoredConsent, now: Time| {
+        let live = stored.verify(world.devices(), &section(), &mut PinStore::default(), now).unwrap();
+        [&key, &own].map(|key| live.open(key).is_ok())
+    };
+    for (day, expected) in [(15, [false, false]), (30, [false, false]), (31, [false, true])] {
+        let now = after(day * DAY);
+        let (stored, next, _) = sharing(&world, &access).reseal().unwrap().seal(now).unwrap();
+        assert_eq!((opens(stored, now), next.terms().exclusions.is_empty()), (expected, expected[1]), "{day}");
+        let builder = mandate.consent(&keeper, world.devices()).unwrap().after(&access).unwrap();
+        let (stored, next) = builder.same_terms(&world.trust).unwrap().seal(now).unwrap();
+        assert_eq!((opens(stored, now), &next.terms().exclusions), ([false; 2], &access.terms().exclusions));
+    }
+}
+
 /// As many leaves as there is room for, at the longest month.
 #[test]
 fn what_can_be_sealed_this_month_can_be_sealed_in_the_next() {

@@ -3,6 +3,7 @@
 
 mod authority_rotation;
 mod branches;
+mod exclusions;
 mod kept_out;
 mod model;
 mod races;

@@ -77,7 +77,7 @@ impl ConsentBuilder<'_> {
                 match (trust.resolve(authority)(person.as_str()), one.numbers.get(authority)) {
                     // What a mandate goes up to stays as it was said.
                     (Some(_), Some(_)) if self.mandate.is_some() => {}
-                    (Some(number), _) => drop(one.numbers.insert(authority.clone(), number)),
+                    (Some(number), _) => one.numbers.extend([(authority.clone(), number)]),
                     (None, Some(_)) => {}
                     (None, None) => {
                         let here = UnenforcedExclusion { authority: authority.clone(), person: person.clone() };

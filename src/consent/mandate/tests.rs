@@ -23,6 +23,7 @@ struct World {
     phone: Device,
     trust: Trust,
     hospital: crate::id::AuthorityId,
+    authority: Authority,
     ada: UserKey,
     bob: UserKey,
     keeper: Identity,
@@ -60,10 +61,10 @@ impl World {
         let builder = builder.read(&trust, hospital.id(), "role:doctor").unwrap();
         let (stored, access) = builder.write(&trust, hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();
         let mandate = phone.mandate((owner.devices(), &access), &keeper.public(), UNTIL, NOW).unwrap();
-        let hospital = hospital.id().clone();
+        let (hospital, authority) = (hospital.id().clone(), hospital);
         let ([doctor, _], [credential, _]) = (identities, issued.map(|issued| issued.credential));
         let doctor = (doctor, credential);
-        Self { owner, phone, trust, hospital, ada, bob, keeper, stored, access, mandate, doctor }
+        Self { owner, phone, trust, hospital, authority, ada, bob, keeper, stored, access, mandate, doctor }
     }
 
     fn builder<'a>(&'a self, access: &'a Access) -> ConsentBuilder<'a> {
@@ -653,6 +654,100 @@ fn a_custodian_gives_no_reasons_in_the_owners_name() {
                 world.verify(&world.forge(&honest, add, |_| ()), later(1)).and_then(|live| live.open_as(&world.keeper));
             assert_eq!(opened.err(), Some(Error::NotAllowed));
         }
+    }
+}
+
+/// A policy is for the doctor alone, who is shut out: it waits until she is let in again, and not in the custodian's words.
+#[test]
+fn a_custodian_rewrites_no_policy_that_nobody_satisfies() {
+    let mut world = World::new();
+    let [ada, bob] = ["dr-ada", "dr-bob"].map(|name| world.trust.resolve(&world.hospital)(name).unwrap());
+    let consent = |world: &World| {
+        let builder =
+            world.phone.consent(world.owner.devices(), compartment()).custodian(&world.keeper.public()).unwrap();
+        let builder = builder.write(&world.trust, &world.hospital, &format!("user:{ada}")).unwrap();
+        builder.read(&world.trust, &world.hospital, &format!("user:{ada}")).unwrap().seal(NOW).unwrap().1
+    };
+    let access = consent(&world);
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &access);
+    let (_, out, _) = sharing.revoke("dr-ada".parse().unwrap()).unwrap().seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let honest = world.builder(&out).seal(later(1)).unwrap();
+    let open = |change: &dyn Fn(&mut Terms)| {
+        let forged = world.forge(&honest, |terms| change(terms), |_| ());
+        world.verify(&forged, later(1)).and_then(|live| live.open_as(&world.keeper)).map(|access| access.terms)
+    };
+    assert_eq!(open(&|_| ()).as_ref(), Ok(&honest.1.terms));
+    let exclude_bob = |terms: &mut Terms| {
+        let bob = Exclusion { numbers: [(world.hospital.clone(), bob)].into(), ..named("dr-bob", later(1)) };
+        terms.exclusions.push(bob);
+    };
+    assert!(open(&exclude_bob).is_ok());
+    let words = format!("user:{bob}");
+    let read = |terms: &mut Terms| {
+        exclude_bob(terms);
+        terms.read[0].policy = words.clone();
+    };
+    let write = |terms: &mut Terms| {
+        exclude_bob(terms);
+        terms.write[0].policy = words.clone();
+    };
+    assert_eq!(open(&read).err(), Some(Error::NotAllowed));
+    assert_eq!(open(&write).err(), Some(Error::NotAllowed));
+}
+
+fn named(person: &str, since: Time) -> Exclusion {
+    Exclusion { since, ..Exclusion::by_name(person.parse().unwrap()) }
+}
+
+/// The owner revoked her before the hospital knew the name; he says that another's number is hers.
+#[test]
+fn a_number_that_a_custodian_gave_to_a_name_yields_to_the_authoritys() {
+    let mut world = World::new();
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (_, out, receipt) = sharing.revoke("dr-eve".parse().unwrap()).unwrap().seal(NOW).unwrap();
+    assert_eq!((receipt.unenforced.len(), out.terms.exclusions[0].numbers.len()), (1, 0));
+    world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let honest = world.builder(&out).seal(later(1)).unwrap();
+    let bob = world.trust.resolve(&world.hospital)("dr-bob").unwrap();
+    let lie = |terms: &mut Terms| terms.exclusions[0].numbers.extend([(world.hospital.clone(), bob)]);
+    let forged = world.verify(&world.forge(&honest, lie, |_| ()), later(1)).unwrap();
+    let opens = |live: &LiveConsent| [&world.ada, &world.bob].map(|key| live.open(key).is_ok());
+    assert_eq!(opens(&forged), [true, false]);
+    let opened = forged.open_as(&world.keeper).unwrap();
+
+    let eve = Identity::generate("dr-eve".parse().unwrap()).unwrap();
+    world.authority.enrol(&eve.enrol().unwrap()).unwrap();
+    let bulletin = world.authority.publish(later(2)).unwrap();
+    let mut trust = world.trust.clone();
+    trust.update(&bulletin, &mut PinStore::default()).unwrap();
+    let sharing = world.phone.sharing(world.owner.devices(), &trust, &opened);
+    let (stored, own, receipt) = sharing.rotate().unwrap().seal(later(2)).unwrap();
+    assert_eq!((receipt.unenforced.len(), own.terms.exclusions.len()), (0, 1));
+    assert_eq!(own.terms.exclusions[0].numbers[&world.hospital], trust.resolve(&world.hospital)("dr-eve").unwrap());
+    let opens = |live: &LiveConsent| [&world.ada, &world.bob].map(|key| live.open(key).is_ok());
+    assert_eq!(opens(&world.verify(&stored, later(2)).unwrap()), [true, true]);
+}
+
+/// One exclusion of the owner's, said again in many ways.
+#[test]
+fn a_custodian_fills_the_terms_with_no_more_exclusions_than_he_may_add() {
+    let mut world = World::new();
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (_, out, _) = sharing.revoke("dr-eve".parse().unwrap()).unwrap().seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let honest = world.builder(&out).seal(later(1)).unwrap();
+    for (many, taken) in [(64, true), (65, false)] {
+        let add = |terms: &mut Terms| {
+            for number in 1..=many {
+                let number = crate::policy::PersonNumber::new(1000 + number).unwrap();
+                let again =
+                    Exclusion { numbers: [(world.hospital.clone(), number)].into(), ..terms.exclusions[0].clone() };
+                terms.exclusions.push(again);
+            }
+        };
+        let opened = world.verify(&world.forge(&honest, add, |_| ()), later(1)).unwrap().open_as(&world.keeper);
+        assert_eq!(opened.err(), (!taken).then_some(Error::NotAllowed));
     }
 }
 
