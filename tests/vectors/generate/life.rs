@@ -7,6 +7,7 @@ use crate::support::case::hex;
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, YEAR, after};
 use base64ct::{Base64UrlUnpadded, Encoding};
+use chartseal::authority::Reason;
 use chartseal::backup;
 use chartseal::consent::{ConsentBuilder, Decline, DeviceList, Mandate, Referral, ReferralEnd};
 use chartseal::id::Time;
@@ -64,25 +65,40 @@ fn events(folder: &Folder) {
     folder.write("erasure", &statement!("erasure", world.alice.erase(NOW).unwrap()));
 }
 
-/// A consent that keeps out who declined it, a mandate, and both kinds of heads.
+/// A consent that excludes people for each cause, a mandate, and both kinds of heads.
 fn consents(folder: &Folder) {
-    let world = World::new();
+    let mut world = World::new();
     let section = "a".parse().unwrap();
     let start = world.phone.consent(world.devices(), "a".parse().unwrap());
-    let start = start.read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let number = world.lab.issued.credential.unverified().number;
+    let policy = format!("role:doctor and not user:{number} or role:nurse and not user:{number}");
+    let start = start.read(&world.trust, world.hospital.id(), &policy).unwrap();
     let (first, access) = start.write(&world.trust, world.hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();
     folder.write("device_head", &statement!("head", world.phone.head(&world.live(&first), NOW).unwrap()));
     let credential = world.trust.credential(&world.ada.issued.credential, NOW).unwrap();
     let decline = Decline::decline((&world.ada.identity, &credential), world.alice.id(), &section, NOW).unwrap();
-    let sharing = world.phone.sharing(world.devices(), &world.trust, &access);
-    let (stored, _, _) = sharing.decline(&decline.accept(&credential, NOW).unwrap()).unwrap().seal(NOW).unwrap();
-    let number = world.ada.issued.credential.unverified().number;
+    let new = Identity::generate(world.nurse.identity.id().clone()).unwrap();
+    world.hospital.replace_keys(&new.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
+    let issued = world.hospital.issue(new.id(), &"role:nurse".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    world.publish();
+    let (stolen, new) = (&world.nurse.issued.credential, world.trust.credential(&issued.credential, NOW).unwrap());
+    let sharing = |access| world.phone.sharing(world.devices(), &world.trust, access);
+    let (_, access, _) = sharing(&access).grant_policy(world.hospital.id(), "dept:icu").unwrap().seal(NOW).unwrap();
+    let (_, access, _) = sharing(&access).revoke("dr-who".parse().unwrap()).unwrap().seal(NOW).unwrap();
+    let (_, access, _) = sharing(&access).revoke("lab-7".parse().unwrap()).unwrap().seal(NOW).unwrap();
+    let (_, access, _) = sharing(&access).replace_key(&[stolen], &new).unwrap().seal(NOW).unwrap();
+    let declined = decline.accept(&credential, NOW).unwrap();
+    let (stored, access, _) = sharing(&access).decline(&declined).unwrap().seal(NOW).unwrap();
+    let exclusions = access.terms().exclusions.iter().map(|one| serde_json::to_string(one).unwrap());
     let headers = format!(
-        "list: {}\ndevice: {}\nkept out: st-olave/{number}/read/declined st-olave/{number}/write/declined\n",
+        "list: {}\ndevice: {}\nexclusions: {}\nread: {}\nwrite: {}\n",
         hex(&world.alice.list().to_cbor().unwrap()),
-        hex(world.phone.to_secret_bytes().expose())
+        hex(world.phone.to_secret_bytes().expose()),
+        exclusions.collect::<Vec<_>>().join(" "),
+        access.read_policies()[0].1,
+        access.write_policies()[0].1
     );
-    folder.write("consent_that_keeps_out", &forms!("consent", headers, stored));
+    folder.write("consent_that_excludes", &forms!("consent", headers, stored));
 
     let service = Identity::generate("service".parse().unwrap()).unwrap();
     let start = world.phone.consent(world.devices(), "a".parse().unwrap()).custodian(&service.public()).unwrap();
