@@ -121,7 +121,8 @@ impl<'a> ConsentBuilder<'a> {
     /// Makes this the version after the one that was opened, with a new compartment key.
     ///
     /// Nothing else is taken over, but who is [excluded](Terms::exclusions) because her keys were stolen or she declined: who
-    /// may read and write, and who is excluded by name, is said anew, or with [`ConsentBuilder::same_terms`].
+    /// may read and write, and who is excluded by name, is said anew, or with [`ConsentBuilder::same_terms`]. Under a mandate,
+    /// whom the owner excluded stays so for whatever cause.
     ///
     /// # Errors
     ///
@@ -135,8 +136,11 @@ impl<'a> ConsentBuilder<'a> {
             return Err(Error::ApiMisuse("the consent before this one was signed under a later device list"));
         }
         self.after = Some(access);
-        let lasting = access.terms.exclusions.iter().filter(|one| one.outlasts_policies());
-        self.exclusions.extend(lasting.cloned());
+        // To leave out one of the owner's would be to go further than the mandate.
+        let owners = access.terms.ceiling.as_ref().map_or(&access.terms, |ceiling| &ceiling.terms);
+        let before = if self.mandate.is_some() { owners } else { &access.terms };
+        let stays = |one: &&Exclusion| self.mandate.is_some() || one.outlasts_policies();
+        self.exclusions = before.exclusions.iter().filter(stays).cloned().collect();
         Ok(self)
     }
 

@@ -729,6 +729,25 @@ fn a_number_that_a_custodian_gave_to_a_name_yields_to_the_authoritys() {
     assert_eq!(opens(&world.verify(&stored, later(2)).unwrap()), [true, true]);
 }
 
+/// He says a stricter policy anew, and nothing of exclusions.
+#[test]
+fn whom_the_owner_excluded_stays_so_when_a_custodian_says_policies_by_hand() {
+    let mut world = World::new();
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (_, out, _) = sharing.revoke("dr-ada".parse().unwrap()).unwrap().seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let by_hand = |access: &Access, day| {
+        let builder = world.mandate.consent(&world.keeper, world.owner.devices()).unwrap().after(access).unwrap();
+        let builder = builder.read(&world.trust, &world.hospital, "role:doctor and valid-until >= 2026-04").unwrap();
+        let (stored, access) = builder.custodian(&world.keeper.public()).unwrap().seal(later(day)).unwrap();
+        assert_eq!(access.terms.exclusions, out.terms.exclusions);
+        let live = world.verify(&stored, later(day)).unwrap();
+        assert_eq!([&world.ada, &world.bob].map(|key| live.open(key).is_ok()), [false, true]);
+        access
+    };
+    by_hand(&by_hand(&out, 1), 2);
+}
+
 /// One exclusion of the owner's, said again in many ways.
 #[test]
 fn a_custodian_fills_the_terms_with_no_more_exclusions_than_he_may_add() {
