@@ -32,7 +32,7 @@ fn main() -> Result<(), Error> {
     let consent = stored.verify(alice.devices(), access.compartment(), &mut pins, now)?;
     let opened = consent.open(&ada.accept(&for_ada, &trust, now)?)?;
     let view = Reader::new(&trust, now).open(&sealed, &[&opened])?;
-    assert_eq!(view.get("/diagnosis"), Some(&b"I21.4"[..]));
+    assert_eq!(view.get("/diagnosis")?, Some(&b"I21.4"[..]));
     assert_eq!(consent.open(&bob.accept(&for_bob, &trust, now)?).err(), Some(Error::CannotOpen));
     Ok(())
 }

@@ -186,7 +186,8 @@ fn read(repository: Repository<'_>, bundle: &Bundle<'_>, devices: &Devices, acce
     for (i, entry) in bundle.entries().iter().enumerate() {
         let record = block_on(repository.get(devices.owner(), &name(i)?))?.ok_or("a record is gone")?;
         let view = reader.open(&record, &[access])?;
-        let text = Resource::join(view.iter().map(|(path, value)| (path.as_str(), value)))?;
+        let values = view.values(access.compartment()).ok_or("a part is gone")?;
+        let text = Resource::join(values.iter().map(|(path, value)| (path.as_str(), value)))?;
         if text.expose() != entry.text() {
             return Err("a resource is not its source".into());
         }

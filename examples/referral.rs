@@ -152,7 +152,8 @@ impl<'a> Patient<'a> {
         for (i, entry) in &self.resources {
             let record = block_on(self.repository.get(self.owner.id(), &name(*i)?))?.ok_or("a record is gone")?;
             let view = reader.open(&record, &[access])?;
-            let text = Resource::join(view.iter().map(|(path, value)| (path.as_str(), value)))?;
+            let values = view.values(access.compartment()).ok_or("a part is gone")?;
+            let text = Resource::join(values.iter().map(|(path, value)| (path.as_str(), value)))?;
             same(text.expose().as_str(), entry.text(), "a resource is not its source")?;
         }
         Ok(self.resources.len())

@@ -123,7 +123,7 @@ fn look(
     let reader = Reader::new(trust, clock()).devices(alice.devices().clone());
     let read = |id: RecordId, text: &str| -> Result<bool, Failure> {
         let Some(record) = block_on(disk.repository().get(alice.id(), &id))? else { return Ok(false) };
-        if reader.open(&record, &[&access])?.get("/text") != Some(text.as_bytes()) {
+        if reader.open(&record, &[&access])?.get("/text")? != Some(text.as_bytes()) {
             return Err(format!("{id} says something else").into());
         }
         match reader.open(&record, &[kept]) {

@@ -77,7 +77,7 @@ fn main() -> std::io::Result<()> {
         write("record_cbor", name, &sealed.to_cbor().expect("it was read"))?;
     }
     // Read, or refused, and not opened: nothing of them is a fact.
-    for name in ["fields_swapped", "part_renamed", "old_part", "later_suite_json"] {
+    for name in ["fields_swapped", "part_renamed_json", "no_field", "old_part", "later_suite_json"] {
         let text = fs::read_to_string(vectors.join(format!("{name}.txt")))?;
         let (_, json) = text.split_once("\n\n").expect("a vector has a body");
         write("record_json", name, json.trim_end().as_bytes())?;
@@ -237,7 +237,8 @@ const ATTRIBUTES: [(&str, &str); 6] = [
     ("one", "a:b"),
 ];
 
-const RECORDS: [&str; 6] = ["one_field", "empty_value", "two_parts", "amended", "resealed", "absent_part"];
+const RECORDS: [&str; 7] =
+    ["one_field", "empty_value", "two_parts", "one_part_taken_back", "amended", "resealed", "absent_part"];
 
 const RESOURCES: [(&str, &str); 5] = [
     ("patient", r#"{"resourceType":"Patient","id":"6f1c","name":[{"family":"Delarosa","given":["Claudio"]}]}"#),

@@ -48,6 +48,7 @@ mod trust;
 
 pub use credential::{Credential, CredentialStatement, Issued};
 pub use statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked};
+pub(crate) use trust::Backing;
 pub use trust::{Standing, Trust, VerifiedCredential};
 
 use crate::error::{Error, Result};

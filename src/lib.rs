@@ -26,7 +26,7 @@
 //! let consent = stored.verify(alice.devices(), access.compartment(), &mut PinStore::default(), now)?;
 //! let access = consent.open(&ada.accept(&issued, &trust, now)?)?;
 //! let view = Reader::new(&trust, now).open(&sealed, &[&access])?;
-//! assert_eq!(view.get("/diagnosis"), Some(&b"I21.4"[..]));
+//! assert_eq!(view.get("/diagnosis")?, Some(&b"I21.4"[..]));
 //! # Ok::<(), Error>(())
 //! ```
 //!

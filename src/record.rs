@@ -3,7 +3,7 @@
 //! - [`Record`]: the plaintext, built part by part and field by field, then sealed by an [`Author`];
 //! - [`SealedRecord`]: what is stored and sent, in JSON or CBOR, whole or in pieces;
 //! - [`Reader`]: opens records for whoever has [`Access`](crate::consent::Access), and checks who wrote them;
-//! - [`View`]: the plaintext again, and who wrote it;
+//! - [`View`]: the plaintext again, and who wrote it; [`Review`]: what counts no more as well, with a verdict for each part;
 //! - [`Amendment`]: the next revision.
 //!
 //! # What an opened record proves, and what not
@@ -12,11 +12,16 @@
 //! that the content states and satisfies the consent's write policy; or by a device of the owner. That holds against
 //! everybody else who can read the compartment. Fields, parts, revisions, records and patients cannot be exchanged.
 //!
+//! Each part stands alone: one that does not count is [listed](View::refused) and not shown, and takes nothing away from the
+//! others; a path belongs to its part. What counts no more, since a key was stolen or an authority closed, is shown by
+//! [`Reader::review`], never without its [`Verdict`].
+//!
 //! The record is the one that it says it is, which need not be the one that you asked for: compare
 //! [`SealedRecord::owner`] and [`SealedRecord::record`] with what you wanted, or the store can serve one record of a
 //! compartment for another.
 //!
-//! The time is the author's word. Whoever keeps the store can leave parts out (they count as closed), and can bring back
+//! The time is the author's word, and so is the revision that a value was changed in: see [`View::follows`]. Whoever keeps
+//! the store can leave parts out (they count as closed), and can bring back
 //! an older revision: compare [`SealedRecord::hash`] where that matters. Paths, ids, times, compartments and the lengths
 //! of values stand in the open. Who wrote does not.
 
@@ -28,12 +33,15 @@ mod block;
 mod content;
 mod envelope;
 mod format;
+mod judge;
 mod pieces;
 mod place;
 mod reader;
+mod review;
 mod sealed;
 mod signer;
 mod stored_wrap;
+mod verdict;
 mod view;
 
 use std::collections::BTreeMap;
@@ -54,12 +62,14 @@ use content::{Rho, Suite};
 pub use format::{MAX_CBOR, MAX_JSON};
 pub use place::Place;
 pub use reader::Reader;
+pub use review::{Review, ReviewedPart};
 pub use sealed::SealedRecord;
 use sealed::{Draft, SIZE_OF_FIELD, Sealer};
 pub(crate) use stored_wrap::{StoredEnvelope, StoredWrap};
-pub use view::{Resealing, Value, View, ViewPart};
+pub use verdict::Verdict;
+pub use view::{Refusal, Resealing, Value, Values, View, ViewPart};
 
-/// Most fields in a record.
+/// Most fields in a part.
 pub const MAX_FIELDS: usize = 4096;
 /// Most parts in a record.
 pub const MAX_PARTS: usize = 64;
@@ -108,7 +118,7 @@ type Older = BTreeMap<FieldPath, Revision>;
 ///
 /// let reader = Reader::new(&trust, now);
 /// let view = reader.open(&SealedRecord::from_json(&stored)?, &[&access])?;
-/// assert_eq!(view.get("/diagnosis"), Some(&b"I21.4"[..]));
+/// assert_eq!(view.get("/diagnosis")?, Some(&b"I21.4"[..]));
 /// assert!(matches!(&view.parts()[0].writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
 ///
 /// // Whoever does not believe the hospital does not believe the doctor.
@@ -156,8 +166,8 @@ impl<'a> Record<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the path is no JSON pointer, [`Error::ApiMisuse`] if the record has that path already or
-    /// no part yet, [`Error::TooLarge`] if the value is over [`MAX_FIELD`] or the record over [`MAX_FIELDS`] or
+    /// [`Error::Malformed`] if the path is no JSON pointer, [`Error::ApiMisuse`] if the part has that path already or
+    /// there is none yet, [`Error::TooLarge`] if the value is over [`MAX_FIELD`], the part over [`MAX_FIELDS`] or the record over
     /// [`MAX_CBOR`]. The record is dropped, and wiped, with each.
     pub fn field(mut self, path: impl TryInto<FieldPath>, value: impl Into<Vec<u8>>) -> Result<Self> {
         let (path, value) = checked_field(path, value)?;
@@ -165,13 +175,13 @@ impl<'a> Record<'a> {
         if self.size > MAX_CBOR {
             return Err(Error::TooLarge("record"));
         }
-        if self.parts.iter().map(|(_, fields)| fields.len()).sum::<usize>() >= MAX_FIELDS {
+        let (_, fields) = self.parts.last_mut().ok_or(Error::ApiMisuse("a field needs a part to stand in"))?;
+        if fields.contains_key(&path) {
+            return Err(Error::ApiMisuse("the part has that path already"));
+        }
+        if fields.len() >= MAX_FIELDS {
             return Err(Error::TooLarge("number of fields"));
         }
-        if self.parts.iter().any(|(_, fields)| fields.contains_key(&path)) {
-            return Err(Error::ApiMisuse("the record has that path already"));
-        }
-        let (_, fields) = self.parts.last_mut().ok_or(Error::ApiMisuse("a field needs a part to stand in"))?;
         fields.insert(path, value);
         Ok(self)
     }
@@ -181,9 +191,13 @@ impl<'a> Record<'a> {
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if it has no part, or one without a field; [`Error::NotAllowed`] if the author may not write
-    /// in one of the places. Of a place that he cannot read he does not know; readers will refuse it.
-    /// [`Error::TooLarge`] over [`MAX_CBOR`], [`Error::Randomness`] when the operating system gives no randomness.
+    /// in one of the places. Of a place that he cannot read he does not know; readers will refuse it. [`Error::Expired`] if
+    /// the author's credential, or the device's own time, is not valid now, or the consent of one of the places has ended or
+    /// is yet to be signed: readers would refuse it, or soon. [`Error::TooLarge`] over [`MAX_CBOR`], [`Error::Randomness`] when the operating system gives no randomness.
     pub fn seal(mut self, author: &Author<'_>, now: Time) -> Result<SealedRecord> {
+        if self.parts.iter().any(|(_, fields)| fields.is_empty()) {
+            return Err(amend::NO_FIELD);
+        }
         self.parts.sort_by(|(a, _), (b, _)| a.compartment().cmp(b.compartment()));
         let owner = self.parts.first().map(|(place, _)| place.owner().clone());
         let content = Content {
@@ -210,10 +224,7 @@ fn seal_parts(
 ) -> Result<(Content, Vec<envelope::Part>)> {
     let mut drafts = Vec::with_capacity(parts.len());
     for (place, fields, older) in parts {
-        if fields.is_empty() {
-            return Err(Error::ApiMisuse("a part needs a field"));
-        }
-        author.check(&place)?;
+        author.check(&place, content.time)?;
         let entry = ContentPart {
             compartment: place.compartment().clone(),
             consent: place.version(),

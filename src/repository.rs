@@ -113,6 +113,9 @@ impl<'a> Repository<'a> {
     /// Writes the next revision of a record, `before` being the one that was amended. The revision before stays, see
     /// [`Repository::revision`]. To do it again does no harm.
     ///
+    /// It keeps every part, as it was or written anew, and the schema. Who may write anew what, no key here tells: readers
+    /// refuse a part whose author may not write it, and the owner [supersedes](Repository::supersede) it.
+    ///
     /// # Errors
     ///
     /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if `after` does not follow `before`, and, with a ledger, while a
@@ -121,6 +124,25 @@ impl<'a> Repository<'a> {
         if !after.follows(before)? {
             return Err(Error::ApiMisuse("an amendment follows the revision before"));
         }
+        self.replace(before, after).await
+    }
+
+    /// Writes a revision by which the owner takes a record into her own hands: like [`Repository::amend`], and it may leave
+    /// parts out and, where nothing stays, have another schema.
+    ///
+    /// This is the owner's: a host lets nobody else call it, as it lets nobody else delete.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Repository::amend`].
+    pub async fn supersede(&self, before: &SealedRecord, after: &SealedRecord) -> Result<Put> {
+        if !after.supersedes(before)? {
+            return Err(Error::ApiMisuse("what supersedes a revision is the next one"));
+        }
+        self.replace(before, after).await
+    }
+
+    async fn replace(&self, before: &SealedRecord, after: &SealedRecord) -> Result<Put> {
         let key = SealedRecord::content_key(after.owner(), after.record());
         let (mut old, mut new) = (before.pieces()?, after.pieces()?);
         let (old_contents, contents) = (old.remove(&key).unwrap_or_default(), new.remove(&key).unwrap_or_default());

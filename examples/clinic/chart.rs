@@ -66,7 +66,9 @@ pub(crate) fn open(i: usize, stored: &str, access: &Access, reader: &Reader<'_>)
         return Err(format!("the file of record {i} holds another").into());
     }
     let view = reader.into_view(sealed, &[access])?;
-    Ok(Resource::join(view.iter().map(|(path, value)| (path.as_str(), value)))?)
+    // Those of this section: what somebody wrote under the same names in another is not of this resource.
+    let values = view.values(access.compartment()).ok_or("the section is not there")?;
+    Ok(Resource::join(values.iter().map(|(path, value)| (path.as_str(), value)))?)
 }
 
 /// The record of the resource at a place in the bundle.

@@ -43,7 +43,7 @@ fn doctors_amend_and_nurses_do_not(hospital: &mut Hospital, chart: &Chart, cabin
         .parts()
         .iter()
         .all(|part| matches!(&part.writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
-    require(view.get("/comment") == Some(&b"\"seen\""[..]) && by_ada && view.revision() > stored.revision())?;
+    require(view.get("/comment")? == Some(&b"\"seen\""[..]) && by_ada && view.revision() > stored.revision())?;
     println!("dr-ada amends a record; dr-noor reads revision {}, written by dr-ada", view.revision().0);
 
     // The nurse's own library would not seal it. One that writes without reading does not know the write policy, so this

@@ -42,7 +42,7 @@ fn opens_to_what_was_sealed(record: SealedRecord) {
     let opened = match reader.open(&record, &[access]) {
         Ok(view) => {
             assert_eq!(record.owner(), devices.owner(), "a record was moved");
-            for (path, value) in view.iter() {
+            for (_, path, value) in view.iter() {
                 assert!(FACTS.contains(&(path.as_str(), value)), "a value was forged at {path}");
             }
             true

@@ -18,6 +18,15 @@ use crate::policy::{Attributes, Month, PersonNumber};
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     authorities: BTreeMap<AuthorityId, Known>,
+    // INVARIANT: none of them is among `authorities`.
+    retired: BTreeMap<AuthorityId, Retired>,
+}
+
+/// What is left of an authority whose anchor was retired.
+#[derive(Debug, Clone)]
+struct Retired {
+    key: SigningPublic,
+    revocations: Option<Held<Revocations>>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,6 +59,26 @@ pub enum Standing {
     RevokedSince(Time),
 }
 
+/// A credential that its authority signed, whether it counts at any time or not.
+pub(crate) struct Vouched<'a> {
+    pub(crate) said: &'a CredentialStatement,
+    pub(crate) attributes: Attributes,
+    /// Since when its key is revoked, and why.
+    pub(crate) revoked: Option<(Time, Reason)>,
+    pub(crate) backing: Backing,
+}
+
+/// What stands behind a credential today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backing {
+    /// An anchor, and a revocation list of its authority.
+    Whole,
+    /// An anchor; who was revoked is not known.
+    NoList,
+    /// An anchor that was retired.
+    Retired,
+}
+
 /// A credential that was believed, at the time and with the trust of the check. It cannot be decoded, only be got by
 /// [`Trust::credential`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,15 +104,40 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if it is trusted already under another key.
+    /// [`Error::ApiMisuse`] if it is trusted already under another key, or was retired.
     pub fn add(&mut self, anchor: Anchor) -> Result<()> {
         let Anchor { authority, key } = anchor;
+        if self.retired.contains_key(&authority) {
+            return Err(Error::ApiMisuse("the anchor of this authority was retired"));
+        }
         let new = Known { key, parameters: None, previous: None, revocations: None, people: None };
         if self.authorities.entry(authority).or_insert(new).key == key {
             Ok(())
         } else {
             Err(Error::ApiMisuse("this authority has another anchor already"))
         }
+    }
+
+    /// Trusts an authority no more, and keeps its key to verify what was signed before: an agency that closed, or one whose
+    /// key was stolen. The revocation list at hand stays, too.
+    ///
+    /// Its credentials are refused from now on, nothing is sealed under its parameters, and nothing that it publishes is
+    /// taken over. What its people wrote stays readable with a verdict of its own,
+    /// [`Verdict::AnchorRetired`](crate::record::Verdict::AnchorRetired): whoever has the stolen key can write in their
+    /// names, and with any date.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if it is trusted, or was retired, under another key.
+    pub fn retire(&mut self, anchor: Anchor) -> Result<()> {
+        const OTHER: Error = Error::ApiMisuse("this authority has another anchor");
+        let Anchor { authority, key } = anchor;
+        if self.authorities.get(&authority).is_some_and(|known| known.key != key) {
+            return Err(OTHER);
+        }
+        let revocations = self.authorities.remove(&authority).and_then(|known| known.revocations);
+        let retired = self.retired.entry(authority).or_insert(Retired { key, revocations });
+        if retired.key == key { Ok(()) } else { Err(OTHER) }
     }
 
     /// Takes over everything that an authority published.
@@ -206,24 +260,19 @@ impl Trust {
     /// [`Error::Malformed`] if what it says contradicts itself, [`Error::Expired`] outside its validity,
     /// [`Error::Revoked`] if its key is revoked since `at` or earlier, or was compromised.
     pub fn credential(&self, credential: &Credential, at: Time) -> Result<VerifiedCredential> {
-        let known = self.known(&credential.unverified().authority)?;
-        let statement = credential.verify(&known.key)?;
-        let attributes: Attributes = statement.attributes.parse().map_err(|_| Error::Malformed(CREDENTIAL))?;
-        let consistent = attributes.to_string() == statement.attributes
-            && attributes.person() == Some(statement.number)
-            && attributes.valid_until().is_some_and(|month| Month::at(statement.not_after) == Ok(month));
-        if !consistent {
-            return Err(Error::Malformed(CREDENTIAL));
+        let Vouched { said: statement, attributes, revoked, backing } = self.vouched(credential)?;
+        if backing == Backing::Retired {
+            return Err(Error::Unknown("authority"));
         }
         if at < statement.not_before || at > statement.not_after {
             return Err(Error::Expired(CREDENTIAL));
         }
-        let revocations = known.revocations.as_ref().ok_or(Error::Unknown(REVOCATIONS))?;
-        let standing = match revocations.value.get(&(statement.number, statement.signing)) {
+        if backing == Backing::NoList {
+            return Err(Error::Unknown(REVOCATIONS));
+        }
+        let standing = match revoked {
             None => Standing::Good,
-            Some(revoked) if revoked.since > at && revoked.reason != Reason::Compromised => {
-                Standing::RevokedSince(revoked.since)
-            }
+            Some((since, reason)) if since > at && reason != Reason::Compromised => Standing::RevokedSince(since),
             Some(_) => return Err(Error::Revoked("this person")),
         };
         Ok(VerifiedCredential {
@@ -239,16 +288,31 @@ impl Trust {
         })
     }
 
-    /// What a credential says, if its authority signed it: whether it is over or revoked or not. For what was stolen.
-    pub(crate) fn authentic<'a>(&self, credential: &'a Credential) -> Result<&'a CredentialStatement> {
-        credential.verify(&self.known(&credential.unverified().authority)?.key)
-    }
-
-    /// Whether the key of a credential was revoked, by the list at hand.
-    pub(crate) fn standing(&self, said: &CredentialStatement) -> Standing {
-        let revocations = self.authorities.get(&said.authority).and_then(|known| known.revocations.as_ref());
+    /// What a credential says, if its authority signed it: whether it is over or revoked or not, and whether the authority's
+    /// anchor was retired or not. For what was stolen, and for what was written before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] without an anchor, [`Error::Forged`] if it did not sign, [`Error::Malformed`] if what it says
+    /// contradicts itself.
+    pub(crate) fn vouched<'a>(&self, credential: &'a Credential) -> Result<Vouched<'a>> {
+        let authority = &credential.unverified().authority;
+        let (key, revocations, backing) = match (self.authorities.get(authority), self.retired.get(authority)) {
+            (Some(Known { key, revocations: Some(held), .. }), _) => (key, Some(held), Backing::Whole),
+            (Some(Known { key, revocations: None, .. }), _) => (key, None, Backing::NoList),
+            (None, Some(Retired { key, revocations })) => (key, revocations.as_ref(), Backing::Retired),
+            (None, None) => return Err(Error::Unknown("authority")),
+        };
+        let said = credential.verify(key)?;
+        let attributes: Attributes = said.attributes.parse().map_err(|_| Error::Malformed(CREDENTIAL))?;
+        let consistent = attributes.to_string() == said.attributes
+            && attributes.person() == Some(said.number)
+            && attributes.valid_until().is_some_and(|month| Month::at(said.not_after) == Ok(month));
+        if !consistent {
+            return Err(Error::Malformed(CREDENTIAL));
+        }
         let revoked = revocations.and_then(|held| held.value.get(&(said.number, said.signing)));
-        revoked.map_or(Standing::Good, |revoked| Standing::RevokedSince(revoked.since))
+        Ok(Vouched { said, attributes, revoked: revoked.map(|revoked| (revoked.since, revoked.reason)), backing })
     }
 
     /// The number of a person by name, for [`Policy::parse_with`](crate::policy::Policy::parse_with). Without a map of
@@ -272,10 +336,6 @@ impl Trust {
     /// When the revocation list at hand was published. How old it may be is for the host to say.
     pub fn revocations_issued_at(&self, authority: &AuthorityId) -> Option<Time> {
         self.authorities.get(authority)?.revocations.as_ref().map(|held| held.issued_at)
-    }
-
-    fn known(&self, authority: &AuthorityId) -> Result<&Known> {
-        self.authorities.get(authority).ok_or(Error::Unknown("authority"))
     }
 
     /// What was signed, and the authority that signed it.

@@ -433,7 +433,7 @@ fn whatever_a_removed_device_signed_the_owners_next_consent_counts_and_takes_wri
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     let moved = block_on(repository.get(world.owner.id(), &"shown".parse().unwrap())).unwrap().unwrap();
     let reader = Reader::new(&world.trust, NOW).devices(devices.clone());
-    assert_eq!(reader.open(&moved, &[&next]).unwrap().get("/a"), Some(&b"1"[..]));
+    assert_eq!(reader.open(&moved, &[&next]).unwrap().get("/a"), Ok(Some(&b"1"[..])));
 }
 
 impl Access {

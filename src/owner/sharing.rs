@@ -222,7 +222,7 @@ impl<'a> Sharing<'a> {
         }
         let (mut numbers, mut keys) = (Vec::new(), Vec::new());
         for credential in stolen {
-            let said = self.trust.authentic(credential)?;
+            let said = self.trust.vouched(credential)?.said;
             if said.person != *new.person() {
                 return Err(Error::ApiMisuse("the stolen credentials and the new one are of one person"));
             }

@@ -5,13 +5,12 @@ use std::fmt;
 use super::author::Author;
 use super::content::{Content, Suite, hash_of};
 use super::place::Place;
-use super::reader::Reader;
+use super::reader::{Reader, Sorted};
 use super::sealed::{Draft, SealedRecord, Sealer};
-use super::view::Field;
 use super::{Fields, Older, checked_field, seal_parts};
-use crate::consent::Access;
+use crate::consent::{Access, CLOCK_SKEW};
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Revision, Time};
+use crate::id::{CompartmentId, Revision, SchemaId, Time};
 use crate::seal::FieldPath;
 
 /// A record that is being changed. Its values are wiped when it is dropped.
@@ -39,6 +38,11 @@ pub struct Amendment<'a> {
     // INVARIANT: at most one for each compartment.
     parts: Vec<Opened<'a>>,
     at: Option<usize>,
+    refused: Vec<CompartmentId>,
+    left_out: Vec<CompartmentId>,
+    schema: SchemaId,
+    /// The time of the revision before, if its author counts: none is written before it.
+    not_before: Option<Time>,
 }
 
 struct Opened<'a> {
@@ -46,36 +50,46 @@ struct Opened<'a> {
     fields: Fields,
     /// The revisions of those of `fields` that were not changed.
     older: Older,
-    changed: bool,
+    state: State,
+}
+
+/// What becomes of a part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It stays as it is.
+    Kept,
+    Changed,
+    /// It begins anew, whatever was there, and may stay without a value.
+    Anew,
+    /// The same, of one that the amending author cannot open.
+    Blind,
 }
 
 impl Reader<'_> {
-    /// Starts the next revision of a record, with what the accesses open of it. Where two are for the same compartment,
-    /// the newer one is sealed for.
+    /// Starts the next revision of a record, with what the accesses open of it and what of that counts. Where two are for
+    /// the same compartment, the newer one is sealed for.
     ///
     /// If one part opens, the amendment is about that one; otherwise say which by [`Amendment::part`].
     ///
     /// # Errors
     ///
-    /// As for [`Reader::open`]: nobody amends what he would not believe.
+    /// As for [`Reader::open`]: nobody amends what he would not believe. A record of which nothing counts is
+    /// [superseded](Reader::supersede).
     pub fn amend<'a>(&self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        let view = self.open(record, accesses)?;
-        let mut parts = Vec::new();
-        for part in view.parts() {
-            let own = accesses.iter().copied().filter(|access| *access.compartment() == part.compartment);
-            let access = own.max_by_key(|access| access.place()).ok_or(Error::CannotOpen)?;
-            parts.push(Opened { place: access.into(), fields: Fields::new(), older: Older::new(), changed: false });
-        }
-        for Field { path, revision, value } in view.into_fields() {
-            let stands = |part: &&mut Opened<'_>| {
-                record.part(part.place.compartment()).is_some_and(|part| part.body.fields.contains_key(&path))
-            };
-            let part = parts.iter_mut().find(stands).ok_or(Error::CannotOpen)?;
-            part.fields.insert(path.clone(), value.into_inner());
-            part.older.insert(path, revision);
-        }
-        let at = (parts.len() == 1).then_some(0);
-        Ok(Amendment { base: record.clone(), parts, at })
+        let sorted = self.sorted(record, accesses)?;
+        sorted.check()?;
+        Amendment::of(record, accesses, sorted)
+    }
+
+    /// Starts the next revision of a record like [`Reader::amend`], whether anything in it counts or not: so that the owner
+    /// replaces what was refused, or what somebody put under an id that she needs. Parts are begun anew by
+    /// [`Amendment::anew`], and dropped by [`Amendment::leave_out`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SealedRecord::hash`].
+    pub fn supersede<'a>(&self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
+        Amendment::of(record, accesses, self.sorted(record, accesses)?)
     }
 
     /// Seals a part anew under a fresh key, as a device of the owner does so that who kept the old key cannot follow.
@@ -103,9 +117,9 @@ impl Reader<'_> {
             return Err(Error::ApiMisuse("only a device of the owner seals what another wrote"));
         }
         let place = Place::from(new);
-        sealer.check(&place)?;
+        sealer.check_place(&place)?;
         let index = record.index(old.compartment()).ok_or(Error::CannotOpen)?;
-        let (fields, block, signed) = self.values(record, index, old)?;
+        let (fields, block, signed) = self.unsealed(record, index, old)?;
         let part = record.parts.get(index).ok_or(Error::CannotOpen)?;
         let named = &part.envelope.statement.content;
         for content in record.contents() {
@@ -126,47 +140,117 @@ impl Reader<'_> {
 }
 
 impl<'a> Amendment<'a> {
-    /// Goes on with the part of that compartment: one that opened, or one that the record does not have yet.
+    fn of(record: &SealedRecord, accesses: &[&'a Access], sorted: Sorted) -> Result<Self> {
+        let hash = record.hash()?;
+        let not_before = sorted.opened.iter().find(|(part, _)| part.content == hash).map(|(part, _)| part.time);
+        let mut parts = Vec::with_capacity(sorted.opened.len());
+        for (part, values) in sorted.opened {
+            let own = accesses.iter().copied().filter(|access| *access.compartment() == part.compartment);
+            let access = own.max_by_key(|access| access.place()).ok_or(Error::CannotOpen)?;
+            let (mut fields, mut older) = (Fields::new(), Older::new());
+            for field in values {
+                fields.insert(field.path.clone(), field.value.into_inner());
+                older.insert(field.path, field.revision);
+            }
+            parts.push(Opened { place: access.into(), fields, older, state: State::Kept });
+        }
+        Ok(Self {
+            base: record.clone(),
+            at: (parts.len() == 1).then_some(0),
+            parts,
+            refused: sorted.refused.into_iter().map(|refusal| refusal.compartment).collect(),
+            left_out: Vec::new(),
+            schema: record.schema().clone(),
+            not_before,
+        })
+    }
+
+    /// Goes on with the part of that compartment: one that opened and counts, or one that the record does not have yet.
     ///
     /// # Errors
     ///
-    /// [`Error::CannotOpen`] if the record has that part and it did not open; [`Error::ApiMisuse`] for another owner.
+    /// [`Error::CannotOpen`] if the record has that part and it did not open, [`Error::NotAllowed`] if it opened and does not
+    /// count: [`Amendment::anew`] replaces it; [`Error::ApiMisuse`] for another owner.
     pub fn part(mut self, place: impl Into<Place<'a>>) -> Result<Self> {
         let place = place.into();
-        if place.owner() != self.base.owner() {
-            return Err(Error::ApiMisuse("a record has one owner"));
-        }
-        let found = self.parts.iter().position(|part| part.place.compartment() == place.compartment());
-        self.at = match found {
+        self.check_owner(&place)?;
+        let compartment = place.compartment();
+        self.at = match self.position(compartment) {
             Some(at) => Some(at),
-            None if self.base.content.part(place.compartment()).is_some() => return Err(Error::CannotOpen),
-            None => {
-                self.parts.push(Opened { place, fields: Fields::new(), older: Older::new(), changed: true });
-                self.parts.len().checked_sub(1)
-            }
+            None if self.refused.contains(compartment) => return Err(Error::NotAllowed),
+            None if self.is_named(compartment) => return Err(Error::CannotOpen),
+            None => self.push(place, State::Changed),
         };
         Ok(self)
     }
 
-    /// Sets a value in the part at hand, whether there is one at that path or not.
+    /// Begins the part of that compartment anew, without what it holds; the values that follow go there. Without any it
+    /// stays empty, which says that it was taken back: readers who remember the part are told by somebody who may write in
+    /// it that it is gone.
+    ///
+    /// So a part that was refused is replaced, by whoever may write there; the owner's devices replace any, whether they can
+    /// open it or not. The revision before this one still has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] for another owner. [`Amendment::seal`] refuses who may not write there, and who replaces what he
+    /// cannot open and is no device of the owner.
+    pub fn anew(mut self, place: impl Into<Place<'a>>) -> Result<Self> {
+        let place = place.into();
+        self.check_owner(&place)?;
+        let compartment = place.compartment();
+        let at = self.position(compartment);
+        let known = at.is_some() || self.refused.contains(compartment) || !self.is_named(compartment);
+        let state = if known { State::Anew } else { State::Blind };
+        self.at = match at.and_then(|at| self.parts.get_mut(at).map(|part| (at, part))) {
+            Some((at, part)) => {
+                *part = Opened { place, fields: Fields::new(), older: Older::new(), state };
+                Some(at)
+            }
+            None => self.push(place, state),
+        };
+        Ok(self)
+    }
+
+    /// Leaves the part of a compartment out, as if it had never been there: what somebody put under a compartment that the
+    /// owner does not have. Such a revision is stored by [`Repository::supersede`](crate::repository::Repository::supersede).
+    ///
+    /// Whoever remembers that part as one that counted takes its absence for a theft: begin it [anew](Amendment::anew)
+    /// instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if the record has no such part. [`Amendment::seal`] refuses everybody but the owner's devices.
+    pub fn leave_out(mut self, compartment: &CompartmentId) -> Result<Self> {
+        if !self.is_named(compartment) {
+            return Err(Error::ApiMisuse("there is no such part to leave out"));
+        }
+        self.parts.retain(|part| part.place.compartment() != compartment);
+        self.left_out.push(compartment.clone());
+        self.at = None;
+        Ok(self)
+    }
+
+    /// Gives the record another schema, where all of its parts are begun anew or left out: under an id that somebody else
+    /// took first. Such a revision is stored by [`Repository::supersede`](crate::repository::Repository::supersede), and
+    /// [`Amendment::seal`] refuses everybody but the owner's devices.
+    #[must_use]
+    pub fn schema(self, schema: SchemaId) -> Self {
+        Self { schema, ..self }
+    }
+
+    /// Sets a value in the part at hand, whether there is one at that path or not. Other parts may have one there, too.
     ///
     /// # Errors
     ///
     /// [`Error::Malformed`], [`Error::TooLarge`] as for [`Record::field`](super::Record::field); [`Error::ApiMisuse`]
-    /// without a part, or if another part that is here has that path. Parts that the store left out cannot be asked: if
-    /// one of them has it, the record put together whole is malformed.
+    /// without a part.
     pub fn field(mut self, path: impl TryInto<FieldPath>, value: impl Into<Vec<u8>>) -> Result<Self> {
         let (path, value) = checked_field(path, value)?;
-        let at = self.at()?;
-        let elsewhere = self.parts.iter().enumerate().any(|(i, part)| i != at && part.fields.contains_key(&path));
-        if elsewhere || self.closed().any(|known| *known == path) {
-            return Err(Error::ApiMisuse("another part of the record has that path"));
-        }
-        if let Some(part) = self.parts.get_mut(at) {
-            part.older.remove(&path);
-            part.fields.insert(path, value);
-            part.changed = true;
-        }
+        let part = self.current()?;
+        part.older.remove(&path);
+        part.fields.insert(path, value);
+        part.change();
         Ok(self)
     }
 
@@ -176,11 +260,10 @@ impl<'a> Amendment<'a> {
     ///
     /// [`Error::ApiMisuse`] if the part has no such path.
     pub fn remove(mut self, path: &str) -> Result<Self> {
-        let at = self.at()?;
-        let part = self.parts.get_mut(at).ok_or(NO_PART)?;
+        let part = self.current()?;
         part.older.remove(path);
         part.fields.remove(path).ok_or(Error::ApiMisuse("there is no such path to remove"))?;
-        part.changed = true;
+        part.change();
         Ok(self)
     }
 
@@ -188,33 +271,54 @@ impl<'a> Amendment<'a> {
     ///
     /// # Errors
     ///
-    /// As for [`Record::seal`](super::Record::seal); [`Error::ApiMisuse`] if nothing was changed, or a part is not here and
+    /// As for [`Record::seal`](super::Record::seal); [`Error::Expired`] if the revision before, which counts, is later than
+    /// `now`; [`Error::TooLarge`] if there are more revisions than seconds; [`Error::NotAllowed`] for what is left to
+    /// the owner's devices; [`Error::ApiMisuse`] if nothing was changed, or a part is not here and
     /// neither is the content that it was written in: stored, the amendment would close that part for ever.
     pub fn seal(self, author: &Author<'_>, now: Time) -> Result<SealedRecord> {
-        let Self { base, parts, .. } = self;
-        let parts: Vec<_> = parts.into_iter().filter(|part| part.changed).collect();
+        let Self { base, parts, left_out, schema, not_before, .. } = self;
+        let parts: Vec<_> = parts.into_iter().filter(|part| part.state != State::Kept).collect();
         if parts.is_empty() {
-            return Err(Error::ApiMisuse("nothing was changed"));
+            return Err(Error::ApiMisuse("nothing was changed: who signs a revision writes a part of it"));
+        }
+        if parts.iter().any(|part| part.state == State::Changed && part.fields.is_empty()) {
+            return Err(NO_FIELD);
+        }
+        let owners =
+            parts.iter().any(|part| part.state == State::Blind) || !left_out.is_empty() || schema != *base.schema();
+        if owners && !author.is_device() {
+            return Err(Error::NotAllowed);
+        }
+        if not_before.is_some_and(|before| now.plus(CLOCK_SKEW) < before) {
+            return Err(Error::Expired("content"));
         }
         let revision = base.revision().0.checked_add(1).ok_or(Error::TooLarge("revision"))?;
-        let replaced = |compartment: &CompartmentId| parts.iter().any(|part| part.place.compartment() == compartment);
-        let kept = base.content.parts.iter().filter(|part| !replaced(&part.compartment));
+        let gone = |compartment: &CompartmentId| {
+            left_out.contains(compartment) || parts.iter().any(|part| part.place.compartment() == compartment)
+        };
+        let kept = base.content.parts.iter().filter(|part| !gone(&part.compartment));
         let content = Content {
             suite: Suite,
             owner: base.owner().clone(),
             record: base.record().clone(),
-            schema: base.schema().clone(),
+            schema,
             revision: Revision(revision),
             previous: Some(base.hash()?),
             time: now,
             parts: kept.cloned().collect(),
         };
+        if !content.has_room() {
+            return Err(Error::TooLarge("revision"));
+        }
         if content.parts.len() + parts.len() > super::MAX_PARTS {
             return Err(Error::TooLarge("number of parts"));
         }
+        if content.schema != *base.schema() && !content.parts.is_empty() {
+            return Err(Error::ApiMisuse("a part that is kept keeps its schema"));
+        }
 
         let mut sealed = base.parts;
-        sealed.retain(|part| !replaced(&part.envelope.statement.compartment));
+        sealed.retain(|part| !gone(&part.envelope.statement.compartment));
         let mut older = base.older;
         older.push(base.content);
         older.retain(|older| content.names_a_part_of(older));
@@ -229,17 +333,34 @@ impl<'a> Amendment<'a> {
         SealedRecord { content, older, parts: sealed }.within_limits()
     }
 
-    fn at(&self) -> Result<usize> {
-        self.at.ok_or(NO_PART)
+    fn check_owner(&self, place: &Place<'_>) -> Result<()> {
+        if place.owner() == self.base.owner() { Ok(()) } else { Err(Error::ApiMisuse("a record has one owner")) }
     }
 
-    /// The paths of the parts that did not open.
-    fn closed(&self) -> impl Iterator<Item = &FieldPath> {
-        let opened = |part: &&super::envelope::Part| {
-            let compartment = &part.envelope.statement.compartment;
-            self.parts.iter().any(|open| open.place.compartment() == compartment)
-        };
-        self.base.parts.iter().filter(move |part| !opened(part)).flat_map(|part| part.body.fields.keys())
+    fn position(&self, compartment: &CompartmentId) -> Option<usize> {
+        self.parts.iter().position(|part| part.place.compartment() == compartment)
+    }
+
+    /// Whether the revision before has such a part, and it is not left out.
+    fn is_named(&self, compartment: &CompartmentId) -> bool {
+        self.base.content.part(compartment).is_some() && !self.left_out.contains(compartment)
+    }
+
+    fn push(&mut self, place: Place<'a>, state: State) -> Option<usize> {
+        self.parts.push(Opened { place, fields: Fields::new(), older: Older::new(), state });
+        self.parts.len().checked_sub(1)
+    }
+
+    fn current(&mut self) -> Result<&mut Opened<'a>> {
+        self.at.and_then(|at| self.parts.get_mut(at)).ok_or(NO_PART)
+    }
+}
+
+impl Opened<'_> {
+    fn change(&mut self) {
+        if self.state == State::Kept {
+            self.state = State::Changed;
+        }
     }
 }
 
@@ -255,4 +376,5 @@ impl fmt::Debug for Amendment<'_> {
     }
 }
 
+pub(super) const NO_FIELD: Error = Error::ApiMisuse("a part needs a field");
 const NO_PART: Error = Error::ApiMisuse("say which part first");

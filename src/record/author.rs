@@ -2,9 +2,9 @@
 
 use super::place::Place;
 use crate::authority::{Credential, Standing};
-use crate::consent::{Devices, Signer};
+use crate::consent::{CLOCK_SKEW, Devices, Signer};
 use crate::error::{Error, Result};
-use crate::id::{AuthorityId, DeviceId, Hash, OwnerId, PersonId};
+use crate::id::{AuthorityId, DeviceId, Hash, OwnerId, PersonId, Time};
 use crate::identity::{Identity, Signature, SigningKey};
 use crate::owner::Device;
 use crate::policy::Attributes;
@@ -51,11 +51,15 @@ pub(super) enum By {
     Device(DeviceId),
 }
 
-/// What the author may write, as far as the author knows.
+/// What the author may write and when, as far as the author knows.
 #[derive(Debug)]
 pub(super) enum May {
-    Attributes(AuthorityId, Attributes),
-    Owner(OwnerId),
+    /// By attributes, from the one time to the other.
+    Attributes(AuthorityId, Attributes, (Time, Time)),
+    /// Everywhere in the owner's records, until the device's own time is over.
+    Owner(OwnerId, Option<Time>),
+    /// Nobody asks.
+    Unchecked,
 }
 
 impl<'a> Author<'a> {
@@ -72,7 +76,8 @@ impl<'a> Author<'a> {
         }
         let attributes = claimed.attributes.parse().map_err(|_| Error::Malformed("credential"))?;
         let by = By::Credential(credential.to_cbor()?);
-        Ok(Self { key: identity.signing(), by, may: May::Attributes(claimed.authority.clone(), attributes) })
+        let may = May::Attributes(claimed.authority.clone(), attributes, (claimed.not_before, claimed.not_after));
+        Ok(Self { key: identity.signing(), by, may })
     }
 
     /// One of the owner's devices: it may write everywhere in the owner's records.
@@ -82,18 +87,48 @@ impl<'a> Author<'a> {
     /// [`Error::ApiMisuse`] if the device is not in the list.
     pub fn device(device: &'a Device, devices: &Devices) -> Result<Self> {
         let Signer { device: id, key } = device.signer();
-        if devices.get(id).is_none_or(|listed| listed.signing != key.public()) {
-            return Err(Error::ApiMisuse("the device is not in the device list"));
-        }
-        Ok(Self { key, by: By::Device(id.clone()), may: May::Owner(devices.owner().clone()) })
+        let listed = devices.get(id).filter(|listed| listed.signing == key.public());
+        let listed = listed.ok_or(Error::ApiMisuse("the device is not in the device list"))?;
+        Ok(Self { key, by: By::Device(id.clone()), may: May::Owner(devices.owner().clone(), listed.until) })
     }
 
-    /// Whether readers will accept what this author writes: better refused here than there.
-    pub(super) fn check(&self, place: &Place<'_>) -> Result<()> {
+    /// The same author, who seals whatever readers will say to it: for tests of what they refuse, since whoever means harm
+    /// does not ask this crate.
+    #[must_use]
+    pub fn danger_unchecked(self) -> Self {
+        Self { may: May::Unchecked, ..self }
+    }
+
+    /// Whether readers will accept what this author writes now: better refused here than there.
+    ///
+    /// A reader lets a clock be off by [`CLOCK_SKEW`]. Whoever seals has no such leave at an end, or what he seals at the last
+    /// moment is refused by whoever is stricter.
+    pub(super) fn check(&self, place: &Place<'_>, now: Time) -> Result<()> {
+        if matches!(self.may, May::Unchecked) {
+            return Ok(());
+        }
+        self.check_place(place)?;
+        match self.may {
+            May::Attributes(_, _, (from, to)) if now < from || now > to => return Err(Error::Expired("credential")),
+            May::Owner(_, Some(until)) if now > until => return Err(Error::Expired("device")),
+            _ => {}
+        }
+        // The end binds others, not the owner.
+        let ended = !self.is_device() && place.not_after().is_some_and(|end| now > end);
+        if ended || now.plus(CLOCK_SKEW) < place.issued_at() {
+            return Err(Error::Expired("consent"));
+        }
+        Ok(())
+    }
+
+    /// Whether the author may write there at any time, as far as the author knows.
+    pub(super) fn check_place(&self, place: &Place<'_>) -> Result<()> {
         let allowed = match (&self.may, place) {
-            (May::Attributes(authority, attributes), Place::Access(access)) => access.may_write(authority, attributes),
-            (May::Attributes(..), Place::WriteOnly(_)) => true,
-            (May::Owner(owner), place) => owner == place.owner(),
+            (May::Attributes(authority, attributes, _), Place::Access(access)) => {
+                access.may_write(authority, attributes)
+            }
+            (May::Attributes(..), Place::WriteOnly(_)) | (May::Unchecked, _) => true,
+            (May::Owner(owner, _), place) => owner == place.owner(),
         };
         if allowed { Ok(()) } else { Err(Error::NotAllowed) }
     }

@@ -101,6 +101,13 @@ impl Content {
             && self.parts.iter().all(|part| part.revision <= self.revision)
             && self.parts.iter().any(|part| part.revision == self.revision)
             && self.previous.is_some() == (self.revision.0 > 0)
+            && self.has_room()
+    }
+
+    /// Whether its revision leaves room for others: no record is amended more than once a second. So nobody takes the last
+    /// number that there is, and every reader computes the same.
+    pub(super) fn has_room(&self) -> bool {
+        self.revision.0 <= self.time.as_secs()
     }
 }
 

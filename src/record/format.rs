@@ -170,7 +170,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
     }
 }
 
-/// Fields by path: one to [`MAX_FIELDS`], each path once. What serde derives for a map keeps the last of two.
+/// Fields by path: at most [`MAX_FIELDS`], each path once; none if what was there was taken back. What serde derives for a map keeps the last of two.
 pub(super) fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<FieldPath, SealedField>, D::Error> {
     deserializer.deserialize_map(BodyVisitor)
 }
@@ -194,7 +194,7 @@ impl<'de> Visitor<'de> for BodyVisitor {
                 return Err(A::Error::custom("a path stands twice"));
             }
         }
-        if body.is_empty() { Err(A::Error::custom("no field")) } else { Ok(body) }
+        Ok(body)
     }
 }
 

@@ -4,7 +4,7 @@ use super::content::Content;
 use super::envelope::Wrap;
 use crate::consent::{Access, LiveConsent};
 use crate::error::Result;
-use crate::id::{CompartmentId, OwnerId, Version};
+use crate::id::{CompartmentId, OwnerId, Time, Version};
 use crate::seal::Dek;
 
 /// The compartment of a part that is written, by the consent that rules it.
@@ -48,6 +48,20 @@ impl Place<'_> {
         match self {
             Self::Access(access) => access.version(),
             Self::WriteOnly(consent) => consent.version(),
+        }
+    }
+
+    pub(super) fn not_after(&self) -> Option<Time> {
+        match self {
+            Self::Access(access) => access.not_after(),
+            Self::WriteOnly(consent) => consent.not_after(),
+        }
+    }
+
+    pub(super) fn issued_at(&self) -> Time {
+        match self {
+            Self::Access(access) => access.issued_at(),
+            Self::WriteOnly(consent) => consent.issued_at(),
         }
     }
 

@@ -1,7 +1,5 @@
 //! A sealed record: what it is made of, and what of it can be checked without a key.
 
-use std::collections::BTreeSet;
-
 use super::author::Author;
 use super::block::{AuthorBlock, Resealed, SealerBlock};
 use super::content::{Content, ContentPart, Root, hash_of};
@@ -71,10 +69,34 @@ impl SealedRecord {
         Ok(hash_of(&self.content.message()?))
     }
 
-    /// Whether it is the next revision of that record.
+    /// Whether it is the next revision of that record, and takes nothing from it: every part is there still, as it was or
+    /// written anew, and the schema is the same.
+    ///
+    /// Its time says nothing here: one from the future, by somebody who may not write, would shut everybody out.
     pub(crate) fn follows(&self, before: &Self) -> Result<bool> {
-        let same = (self.owner(), self.record()) == (before.owner(), before.record());
-        Ok(same && self.content.previous == Some(before.hash()?))
+        let keeps = |part: &ContentPart| self.content.part(&part.compartment).is_some();
+        let kept = self.schema() == before.schema() && before.content.parts.iter().all(keeps);
+        Ok(kept && self.supersedes(before)?)
+    }
+
+    /// Whether it is the next revision of that record: what it does not write anew or leave out is as it was, and the
+    /// contents of that are all here. It is of another schema only if nothing stays.
+    pub(crate) fn supersedes(&self, before: &Self) -> Result<bool> {
+        let is_new = |part: &ContentPart| part.revision == self.revision();
+        let stands = |part: &ContentPart| {
+            if is_new(part) {
+                self.part(&part.compartment).is_some()
+            } else {
+                before.content.part(&part.compartment) == Some(part) && self.schema() == before.schema()
+            }
+        };
+        let older = before.older.iter().chain([&before.content]);
+        let older = older.filter(|older| self.content.names_a_part_of(older));
+        Ok((self.owner(), self.record()) == (before.owner(), before.record())
+            && before.revision().0.checked_add(1) == Some(self.revision().0)
+            && self.content.previous == Some(before.hash()?)
+            && self.content.parts.iter().all(stands)
+            && older.eq(&self.older))
     }
 
     /// Whether every part that its content names is here.
@@ -184,7 +206,6 @@ impl SealedRecord {
             contents.push((hash_of(&content.message()?), content));
         }
 
-        let mut paths = BTreeSet::new();
         let mut last: Option<&CompartmentId> = None;
         for part in &self.parts {
             let EnvelopeStatement { content, compartment, .. } = &part.envelope.statement;
@@ -198,9 +219,6 @@ impl SealedRecord {
                 return Ok(false);
             }
             last = Some(compartment);
-            if !part.body.fields.keys().all(|path| paths.insert(path)) || paths.len() > MAX_FIELDS {
-                return Ok(false);
-            }
         }
         Ok(!self.parts.is_empty() && self.older.iter().all(|older| self.content.names_a_part_of(older)))
     }
@@ -213,7 +231,7 @@ impl SealedRecord {
             part.envelope.sealer.data().len() + part.body.author.data().len() + written + SIZE_OF_PART
         });
         let contents = self.contents().map(|content| SIZE_OF_HEAD + content.parts.len() * SIZE_OF_ENTRY);
-        if self.fields().count() > MAX_FIELDS {
+        if self.parts.iter().any(|part| part.body.fields.len() > MAX_FIELDS) {
             return Err(Error::TooLarge("number of fields"));
         }
         let size = fields.chain(parts).chain(contents).fold(0, usize::saturating_add);

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::author::{By, Writer};
-use crate::authority::{Credential, Standing, Trust};
+use super::verdict::{Doubts, Verdict};
+use crate::authority::{Backing, Credential, Reason, Standing, Trust};
 use crate::consent::Devices;
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, DeviceId, OwnerId, PersonId, Time};
@@ -18,6 +19,8 @@ pub(super) struct Signer {
     pub(super) writer: Writer,
     /// None for the owner's devices, which may write whatever the consent says.
     pub(super) attributes: Option<Rc<Attributes>>,
+    /// What speaks against the signer at the time that was asked about.
+    pub(super) doubts: Doubts,
 }
 
 /// Finds signers, and remembers the credentials that were verified.
@@ -27,7 +30,7 @@ pub(super) struct Signers<'a> {
     known: RefCell<HashMap<Vec<u8>, Rc<Known>>>,
 }
 
-/// A credential whose signature was verified, with all that depends on the time of the question.
+/// A credential whose signature was verified, and all that its standing at some time depends on.
 struct Known {
     key: PreparedKey,
     authority: AuthorityId,
@@ -35,7 +38,8 @@ struct Known {
     attributes: Rc<Attributes>,
     not_before: Time,
     not_after: Time,
-    revoked: Option<Time>,
+    revoked: Option<(Time, Reason)>,
+    backing: Backing,
 }
 
 impl<'a> Signers<'a> {
@@ -47,54 +51,40 @@ impl<'a> Signers<'a> {
         self.devices.push(devices);
     }
 
+    /// Whose key it is, and what speaks against it at the time `at`. Whoever seals again what others will judge, and who
+    /// vouches for nothing alone, passes over the doubts.
+    ///
     /// # Errors
     ///
-    /// Those of [`Trust::credential`] at the time `at`; for devices [`Error::Unknown`] without the owner's list,
-    /// [`Error::Forged`] if it names no such device, [`Error::Revoked`] if the device was removed by then.
+    /// [`Error::Unknown`] without an anchor or the owner's list, [`Error::Forged`] or [`Error::Malformed`] if these do not
+    /// know the key.
     pub(super) fn find(&self, by: &By, owner: &OwnerId, at: Time) -> Result<Signer> {
         match by {
             By::Credential(bytes) => {
-                let known = self.known(bytes, at)?;
-                let standing = known.standing(at)?;
+                let known = self.known(bytes)?;
                 let (authority, person) = (known.authority.clone(), known.person.clone());
-                let writer = Writer::Person { authority, person, standing };
-                Ok(Signer { key: known.key.clone(), writer, attributes: Some(known.attributes.clone()) })
+                let standing = known.revoked.map_or(Standing::Good, |(since, _)| Standing::RevokedSince(since));
+                Ok(Signer {
+                    key: known.key.clone(),
+                    writer: Writer::Person { authority, person, standing },
+                    attributes: Some(known.attributes.clone()),
+                    doubts: known.doubts(at),
+                })
             }
             By::Device(id) => {
                 let (key, standing) = self.device(id, owner)?;
+                let mut doubts = Doubts::default();
                 if self.until(id, owner).is_some_and(|until| until < at) {
-                    return Err(Error::Expired("device"));
+                    doubts.add(Verdict::CredentialExpired, Error::Expired("device"));
                 }
-                if matches!(standing, Standing::RevokedSince(since) if since <= at) {
-                    return Err(Error::Revoked("this device"));
+                match standing {
+                    Standing::Good => {}
+                    Standing::RevokedSince(since) if since > at => doubts.note(Verdict::BeforeRevocation),
+                    Standing::RevokedSince(_) => doubts.add(Verdict::AfterRevocation, Error::Revoked("this device")),
                 }
                 let key = key.prepare().ok_or(Error::Forged("content"))?;
-                Ok(Signer { key, writer: Writer::Device { device: id.clone(), standing }, attributes: None })
-            }
-        }
-    }
-
-    /// Whose key it is, whether it counts at any time or not: for what the signer does not vouch for alone, or to seal again
-    /// what others will judge.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unknown`] without an anchor or the owner's list, [`Error::Forged`] if these do not know the key.
-    pub(super) fn find_any(&self, by: &By, owner: &OwnerId) -> Result<Signer> {
-        match by {
-            By::Credential(bytes) => {
-                let credential = Credential::from_cbor(bytes)?;
-                let said = self.trust.authentic(&credential)?;
-                let standing = self.trust.standing(said);
-                let writer =
-                    Writer::Person { authority: said.authority.clone(), person: said.person.clone(), standing };
-                let key = said.signing.prepare().ok_or(Error::Forged("credential"))?;
-                Ok(Signer { key, writer, attributes: None })
-            }
-            By::Device(id) => {
-                let (key, standing) = self.device(id, owner)?;
-                let key = key.prepare().ok_or(Error::Forged("content"))?;
-                Ok(Signer { key, writer: Writer::Device { device: id.clone(), standing }, attributes: None })
+                let writer = Writer::Device { device: id.clone(), standing };
+                Ok(Signer { key, writer, attributes: None, doubts })
             }
         }
     }
@@ -118,23 +108,21 @@ impl<'a> Signers<'a> {
         Ok((removed.signing, Standing::RevokedSince(removed.since)))
     }
 
-    fn known(&self, bytes: &[u8], at: Time) -> Result<Rc<Known>> {
+    fn known(&self, bytes: &[u8]) -> Result<Rc<Known>> {
         if let Some(known) = self.known.borrow().get(bytes) {
             return Ok(known.clone());
         }
         let credential = Credential::from_cbor(bytes)?;
-        let verified = self.trust.credential(&credential, at)?;
+        let vouched = self.trust.vouched(&credential)?;
         let known = Rc::new(Known {
-            key: verified.signing().prepare().ok_or(Error::Forged("credential"))?,
-            authority: verified.authority().clone(),
-            person: verified.person().clone(),
-            attributes: Rc::new(verified.attributes().clone()),
-            not_before: credential.unverified().not_before,
-            not_after: credential.unverified().not_after,
-            revoked: match verified.standing() {
-                Standing::Good => None,
-                Standing::RevokedSince(since) => Some(since),
-            },
+            key: vouched.said.signing.prepare().ok_or(Error::Forged("credential"))?,
+            authority: vouched.said.authority.clone(),
+            person: vouched.said.person.clone(),
+            attributes: Rc::new(vouched.attributes),
+            not_before: vouched.said.not_before,
+            not_after: vouched.said.not_after,
+            revoked: vouched.revoked,
+            backing: vouched.backing,
         });
         let mut all = self.known.borrow_mut();
         if all.len() >= MAX_KNOWN {
@@ -146,16 +134,25 @@ impl<'a> Signers<'a> {
 }
 
 impl Known {
-    /// What [`Trust::credential`] says of another time.
-    fn standing(&self, at: Time) -> Result<Standing> {
+    /// What speaks against the credential at a time: what [`Trust::credential`] would refuse it for, and the rest.
+    fn doubts(&self, at: Time) -> Doubts {
+        let mut doubts = Doubts::default();
+        if self.backing == Backing::Retired {
+            doubts.add(Verdict::AnchorRetired, Error::Unknown("authority"));
+        }
         if at < self.not_before || at > self.not_after {
-            return Err(Error::Expired("credential"));
+            doubts.add(Verdict::CredentialExpired, Error::Expired("credential"));
+        }
+        if self.backing == Backing::NoList {
+            doubts.add(Verdict::RevocationsUnknown, Error::Unknown("revocation list"));
         }
         match self.revoked {
-            None => Ok(Standing::Good),
-            Some(since) if since > at => Ok(Standing::RevokedSince(since)),
-            Some(_) => Err(Error::Revoked("this person")),
+            None => {}
+            Some((_, Reason::Compromised)) => doubts.add(Verdict::KeyCompromised, Error::Revoked("this person")),
+            Some((since, _)) if since > at => doubts.note(Verdict::BeforeRevocation),
+            Some(_) => doubts.add(Verdict::AfterRevocation, Error::Revoked("this person")),
         }
+        doubts
     }
 }
 

@@ -202,11 +202,9 @@ fn text_with_other_members_is_refused() {
         *place = members(place);
         assert!(SealedRecord::from_json(&bad.to_string()).is_err(), "{pointer} as a list");
     }
-    for (pointer, empty) in [("/parts", json!([])), ("/parts/0/body/fields", json!({}))] {
-        let mut bad = v.clone();
-        *bad.pointer_mut(pointer).unwrap() = empty;
-        assert!(SealedRecord::from_json(&bad.to_string()).is_err(), "no {pointer}");
-    }
+    let mut bad = v.clone();
+    bad["parts"] = json!([]);
+    assert!(SealedRecord::from_json(&bad.to_string()).is_err(), "no part");
     for list in ["older", "parts"] {
         let mut bad = v.clone();
         bad[list] = json!(vec![v["parts"][0].clone(); 2]);

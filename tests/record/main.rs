@@ -9,3 +9,4 @@ mod readme;
 mod sealing;
 #[path = "../support/all.rs"]
 mod support;
+mod verdicts;

@@ -48,9 +48,9 @@ fn every_way_of_opening_gives_the_values_back() {
         assert_eq!(copy.generation(access.compartment()), Some(Generation(1)));
         let reader = world.reader();
         for view in [reader.open(&copy, &[&access]).unwrap(), reader.into_view(copy, &[&access]).unwrap()] {
-            assert!(view.iter().map(|(path, value)| (path.as_str(), value)).eq(expected));
-            assert_eq!(view.get("/diagnosis"), Some(&b"I21.4"[..]));
-            assert_eq!(view.get("/absent"), None);
+            assert!(view.iter().map(|(_, path, value)| (path.as_str(), value)).eq(expected));
+            assert_eq!(view.get("/diagnosis"), Ok(Some(&b"I21.4"[..])));
+            assert_eq!(view.get("/absent"), Ok(None));
             assert_eq!(view.closed(), []);
         }
     }
@@ -67,7 +67,7 @@ fn the_ciphertext_takes_the_place_of_the_plaintext() {
     assert_eq!(field.data().as_ptr(), place);
     assert_ne!(field.data(), b"I21.4");
     let view = world.reader().into_view(sealed, &[&access]).unwrap();
-    assert_eq!(view.get("/diagnosis").unwrap().as_ptr(), place);
+    assert_eq!(view.get("/diagnosis").unwrap().unwrap().as_ptr(), place);
 }
 
 #[test]
@@ -223,8 +223,8 @@ fn a_record_within_its_limits_can_be_built_and_no_other() {
     let other = world.access("other");
     let twice = start().field("/a", "1").unwrap().field("/a", "2");
     assert!(matches!(misuse(twice), Error::ApiMisuse(_)));
-    let twice = start().field("/a", "1").unwrap().part(&other).unwrap().field("/a", "2");
-    assert!(matches!(misuse(twice), Error::ApiMisuse(_)), "one path in two parts");
+    let twice = start().field("/a", "1").unwrap().part(&other).unwrap().field("/a", "2").unwrap();
+    assert!(twice.seal(&author, NOW).is_ok(), "one path in two parts");
     for path in ["", "a", "#other", "/~"] {
         assert_eq!(misuse(start().field(path, "1")), Error::Malformed("field path"));
     }
@@ -241,7 +241,7 @@ fn a_record_within_its_limits_can_be_built_and_no_other() {
     assert_eq!(SealedRecord::from_json(&large.to_json().unwrap()).unwrap(), large);
     assert_eq!(SealedRecord::from_cbor(&large.to_cbor().unwrap()).unwrap(), large);
     let view = world.reader().into_view(large, &[&access]).unwrap();
-    assert_eq!(view.get("/2").map(<[u8]>::len), Some(MAX_FIELD));
+    assert_eq!(view.get("/2").unwrap().map(<[u8]>::len), Some(MAX_FIELD));
 
     let mut many = start().field(FieldPath::LAYOUT, "").unwrap();
     for i in 1..MAX_FIELDS {
@@ -343,7 +343,7 @@ fn what_holds_secrets_prints_none() {
     let sealed = record.seal(&world.ada.author(), NOW).unwrap();
     let reader = world.reader();
     let view = reader.open(&sealed, &[&access]).unwrap();
-    assert_eq!(format!("{view:?}"), "View[\"/diagnosis\"]");
+    assert_eq!(format!("{view:?}"), r#"View{CompartmentId("cardiology"): Values["/diagnosis"]}"#);
     let printed = format!("{sealed:?}");
     assert!(printed.contains("SealedField(5 bytes)") && printed.contains("WrappedKey(80 bytes)"), "{printed}");
     let amendment = format!("{:?}", reader.amend(&sealed, &[&access]).unwrap());

@@ -110,7 +110,7 @@ fn guardians_bring_back_the_history_and_the_owner_after_the_delay() {
     let live = again.verify(&devices, &section, &mut reader, after(WEEK + 2)).unwrap();
     let access = live.open_as_root(&back).unwrap();
     let view = Reader::new(&world.trust, after(WEEK + 2)).devices(devices).open(&written, &[&access]).unwrap();
-    assert_eq!(view.get("/a"), Some(&b"history"[..]));
+    assert_eq!(view.get("/a"), Ok(Some(&b"history"[..])));
     // An owner who was brought back survives her bytes.
     let decoded = Owner::decode(back.to_secret_bytes().unwrap().expose()).unwrap();
     assert_eq!(decoded.list(), back.list());

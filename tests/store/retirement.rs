@@ -229,7 +229,7 @@ fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
     let served = block_on(repository.get(&owner, &id)).unwrap().unwrap();
     assert_eq!(hospital.world.reader().open(&served, &[old]).err(), Some(Error::CannotOpen));
     let view = hospital.world.reader().open(&served, &[new]).unwrap();
-    assert_eq!(view.get("/diagnosis"), Some(&b"later"[..]));
+    assert_eq!(view.get("/diagnosis"), Ok(Some(&b"later"[..])));
     let earlier = block_on(repository.revision(&owner, &id, first.revision())).unwrap().unwrap();
     assert!(hospital.world.reader().open(&earlier, &[new]).is_ok());
     hospital.store = restored;

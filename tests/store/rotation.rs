@@ -22,7 +22,7 @@ fn all_moved(world: &World, store: &dyn Store, (old, new): (&Access, &Access), n
         let id = format!("r{i:05}");
         let record = read(store, new, &id);
         let view = world.reader().open(&record, &[new]).unwrap();
-        assert_eq!(view.get("/diagnosis"), Some(format!("of {id}").as_bytes()));
+        assert_eq!(view.get("/diagnosis"), Ok(Some(format!("of {id}").as_bytes())));
         assert_eq!(world.reader().open(&record, &[old]).err(), Some(Error::CannotOpen));
         assert_eq!(record.generation(new.compartment()), Some(new.generation()));
     }

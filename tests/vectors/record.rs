@@ -7,8 +7,9 @@
 //! A case is headers, an empty line and the record. Headers: `expect` (`ok`, `cannot open`, `malformed`, `unknown
 //! version`, `forged`, `not allowed`, `expired`, `revoked`), `comment`, `form` (`json`, or `cbor` as hexadecimal), `now`,
 //! `consents` (those that the reader has opened). A record that opens has `closed` (how many parts stay closed), for each
-//! part that opened `part <compartment>: <revision> <writer>`, and for each field `field <path>: <revision> <value in
-//! hexadecimal>`.
+//! part that counts `part <compartment>: <revision> <writer>`, for each field of it `field <compartment> <path>: <revision>
+//! <value in hexadecimal>`, and for each part whose key is there and that does not count `refused <compartment>: [<verdict>,
+//! …]`, the mildest first.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +65,7 @@ fn every_vector_ends_as_it_says() {
         *outcomes.entry(replay(&shared, case)).or_default() += 1;
     }
     let least = [
-        ("ok", 12),
+        ("ok", 20),
         ("cannot open", 16),
         ("malformed", 24),
         ("unknown version", 2),
@@ -93,7 +94,7 @@ fn replay(shared: &Shared, mut case: Case) -> String {
     let consents = case.text("consents");
     let accesses: Vec<_> = consents.split(", ").map(|name| &shared.accesses[name]).collect();
     let mut shown: Vec<_> = case.maybe("closed").map(|closed| format!("closed: {closed}")).into_iter().collect();
-    for prefix in ["part ", "field "] {
+    for prefix in ["part ", "field ", "refused "] {
         shown.extend(case.each(prefix).into_iter().map(|(name, value)| format!("{prefix}{name}: {value}")));
     }
     case.finish();
@@ -131,9 +132,12 @@ pub(crate) fn lines_of(view: &View) -> Vec<String> {
         };
         lines.push(format!("part {}: {} {writer}", part.compartment, part.revision.0));
     }
-    for (path, value) in view.iter() {
-        let revision = view.revision_of(path.as_str()).unwrap();
-        lines.push(format!("field {path}: {} {}", revision.0, hex(value)));
+    for (compartment, path, value) in view.iter() {
+        let revision = view.values(compartment).unwrap().revision_of(path.as_str()).unwrap();
+        lines.push(format!("field {compartment} {path}: {} {}", revision.0, hex(value)));
+    }
+    for refusal in view.refused() {
+        lines.push(format!("refused {}: {:?}", refusal.compartment, refusal.verdicts));
     }
     lines
 }

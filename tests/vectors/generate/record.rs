@@ -61,6 +61,7 @@ pub(crate) fn write_all() {
     writing.negative_text();
     writing.negative_binary();
     writing.negative_people();
+    writing.refused_parts();
 }
 
 impl Writing {
@@ -204,6 +205,7 @@ impl Writing {
             let field = fields.remove("/history").unwrap();
             fields.insert("/treatment".to_owned(), field);
         });
+        closed("no_field", "all fields were taken away", &|v| v["parts"][0]["body"]["fields"] = json!({}));
         closed("field_left_out", "a field was taken away", &|v| {
             v["parts"][0]["body"]["fields"].as_object_mut().unwrap().remove("/history");
         });
@@ -260,7 +262,9 @@ impl Writing {
         mixed["older"] = json!([]);
         mixed["parts"][1]["envelope"]["statement"]["content"] =
             before["parts"][1]["envelope"]["statement"]["content"].clone();
-        refused("part_renamed", "cannot open", "a part of another record whose envelope was made to fit", &mixed);
+        let comment = "a part of another record whose envelope was made to fit: the other is shown";
+        let mixed = SealedRecord::from_json(&mixed.to_string()).unwrap();
+        self.opens("part_renamed", comment, "cardiology, psychiatry", &mixed);
 
         let mut old = amended.clone();
         old["parts"][0] = before["parts"][0].clone();
@@ -317,11 +321,6 @@ impl Writing {
             "a kind of wrap that this version does not know",
             &json.replace("symmetric", "other"),
         );
-        malformed("no_field", "an empty body", &{
-            let mut empty = v.clone();
-            empty["parts"][0]["body"]["fields"] = json!({});
-            pretty(&empty)
-        });
         malformed("no_part", "a record without parts", &{
             let mut empty = v.clone();
             empty["parts"] = json!([]);
@@ -367,7 +366,7 @@ impl Writing {
         let live = self.world.live(&self.live);
         let written = |person: &crate::support::world::Person, time: Time| {
             let record = record("r").part(&live).unwrap().field("/a", "1").unwrap();
-            pretty(&value(&record.seal(&person.author(), time).unwrap()))
+            pretty(&value(&record.seal(&person.author().danger_unchecked(), time).unwrap()))
         };
         let refused = |name: &str, expect: &str, comment: &str, json: &str| {
             self.refused(name, expect, comment, "json", json);
@@ -399,15 +398,33 @@ impl Writing {
         let other = self.world.access("cardiology");
         let sealed = pretty(&value(&self.world.sealed(&other)));
         refused("another_key", "cannot open", "another key for the same compartment and generation", &sealed);
+    }
+
+    /// Parts that do not count, and the others all the same.
+    fn refused_parts(&self) {
+        let all = "cardiology, psychiatry";
+        let World { ada, nurse, .. } = &self.world;
         let mut spoilt = value(&self.two_parts());
         let tag = &mut spoilt["parts"][1]["body"]["fields"]["/note"]["tag"];
         *tag = json!("AAAAAAAAAAAAAAAAAAAAAA");
-        refused(
-            "one_part_spoilt",
-            "cannot open",
-            "one part is altered: nothing of the record is shown",
-            &pretty(&spoilt),
-        );
+        let spoilt = SealedRecord::from_json(&spoilt.to_string()).unwrap();
+        self.opens("one_part_spoilt", "one part is altered: the other is shown", all, &spoilt);
+
+        let start = || record("letter").part(&self.cardiology).unwrap().field("/diagnosis", "I20.0").unwrap();
+        let reader = self.world.reader();
+        let before = start().seal(&ada.author(), NOW).unwrap();
+        let junk = reader.amend(&before, &[&self.cardiology]).unwrap().part(&self.psychiatry).unwrap();
+        let junk = junk.field("/diagnosis", "Z99").unwrap();
+        let junk = junk.seal(&nurse.author().danger_unchecked(), after(60)).unwrap();
+        self.opens("one_part_not_allowed", "a nurse added a part that she may not write", all, &junk);
+        let phone = Author::device(&self.world.phone, self.world.devices()).unwrap();
+        let mended = reader.supersede(&junk, &[&self.cardiology, &self.psychiatry]).unwrap();
+        let mended = mended.anew(&self.psychiatry).unwrap().seal(&phone, after(120)).unwrap();
+        let comment = "the owner took that part back: an empty part by a device of hers";
+        self.opens("one_part_taken_back", comment, all, &mended);
+        let twice = start().part(&self.psychiatry).unwrap().field("/diagnosis", "F32").unwrap();
+        let twice = twice.seal(&ada.author(), NOW).unwrap();
+        self.opens("one_path_in_two_parts", "a path belongs to its part", all, &twice);
     }
 }
 

@@ -1,0 +1,88 @@
+//! What is to be thought of a part, and why.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result};
+
+/// What is to be thought of a part of a record, once its signatures were looked at.
+///
+/// [`Reader::open`](super::Reader::open) shows what [counts](Verdict::counts), and nothing else.
+/// [`Reader::review`](super::Reader::review) shows the rest, too, but for [`Verdict::Altered`] and
+/// [`Verdict::UnknownAuthor`]: of those there is no value, since nobody can say whose it would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Nothing speaks against it.
+    Counts,
+    /// The author was revoked, or the device removed, after the time that the part states. Only the author's word says that
+    /// it was not written later.
+    BeforeRevocation,
+    /// Somebody else may have the author's key, and may have written this, with any date.
+    KeyCompromised,
+    /// The anchor of the author's authority was [retired](crate::authority::Trust::retire). Whoever has the authority's
+    /// stolen key, if that was why, may have written this.
+    AnchorRetired,
+    /// No revocation list of the author's authority is at hand.
+    RevocationsUnknown,
+    /// The author was revoked, or the device removed, by the time that the part states.
+    AfterRevocation,
+    /// The author's credential, or the device's own time, was not valid at the time that the part states.
+    CredentialExpired,
+    /// The consent that the part names had ended by the time that it states.
+    ConsentEnded,
+    /// The time that the part states is yet to come.
+    FromTheFuture,
+    /// The author's attributes did not allow to write there.
+    NotAllowed,
+    /// There is a newer consent than those at hand, signed before the time that the part states: who might write then cannot
+    /// be said.
+    OlderRule,
+    /// The author of a later revision, who counts, names another part in its place: an older one was brought back.
+    Contradicted,
+    /// Nobody vouches for the author: there is no anchor of the authority, or no device list of the owner. There is no value.
+    UnknownAuthor,
+    /// The part is not what its author signed, or was not signed by whom it names. There is no value.
+    Altered,
+}
+
+impl Verdict {
+    /// Whether a part with this verdict, and no worse one, is one that [`Reader::open`](super::Reader::open) shows.
+    pub fn counts(self) -> bool {
+        matches!(self, Self::Counts | Self::BeforeRevocation)
+    }
+
+    /// The verdict on a part of which there is no value.
+    pub(super) fn of(error: &Error) -> Self {
+        if matches!(error, Error::Unknown(_)) { Self::UnknownAuthor } else { Self::Altered }
+    }
+}
+
+/// All that speaks against a part, and what the first of it is refused with.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Doubts {
+    verdicts: BTreeSet<Verdict>,
+    error: Option<Error>,
+}
+
+impl Doubts {
+    /// Adds a verdict that shuts the part out.
+    pub(super) fn add(&mut self, verdict: Verdict, error: Error) {
+        self.verdicts.insert(verdict);
+        self.error.get_or_insert(error);
+    }
+
+    /// Adds a verdict that the part counts with.
+    pub(super) fn note(&mut self, verdict: Verdict) {
+        self.verdicts.insert(verdict);
+    }
+
+    /// Whether the part counts; or why not.
+    pub(super) fn check(&self) -> Result<()> {
+        self.error.clone().map_or(Ok(()), Err)
+    }
+
+    /// One verdict at least, the mildest first.
+    pub(super) fn verdicts(&self) -> Vec<Verdict> {
+        if self.verdicts.is_empty() { vec![Verdict::Counts] } else { self.verdicts.iter().copied().collect() }
+    }
+}
