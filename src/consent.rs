@@ -66,6 +66,7 @@ mod exclusion;
 mod head;
 mod mandate;
 mod open;
+mod policy_slots;
 mod preview;
 mod referral;
 mod slot;

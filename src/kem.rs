@@ -113,10 +113,21 @@ pub fn issue_blinded(master: &MasterKey, attributes: &Attributes, realm: &RealmK
 /// [`Error::ApiMisuse`] for a tree that was expanded under another authority, since no key would open the capsule;
 /// [`Error::Randomness`].
 pub fn encapsulate(public: &PublicParameters, tree: &AccessTree, context: &[u8]) -> Result<(Capsule, SharedKey)> {
+    encapsulate_with(public, tree, context, &Secret::random()?)
+}
+
+/// As [`encapsulate`], with the message from which all else follows. A message that stands in two capsules tells of both
+/// that they have it: it has to be made from the parameters, the tree and the context, too.
+pub(crate) fn encapsulate_with(
+    public: &PublicParameters,
+    tree: &AccessTree,
+    context: &[u8],
+    message: &Secret<[u8; 32]>,
+) -> Result<(Capsule, SharedKey)> {
     if !tree.leaves().iter().all(|leaf| leaf.may_be_of(public.authority())) {
         return Err(Error::ApiMisuse("the tree is of another authority than the public parameters"));
     }
-    Ok(fo::seal(public, tree, context, Secret::random()?.expose()))
+    Ok(fo::seal(public, tree, context, message.expose()))
 }
 
 /// The key in a capsule, if the user key's attributes satisfy the tree and nothing was altered.

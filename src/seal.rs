@@ -38,7 +38,9 @@
 //! So a commitment to the DEK is compared, in constant time, before any field is opened; the type that opens fields
 //! cannot be had without that comparison.
 //!
-//! A wrap's AES-GCM key is derived from 32 fresh random bytes and used once, so its IV is zero. A field's IV is 96 random
+//! A wrap's AES-GCM key is derived from a salt and used once, so its IV is zero: a DEK's wrap has 32 fresh random bytes, and
+//! everything in a consent has a salt that is derived from the compartment key and all that is sealed (`derived`), so
+//! that whoever has the key can make it again. A field's IV is 96 random
 //! bits under the field's own key: a field may be sealed again 2^32 times under one DEK before the chance of a repeated
 //! IV reaches 2^-33.
 //!
@@ -47,6 +49,7 @@
 
 mod aead;
 mod block;
+mod derived;
 mod field;
 mod header;
 mod key;
@@ -58,17 +61,20 @@ mod two_keys;
 mod wrap;
 
 pub(crate) use block::Block;
+pub(crate) use derived::{Inputs, Purpose, SlotSecrets, cek_salt};
 pub use field::{MAX_FIELD, SealedField};
 pub(crate) use header::{FieldHeader, WrapHeader};
 pub use key::{Cek, Commitment, Salt, SharedKey};
 pub(crate) use key::{Dek, fill_random};
 pub(crate) use part::PartKey;
 pub use path::{FieldPath, MAX_PATH};
+#[cfg(test)]
+pub(crate) use terms::seal_terms_with;
 pub(crate) use terms::{
     TERMS_OVERHEAD, ceiling_salt, custodian_seeds, open_terms, recovery_seeds, seal_terms, write_seed,
 };
 pub use wrap::{WrappedKey, unwrap_cek, wrap_cek};
-pub(crate) use wrap::{unwrap_dek, wrap_dek};
+pub(crate) use wrap::{cek_wrap_header, unwrap_dek, wrap_cek_with, wrap_dek};
 
 /// The suite that this version of the crate reads and writes: HKDF-SHA-256, AES-256-GCM, the labels below.
 pub const SUITE: &str = "chartseal-1";
@@ -156,6 +162,20 @@ pub(crate) mod label {
     pub(crate) const TERMS: &[u8] = b"chartseal-1 terms: ";
     /// HKDF info: the key of a consent's terms.
     pub(crate) const TERMS_KEY: &[u8] = b"chartseal-1 terms key";
+    /// HKDF info: the salt of a consent's terms.
+    pub(crate) const TERMS_SALT: &[u8] = b"chartseal-1 terms salt";
+    /// HKDF info: the salt of a compartment key's commitment.
+    pub(crate) const CEK_SALT: &[u8] = b"chartseal-1 cek salt";
+    /// HKDF info: the seed of the ephemeral key pair of a sealed slot.
+    pub(crate) const SLOT_EPHEMERAL: &[u8] = b"chartseal-1 slot ephemeral";
+    /// HKDF info: the message in the capsule of a policy slot.
+    pub(crate) const SLOT_MESSAGE: &[u8] = b"chartseal-1 slot message";
+    /// HKDF info: the salt of the wrap in a policy slot.
+    pub(crate) const SLOT_WRAP_SALT: &[u8] = b"chartseal-1 slot wrap salt";
+    /// HKDF info: the salt of a slot.
+    pub(crate) const SLOT_SALT: &[u8] = b"chartseal-1 slot salt";
+    /// HKDF info: where a sealed slot stands.
+    pub(crate) const SLOT_ORDER: &[u8] = b"chartseal-1 slot order";
     /// HKDF info: the seed of a compartment's write key pair.
     pub(crate) const WRITE: &[u8] = b"chartseal-1 write";
     /// HKDF info: the key of the author's block in a part.
@@ -220,6 +240,13 @@ pub(crate) mod label {
         SLOT,
         TERMS,
         TERMS_KEY,
+        TERMS_SALT,
+        CEK_SALT,
+        SLOT_EPHEMERAL,
+        SLOT_MESSAGE,
+        SLOT_WRAP_SALT,
+        SLOT_SALT,
+        SLOT_ORDER,
         WRITE,
         AUTHOR_KEY,
         SEALER_KEY,

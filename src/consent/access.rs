@@ -26,6 +26,8 @@ pub struct Access {
     pub(super) read: Vec<(AuthorityId, Policy)>,
     pub(super) write: Vec<(AuthorityId, Policy)>,
     pub(super) past: Vec<Vec<(AuthorityId, Policy)>>,
+    /// The version of the parameters of each policy slot, in the order of `read`.
+    pub(super) parameters: Vec<Version>,
 }
 
 /// Who could write under one or several versions.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::slot::{Context, Slot, slot_hash, terms_hash};
+use super::slot::{Context, Slot, SlotContent, SlotMaker, slot_hash, terms_hash};
 use super::*;
 use crate::authority::{Authority, Trust};
 use crate::error::Error;
@@ -75,6 +75,19 @@ impl World {
         StoredConsent::from_parts(consent, terms, slots).unwrap()
     }
 
+    /// The policy slots as they are, and the others as these terms have them.
+    fn slots_for(&self, terms: &Terms, sealed: &[u8]) -> Vec<Vec<u8>> {
+        let is_policy = |slot: &Vec<u8>| matches!(Slot::from_bytes(slot).unwrap().content, SlotContent::Policy(_));
+        let mut slots: Vec<_> = self.slots().into_iter().filter(is_policy).collect();
+        let statement = ConsentStatement { terms: terms_hash(sealed), ..self.access.statement.clone() };
+        let context = self.context();
+        let maker = SlotMaker::again(&context, &statement, &self.access.cek);
+        for holder in maker.ordered(terms.holders()).unwrap() {
+            slots.push(maker.sealed(slots.len(), &holder).unwrap().to_bytes().unwrap());
+        }
+        slots
+    }
+
     fn sealed(&self, terms: &Terms) -> Vec<u8> {
         seal_terms(&self.access.cek, self.context().of_terms(), &terms.to_bytes().unwrap()).unwrap()
     }
@@ -94,7 +107,8 @@ fn a_slot_that_a_reader_makes_is_refused_by_everybody() {
 
     let nina = world.nina.0.public().sealing;
     let context = Context::of(&live.statement).unwrap();
-    let forged = |index| Slot::for_holder(&context, index, &nina, ada.cek()).unwrap().to_bytes().unwrap();
+    let maker = SlotMaker::again(&context, &live.statement, ada.cek());
+    let forged = |index| maker.sealed(index, &nina).unwrap().to_bytes().unwrap();
     let mut added = world.slots();
     added.push(forged(added.len()));
     let mut replaced = world.slots();
@@ -104,8 +118,11 @@ fn a_slot_that_a_reader_makes_is_refused_by_everybody() {
         let stored = StoredConsent::from_parts(consent, world.stored.terms().to_vec(), slots.clone()).unwrap();
         assert_eq!(world.verify(&stored).unwrap_err(), Error::Forged("consent"));
         // The slot itself is sound: only the owner's signature keeps nina out.
-        let agreed = world.signed(world.stored.terms().to_vec(), slots, |_| {});
-        assert!(world.verify(&agreed).unwrap().open_as(&world.nina.0).is_ok());
+        let (place, slot) = (slots.len() - 1, Slot::from_bytes(slots.last().unwrap()).unwrap());
+        assert!(slot.open_sealed(&context, place, world.nina.0.sealing()).is_ok());
+        // And with it, that the terms do not name her.
+        let agreed = world.verify(&world.signed(world.stored.terms().to_vec(), slots, |_| {})).unwrap();
+        assert_eq!(agreed.open_as(&world.nina.0).unwrap_err(), Error::Forged("consent"));
     }
 }
 
@@ -149,7 +166,8 @@ fn terms_that_a_reader_seals_are_refused_by_everybody() {
 fn a_device_cannot_show_its_readers_another_policy_than_the_slots_are_for() {
     let world = World::new();
     let opens = |terms: &Terms| {
-        let stored = world.signed(world.sealed(terms), world.slots(), |_| {});
+        let sealed = world.sealed(terms);
+        let stored = world.signed(sealed.clone(), world.slots_for(terms, &sealed), |_| {});
         let live = world.verify(&stored).unwrap();
         let opened = live.open(&world.ada.1).map(drop);
         assert_eq!(live.open_as_device(&world.phone).map(drop), opened, "every reader sees the same");
@@ -248,11 +266,12 @@ fn two_readers_never_get_two_keys() {
     let second = Cek::generate().unwrap();
     let mut slots = world.slots();
     let place = slots.len();
-    let slot = Slot::for_holder(&world.context(), place, &world.nina.0.public().sealing, &second).unwrap();
-    slots.push(slot.to_bytes().unwrap());
+    let context = world.context();
+    let slot = SlotMaker::again(&context, &world.access.statement, &second);
+    slots.push(slot.sealed(place, &world.nina.0.public().sealing).unwrap().to_bytes().unwrap());
     let live = world.verify(&world.signed(world.stored.terms().to_vec(), slots, |_| {})).unwrap();
-    assert!(live.open(&world.ada.1).is_ok());
     assert_eq!(live.open_as(&world.nina.0).unwrap_err(), Error::CannotOpen);
+    assert_eq!(live.open(&world.ada.1).unwrap_err(), Error::Forged("consent"), "and the others see it");
 }
 
 #[test]
@@ -327,15 +346,17 @@ fn a_device_that_is_not_in_the_list_cannot_seal() {
     }
 }
 
-/// A root key, a device and nobody else: where the root key's slot stands is a matter of chance.
+/// A root key, a device and nobody else: where the root key's slot stands is a matter of the compartment key.
 #[test]
 fn the_place_of_a_slot_says_nothing_of_its_holder() {
     let world = World::new();
     let root = world.owner.list().unverified().root_sealing;
     let mut first = 0;
     for _ in 0..64 {
-        let builder = world.phone.consent(world.owner.devices(), compartment());
-        let [one, two] = builder.holders().unwrap().try_into().unwrap();
+        let (_, access) = world.phone.consent(world.owner.devices(), compartment()).seal(NOW).unwrap();
+        let context = Context::of(&access.statement).unwrap();
+        let maker = SlotMaker::again(&context, &access.statement, &access.cek);
+        let [one, two] = maker.ordered(access.terms.holders()).unwrap().try_into().unwrap();
         assert!(one == root || two == root);
         first += u32::from(one == root);
     }

@@ -11,7 +11,7 @@ use super::exclusion::{Action, Cause, Exclusion, excluded};
 use super::mandate::{Ceiling, Mandate, MandateStatement};
 use super::preview::{Preview, Readers};
 use super::referral::EndedReferral;
-use super::slot::{Context, MAX_SLOTS, Slot, slot_hash, terms_hash};
+use super::slot::{Context, MAX_SLOTS, SlotMaker, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
 use super::terms::{ConsumedStatement, Named, Policies, Reading, Terms, Writing, canonical};
@@ -19,8 +19,9 @@ use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, PersonId, Time, Version};
 use crate::identity::{SealingKey, SealingPublic, Signed, SigningKey, SigningPublic};
+use crate::kem::PublicParameters;
 use crate::policy::Policy;
-use crate::seal::{Cek, Salt, fill_random, seal_terms, write_seed};
+use crate::seal::{Cek, cek_salt, seal_terms, write_seed};
 use crate::secret::Secret;
 pub use draft::ConsentDraft;
 use terms::{Draft, parse};
@@ -361,7 +362,8 @@ impl<'a> ConsentBuilder<'a> {
     }
 
     /// Who of these people opens this consent, who gains by it, who loses, and who is excluded by name but cannot be
-    /// excluded everywhere. Show it before sealing.
+    /// excluded everywhere; and whether the slots of the version before are for whom its terms say
+    /// ([`Access::check_policy_slots`]). Show it before sealing.
     ///
     /// The attributes are taken at their word; what a revocation list says does not matter, since it takes no key back.
     /// Who loses is kept from what is sealed under a new compartment key, not from what was opened before; after
@@ -378,7 +380,14 @@ impl<'a> ConsentBuilder<'a> {
         terms.people.retain(|named| !named.is_over(now));
         let after = Readers { read: &read, terms: &terms };
         let before = self.after.map(|access| Readers { read: &access.read, terms: &access.terms });
-        Ok(Preview::new(after, before, people, unenforced))
+        Ok(Preview::new(after, before, people, (unenforced, self.unproven())))
+    }
+
+    /// Whose slots of the version before are not known to be what they say.
+    fn unproven(&self) -> BTreeSet<AuthorityId> {
+        let trusts: Vec<_> = self.read.iter().chain(&self.write).map(|draft| draft.trust).collect();
+        let verdicts = self.after.into_iter().flat_map(|access| access.policy_slots(&trusts));
+        verdicts.filter(|(_, verdict)| verdict.is_err()).map(|(authority, _)| authority.clone()).collect()
     }
 
     /// Makes the slots and signs.
@@ -462,15 +471,18 @@ impl<'a> ConsentBuilder<'a> {
         {
             return Err(Error::NotAllowed);
         }
-        let (cek, salt) = match self.after {
-            Some(access) if self.keep_key => (duplicate(&access.cek), access.statement.salt.clone()),
-            _ => (Cek::generate()?, Salt::generate()?),
+        let cek = match self.after {
+            Some(access) if self.keep_key => duplicate(&access.cek),
+            _ => Cek::generate()?,
         };
-        let commitment = cek.commit(&salt)?;
         let owner = self.devices.owner().clone();
+        let salt = cek_salt(&cek, &owner, &self.compartment)?;
+        let commitment = cek.commit(&salt)?;
         let context = Context::new(&owner, &self.compartment, (version, previous), (&salt, &commitment))?;
-        let slots = self.slots(&context, &read, &cek)?;
         let sealed_terms = seal_terms(&cek, context.of_terms(), &text)?;
+        let maker = SlotMaker::new(&context, terms_hash(&sealed_terms), (&cek, &salt));
+        let slots = self.slots(&maker, &read, terms.holders())?;
+        let parameters = self.parameters(&read)?;
 
         let statement = ConsentStatement {
             owner,
@@ -498,42 +510,45 @@ impl<'a> ConsentBuilder<'a> {
         let signing = self.signing.public();
         // Its hash is given when it is signed.
         let base = self.mandate.map(|mandate| mandate.unverified().base());
-        let access = Access { statement, hash: Hash([0; 32]), base, cek, terms, read, write, past };
+        let access = Access { statement, hash: Hash([0; 32]), base, cek, terms, read, write, past, parameters };
         Ok(ConsentDraft { access, sealed_terms, slots, mandate, signing })
     }
 
-    fn slots(&self, context: &Context, read: &[(AuthorityId, Policy)], cek: &Cek) -> Result<Vec<Vec<u8>>> {
-        let holders = self.holders()?;
+    /// First those for the policies, as the terms have them, then the sealed ones.
+    fn slots(
+        &self,
+        maker: &SlotMaker<'_>,
+        read: &[(AuthorityId, Policy)],
+        holders: BTreeSet<SealingPublic>,
+    ) -> Result<Vec<Vec<u8>>> {
         if read.len().saturating_add(holders.len()) > MAX_SLOTS {
             return Err(Error::TooLarge("slots"));
         }
         let mut slots = Vec::with_capacity(read.len() + holders.len());
         for (authority, policy) in read {
-            let draft = self.read.iter().find(|draft| draft.authority == *authority);
-            let public = draft.ok_or(Error::Unknown("public parameters"))?.parameters()?;
-            let slot = Slot::for_policy(context, slots.len(), public, &public.expand(policy)?, cek)?;
-            slots.push(slot.to_bytes()?);
+            let public = self.public(authority)?;
+            slots.push(maker.policy(slots.len(), public, &public.expand(policy)?)?.to_bytes()?);
         }
-        for holder in &holders {
-            slots.push(Slot::for_holder(context, slots.len(), holder, cek)?.to_bytes()?);
+        for holder in maker.ordered(holders)? {
+            slots.push(maker.sealed(slots.len(), &holder)?.to_bytes()?);
         }
         Ok(slots)
     }
 
-    /// Whom slots are sealed to, in random order, so that their places say nothing.
-    pub(super) fn holders(&self) -> Result<Vec<SealingPublic>> {
-        let owner = self.devices.statement();
-        let own = owner.devices.iter().map(|device| device.sealing).chain([owner.root_sealing]);
-        let own = own.chain(owner.recovery.iter().map(|arrangement| arrangement.unverified().sealing));
-        let named = self.people.iter().chain(&self.custodian).map(|named| named.sealing);
-        let mut holders = Vec::new();
-        for key in own.chain(named).collect::<BTreeSet<_>>() {
-            let mut order = [0; 16];
-            fill_random(&mut order)?;
-            holders.push((order, key));
-        }
-        holders.sort_unstable();
-        Ok(holders.into_iter().map(|(_, key)| key).collect())
+    /// Which parameters of each authority the slots are made under.
+    fn parameters(&self, read: &[(AuthorityId, Policy)]) -> Result<Vec<Version>> {
+        read.iter().map(|(authority, _)| Ok(Version(self.public(authority)?.version()))).collect()
+    }
+
+    fn public(&self, authority: &AuthorityId) -> Result<&'a PublicParameters> {
+        let draft = self.read.iter().find(|draft| draft.authority == *authority);
+        draft.ok_or(Error::Unknown("public parameters"))?.parameters()
+    }
+
+    /// The owner's own keys: a custodian takes over those of the consent that his mandate was given for.
+    fn owner_keys(&self) -> Result<Vec<SealingPublic>> {
+        let ceiling = self.ceiling()?;
+        Ok(ceiling.map_or_else(|| self.devices.sealing_keys(), |ceiling| ceiling.terms.owner_keys))
     }
 
     /// How far a custodian may go; none if the device signs itself.

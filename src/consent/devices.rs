@@ -216,6 +216,26 @@ impl Devices {
         &self.statement.removed
     }
 
+    /// What is sealed to the owner in every consent under this list, ascending: the root key's, each device's and each
+    /// recovery key's.
+    pub(super) fn sealing_keys(&self) -> Vec<SealingPublic> {
+        let DeviceListStatement { root_sealing, devices, recovery, .. } = &self.statement;
+        let devices = devices.iter().map(|device| device.sealing);
+        let recovery = recovery.iter().map(|arrangement| arrangement.unverified().sealing);
+        let keys: BTreeSet<_> = devices.chain(recovery).chain([*root_sealing]).collect();
+        keys.into_iter().collect()
+    }
+
+    /// Whether a consent that was signed under that version of the list seals to these keys of the owner's. What another
+    /// version said is not known here, beside the root key that it was signed with.
+    pub(super) fn has_keys(&self, version: Version, keys: &[SealingPublic]) -> bool {
+        if version == self.version() {
+            return self.sealing_keys() == keys;
+        }
+        let changed = self.statement.succession.last().map(|last| last.change.unverified().version);
+        changed.is_some_and(|changed| version <= changed) || keys.contains(&self.statement.root_sealing)
+    }
+
     pub(crate) fn statement(&self) -> &DeviceListStatement {
         &self.statement
     }

@@ -129,6 +129,7 @@ impl Ceiling {
         let ends = |end: Time| not_after.is_some_and(|not_after| not_after <= end);
         Ok(self.narrows(terms)?
             && months
+            && self.terms.owner_keys == terms.owner_keys
             && terms.people.iter().all(|named| self.terms.people.contains(named))
             && terms.custodian.as_ref().is_none_or(|custodian| self.terms.custodian.as_ref() == Some(custodian))
             && self.excludes(terms)

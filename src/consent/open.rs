@@ -2,16 +2,16 @@
 
 use super::access::Access;
 use super::custodian::Custodian;
-use super::slot::{Context, Slot, SlotContent};
+use super::slot::{Context, Slot, SlotContent, SlotMaker, slot_hash};
 use super::statement::ConsentStatement;
 use super::terms::{Policies, Terms};
 use super::verify::{LiveConsent, WHAT};
 use crate::error::{Error, Result};
-use crate::id::AuthorityId;
+use crate::id::{AuthorityId, Version};
 use crate::identity::{Identity, SealingKey};
 use crate::kem::UserKey;
 use crate::policy::Policy;
-use crate::seal::{Cek, open_terms, write_seed};
+use crate::seal::{Cek, cek_salt, open_terms, write_seed};
 
 impl LiveConsent {
     /// Opens the consent by attributes.
@@ -19,7 +19,8 @@ impl LiveConsent {
     /// # Errors
     ///
     /// [`Error::CannotOpen`] if the key satisfies no slot, [`Error::Forged`] if the consent says to its readers something
-    /// else than its slots do, which only the owner's own device can bring about.
+    /// else than its slots do: a policy slot shows another policy, or a sealed slot is for somebody whom the terms do not
+    /// name, or somebody of the terms has none, the owner's own keys among them. Only who signed it can bring that about.
     pub fn open(&self, key: &UserKey) -> Result<Access> {
         self.open_by(|slot, context, index| slot.open(context, index, key))
     }
@@ -74,6 +75,10 @@ impl LiveConsent {
     /// The key is the one that was signed; the rest has to follow from it.
     fn access(&self, context: &Context, cek: Cek) -> Result<Access> {
         let forged = |_| Error::Forged(WHAT);
+        let ConsentStatement { owner, compartment, .. } = &self.statement;
+        if cek_salt(&cek, owner, compartment)? != self.statement.salt {
+            return Err(Error::Forged(WHAT));
+        }
         let write_key = SealingKey::derive(&write_seed(&cek, &self.statement.salt)?).public();
         if write_key != self.statement.write_key {
             return Err(Error::Forged(WHAT));
@@ -81,14 +86,15 @@ impl LiveConsent {
         let text = open_terms(&cek, context.of_terms(), &self.terms).map_err(forged)?;
         let terms = Terms::from_bytes(&text).map_err(forged)?;
         let Policies { read, write, past } = terms.policies().map_err(forged)?;
-        self.slots_say(&read)?;
+        let parameters = self.slots_say(&read)?;
         self.stays_within(&terms)?;
+        self.slots_are_for(read.len(), &terms, &SlotMaker::again(context, &self.statement, &cek))?;
         // By its own date it would shut them out: no honest signer names them any more.
         if terms.people.iter().any(|named| named.is_over(self.statement.issued_at)) {
             return Err(Error::Forged(WHAT));
         }
         let (statement, base) = (self.statement.clone(), self.base());
-        Ok(Access { statement, hash: self.hash, base, cek, terms, read, write, past })
+        Ok(Access { statement, hash: self.hash, base, cek, terms, read, write, past, parameters })
     }
 
     /// What a custodian signed goes no further than the owner's mandate.
@@ -105,19 +111,41 @@ impl LiveConsent {
         if ceiling.covers(mandate, terms, (version, not_after))? { Ok(()) } else { Err(Error::NotAllowed) }
     }
 
-    /// Every policy slot is for the policy that the terms show, and every policy has its slot.
-    fn slots_say(&self, read: &[(AuthorityId, Policy)]) -> Result<()> {
-        let mut policies = 0;
-        for slot in &self.slots {
-            let SlotContent::Policy(slot) = &slot.content else { continue };
-            policies += 1;
-            let shown = read.iter().find(|(authority, _)| *authority == slot.authority);
-            let (authority, policy) = shown.ok_or(Error::Forged(WHAT))?;
-            if policy.expand(authority)?.as_bytes() != slot.tree {
+    /// Every policy slot shows the policy of the terms, in their order, before all others. Gives the versions of the
+    /// parameters. Whether the capsules are for what they show is for who asks:
+    /// [`Access::check_policy_slots`](super::Access::check_policy_slots).
+    fn slots_say(&self, read: &[(AuthorityId, Policy)]) -> Result<Vec<Version>> {
+        let policies = self.slots.iter().map_while(|slot| match &slot.content {
+            SlotContent::Policy(slot) => Some(slot),
+            SlotContent::Sealed(_) => None,
+        });
+        let policies: Vec<_> = policies.collect();
+        if policies.len() != read.len() {
+            return Err(Error::Forged(WHAT));
+        }
+        for (slot, (authority, policy)) in policies.iter().zip(read) {
+            if slot.authority != *authority || policy.expand(authority)?.as_bytes() != slot.tree {
                 return Err(Error::Forged(WHAT));
             }
         }
-        // No authority has two slots.
-        if policies == read.len() { Ok(()) } else { Err(Error::Forged(WHAT)) }
+        Ok(policies.iter().map(|slot| slot.parameters).collect())
+    }
+
+    /// The other slots are those of whom the terms name, of the owner's own keys, and of nobody else: each is made again.
+    fn slots_are_for(&self, policies: usize, terms: &Terms, maker: &SlotMaker<'_>) -> Result<()> {
+        let (signed, holders) = (&self.statement.slots, terms.holders());
+        let under = self.statement.devices;
+        if !self.devices.has_keys(under, &terms.owner_keys) || policies + holders.len() != signed.len() {
+            return Err(Error::Forged(WHAT));
+        }
+        let signed = signed.iter().enumerate().skip(policies);
+        for ((index, signed), holder) in signed.zip(maker.ordered(holders)?) {
+            // To a key that is none, nothing can be sealed.
+            let slot = maker.sealed(index, &holder).map_err(|_| Error::Forged(WHAT))?;
+            if slot_hash(&slot.to_bytes()?) != *signed {
+                return Err(Error::Forged(WHAT));
+            }
+        }
+        Ok(())
     }
 }

@@ -19,6 +19,10 @@ pub struct Preview {
     /// Those who are to be excluded and cannot be, since an authority does not know them by this name: whoever they are
     /// there, if its policy is satisfied, the consent opens.
     pub unenforced: Vec<UnenforcedExclusion>,
+    /// Authorities whose slot of the version before could not be shown to be for the policy that its terms say: who signed
+    /// it made it for another, or it is under parameters that the trust does not have. Whoever opened it is not known, and is
+    /// not among those who lose.
+    pub unproven: BTreeSet<AuthorityId>,
 }
 
 /// A person, as an authority knows her.
@@ -44,13 +48,13 @@ impl Preview {
         after: Readers<'_>,
         before: Option<Readers<'_>>,
         people: &[VerifiedCredential],
-        unenforced: Vec<UnenforcedExclusion>,
+        (unenforced, unproven): (Vec<UnenforcedExclusion>, BTreeSet<AuthorityId>),
     ) -> Self {
         let opens = after.among(people);
         let opened = before.map(|before| before.among(people)).unwrap_or_default();
         let gains = opens.difference(&opened).cloned().collect();
         let loses = opened.difference(&opens).cloned().collect();
-        Self { opens, gains, loses, unenforced }
+        Self { opens, gains, loses, unenforced, unproven }
     }
 }
 

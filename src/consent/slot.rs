@@ -1,17 +1,20 @@
 //! Slots: the compartment key, for one policy or one holder of a sealing key each.
 
+mod make;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::statement::ConsentStatement;
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, Hash, OwnerId, Version};
-use crate::identity::{Sealed, SealingKey, SealingPublic};
-use crate::kem::{self, Capsule, PublicParameters, UserKey};
+use crate::identity::{Sealed, SealingKey};
+use crate::kem::{self, Capsule, UserKey};
 use crate::policy::AccessTree;
-use crate::seal::{Cek, Commitment, SUITE, Salt, WrappedKey, label, unwrap_cek, wrap_cek};
+use crate::seal::{Cek, Commitment, SUITE, Salt, WrappedKey, label, unwrap_cek};
 use crate::secret::Secret;
 use crate::wire::{self, bytes};
+pub(crate) use make::SlotMaker;
 
 /// Most bytes of one slot.
 pub const MAX_SLOT: usize = 48 * 1024;
@@ -22,8 +25,8 @@ pub const MAX_SLOTS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Slot {
-    /// Keeps the slot's hash from being a test of what is in it.
-    salt: Salt,
+    /// Keeps the slot's hash from being a test of what is in it, to who has no compartment key.
+    pub(super) salt: Salt,
     pub(crate) content: SlotContent,
 }
 
@@ -45,38 +48,11 @@ pub(crate) struct PolicySlot {
     #[serde(with = "opaque")]
     pub(crate) tree: Vec<u8>,
     #[serde(with = "opaque")]
-    capsule: Vec<u8>,
-    key: WrappedKey,
+    pub(super) capsule: Vec<u8>,
+    pub(super) key: WrappedKey,
 }
 
 impl Slot {
-    pub(crate) fn for_policy(
-        context: &Context,
-        index: usize,
-        public: &PublicParameters,
-        tree: &AccessTree,
-        cek: &Cek,
-    ) -> Result<Self> {
-        let context = context.of_slot(index)?;
-        let (capsule, shared) = kem::encapsulate(public, tree, &context)?;
-        let slot = PolicySlot {
-            authority: public.authority().clone(),
-            parameters: Version(public.version()),
-            tree: tree.as_bytes().to_vec(),
-            capsule: capsule.as_bytes().to_vec(),
-            key: wrap_cek(&shared, &context, cek)?,
-        };
-        Self::new(SlotContent::Policy(slot))
-    }
-
-    pub(crate) fn for_holder(context: &Context, index: usize, to: &SealingPublic, cek: &Cek) -> Result<Self> {
-        Self::new(SlotContent::Sealed(to.seal(&context.info(index)?, &[], cek.expose())?))
-    }
-
-    fn new(content: SlotContent) -> Result<Self> {
-        Ok(Self { salt: Salt::generate()?, content })
-    }
-
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         let bytes = wire::to_cbor(self, WHAT)?;
         if bytes.len() > MAX_SLOT { Err(Error::TooLarge(WHAT)) } else { Ok(bytes) }
@@ -168,7 +144,7 @@ impl Context {
         Ok([label::HPKE_SLOT, &self.of_slot(index)?].concat())
     }
 
-    fn of_slot(&self, index: usize) -> Result<Vec<u8>> {
+    pub(super) fn of_slot(&self, index: usize) -> Result<Vec<u8>> {
         let index = u16::try_from(index).map_err(|_| Error::TooLarge("slots"))?;
         let mut bytes = self.0.clone();
         push(&mut bytes, &index.to_be_bytes())?;

@@ -34,6 +34,9 @@ pub struct Terms {
     pub read: Vec<Reading>,
     /// Who may write by attributes, at most one entry for each authority.
     pub write: Vec<Writing>,
+    /// The owner's own keys, which slots are sealed to: the root key's, each device's and each recovery key's of the device
+    /// list that the consent was signed under; strictly ascending.
+    pub owner_keys: Vec<SealingPublic>,
     /// Who may read by name.
     pub people: Vec<Named>,
     /// Who holds a key on the owner's behalf.
@@ -184,6 +187,11 @@ impl Terms {
         self.people.iter().chain(&self.custodian)
     }
 
+    /// Everybody whom a slot is sealed to.
+    pub(super) fn holders(&self) -> BTreeSet<SealingPublic> {
+        self.owner_keys.iter().copied().chain(self.named().map(|named| named.sealing)).collect()
+    }
+
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         let bytes = wire::to_cbor(self, WHAT)?;
         if bytes.len() > MAX_TERMS { Err(Error::TooLarge(WHAT)) } else { Ok(bytes) }
@@ -218,8 +226,9 @@ impl Terms {
         let ordered = self.past.iter().all(|past| past.from <= past.to)
             && self.past.iter().zip(self.past.iter().skip(1)).all(|(one, next)| one.to < next.from);
         let keys: BTreeSet<_> = self.named().map(|named| named.sealing).collect();
-        let ascending =
-            self.consumed.is_sorted_by(|one, two| one < two) && self.exclusions.is_sorted_by(|one, two| one < two);
+        let ascending = self.owner_keys.is_sorted_by(|one, two| one < two)
+            && self.consumed.is_sorted_by(|one, two| one < two)
+            && self.exclusions.is_sorted_by(|one, two| one < two);
         if once(self.read.iter().map(|reading| &reading.authority).collect())
             && once(self.write.iter().map(|writing| &writing.authority).collect())
             && ordered

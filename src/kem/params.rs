@@ -105,7 +105,7 @@ impl PublicParameters {
     }
 
     /// SHA-256 of all the parameters.
-    pub(super) fn pid(&self) -> &[u8; 32] {
+    pub(crate) fn pid(&self) -> &[u8; 32] {
         &self.0.pid
     }
 

@@ -13,10 +13,14 @@ const SALT: usize = 32;
 /// What a sealed text is longer than the text: salt and tag.
 pub(crate) const TERMS_OVERHEAD: usize = SALT + aead::TAG;
 
-/// Seals the terms of a consent: `salt ‖ AEAD[HKDF[salt, TERMS_KEY](CEK), iv = 0](text) ‖ tag`. The salt is fresh, so
-/// the key is used once.
+/// Seals the terms of a consent: `salt ‖ AEAD[HKDF[salt, TERMS_KEY](CEK), iv = 0](text) ‖ tag`. The salt is made from
+/// the header and the text, so the key is used for one text alone.
 pub(crate) fn seal_terms(cek: &Cek, header: &[u8], text: &[u8]) -> Result<Vec<u8>> {
-    let salt = Salt::generate()?;
+    seal_terms_with(cek, header, text, &terms_salt(cek, header, text)?)
+}
+
+/// With a salt of the caller's choice.
+pub(crate) fn seal_terms_with(cek: &Cek, header: &[u8], text: &[u8], salt: &Salt) -> Result<Vec<u8>> {
     let key = Prk::extract(salt.as_bytes(), cek.expose()).subkey(&[label::TERMS_KEY])?;
     let mut sealed = Vec::with_capacity(text.len() + TERMS_OVERHEAD);
     sealed.extend_from_slice(salt.as_bytes());
@@ -27,14 +31,22 @@ pub(crate) fn seal_terms(cek: &Cek, header: &[u8], text: &[u8]) -> Result<Vec<u8
     Ok(sealed)
 }
 
-/// Opens what [`seal_terms`] sealed.
+/// `HKDF[32 zero bytes](CEK, TERMS_SALT ‖ lp(header) ‖ text)`. The header names the key's own salt.
+fn terms_salt(cek: &Cek, header: &[u8], text: &[u8]) -> Result<Salt> {
+    let length = u16::try_from(header.len()).map_err(|_| Error::TooLarge("terms"))?;
+    let prk = Prk::extract(&[0; SALT], cek.expose());
+    let salt = prk.subkey(&[label::TERMS_SALT, &length.to_be_bytes(), header, text])?;
+    Ok(Salt(*salt))
+}
+
+/// Opens what [`seal_terms`] sealed, and nothing that was sealed under another salt.
 pub(crate) fn open_terms(cek: &Cek, header: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let (salt, rest) = sealed.split_first_chunk::<SALT>().ok_or(Error::CannotOpen)?;
     let (text, tag) = rest.split_last_chunk::<{ aead::TAG }>().ok_or(Error::CannotOpen)?;
     let key = Prk::extract(salt, cek.expose()).subkey(&[label::TERMS_KEY])?;
     let mut text = Zeroizing::new(text.to_vec());
     aead::open(&key, &ZERO_IV, header, &mut text, tag)?;
-    Ok(text)
+    if terms_salt(cek, header, &text)?.as_bytes() == salt { Ok(text) } else { Err(Error::CannotOpen) }
 }
 
 /// The seed of a compartment's write key pair: `HKDF[salt, WRITE](CEK)`.
@@ -74,3 +86,27 @@ fn two_seeds(secret: &Secret<[u8; 32]>, one: &[&[u8]], two: &[&[u8]]) -> Result<
 }
 
 const ZERO_IV: [u8; aead::IV] = [0; aead::IV];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_texts_or_headers_never_share_a_salt_and_a_chosen_one_does_not_open() {
+        let cek = Cek::from_secret(Secret::new([1; 32]));
+        let sealed = |header: &[u8], text: &[u8]| seal_terms(&cek, header, text).unwrap();
+        let all = [
+            sealed(b"header", b"text"),
+            sealed(b"header", b"test"),
+            sealed(b"heade", b"rtext"),
+            sealed(b"header", b"text "),
+            sealed(b"header", b""),
+        ];
+        let salts: std::collections::BTreeSet<_> = all.iter().map(|sealed| sealed[..SALT].to_vec()).collect();
+        assert_eq!(salts.len(), all.len());
+        assert_eq!(sealed(b"header", b"text"), all[0]);
+        assert_eq!(open_terms(&cek, b"header", &all[0]).unwrap().as_slice(), b"text");
+        let chosen = seal_terms_with(&cek, b"header", b"text", &Salt([7; 32])).unwrap();
+        assert_eq!(open_terms(&cek, b"header", &chosen).unwrap_err(), Error::CannotOpen);
+    }
+}

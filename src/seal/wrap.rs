@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::aead;
 use super::header::WrapHeader;
-use super::key::{Cek, Dek, Prk, SharedKey, fill_random};
+use super::key::{Cek, Dek, Prk, Salt, SharedKey};
 use super::label;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -72,7 +72,17 @@ impl<'de> Deserialize<'de> for WrappedKey {
 /// # Ok::<(), chartseal::Error>(())
 /// ```
 pub fn wrap_cek(shared: &SharedKey, context: &[u8], cek: &Cek) -> Result<WrappedKey> {
-    wrap(shared.expose(), label::CEK_WRAP_KEY, &[label::CEK_WRAP, context].concat(), cek.expose())
+    wrap_cek_with(shared, context, cek, &Salt::generate()?)
+}
+
+/// As [`wrap_cek`], with a salt that is never used for two keys or contexts.
+pub(crate) fn wrap_cek_with(shared: &SharedKey, context: &[u8], cek: &Cek, salt: &Salt) -> Result<WrappedKey> {
+    wrap((shared.expose(), salt), label::CEK_WRAP_KEY, &cek_wrap_header(context), cek.expose())
+}
+
+/// What a wrap of a compartment key authenticates.
+pub(crate) fn cek_wrap_header(context: &[u8]) -> Vec<u8> {
+    [label::CEK_WRAP, context].concat()
 }
 
 /// Unwraps what [`wrap_cek`] wrapped.
@@ -85,13 +95,12 @@ pub fn wrap_cek(shared: &SharedKey, context: &[u8], cek: &Cek) -> Result<Wrapped
 ///
 /// A wrap does not commit to its key: check the compartment key with [`Cek::verify`] before you use it.
 pub fn unwrap_cek(shared: &SharedKey, context: &[u8], wrapped: &WrappedKey) -> Result<Cek> {
-    let header = [label::CEK_WRAP, context].concat();
-    unwrap(shared.expose(), label::CEK_WRAP_KEY, &header, wrapped).map(Cek::from_secret)
+    unwrap(shared.expose(), label::CEK_WRAP_KEY, &cek_wrap_header(context), wrapped).map(Cek::from_secret)
 }
 
 /// Wraps a DEK under the compartment key.
 pub(crate) fn wrap_dek(cek: &Cek, header: &WrapHeader, dek: &Dek) -> Result<WrappedKey> {
-    wrap(cek.expose(), label::DEK_WRAP_KEY, header.as_bytes(), dek.expose())
+    wrap((cek.expose(), &Salt::generate()?), label::DEK_WRAP_KEY, header.as_bytes(), dek.expose())
 }
 
 /// Unwraps what [`wrap_dek`] wrapped.
@@ -99,18 +108,16 @@ pub(crate) fn unwrap_dek(cek: &Cek, header: &WrapHeader, wrapped: &WrappedKey) -
     unwrap(cek.expose(), label::DEK_WRAP_KEY, header.as_bytes(), wrapped).map(Dek::from_secret)
 }
 
-// The key of a wrap is used once: its salt is fresh. So the IV says nothing and is zero.
+// The key of a wrap is used once: its salt is fresh, or made from all that is wrapped. So the IV says nothing and is zero.
 const ZERO_IV: [u8; aead::IV] = [0; aead::IV];
 
-fn wrap(key: &[u8; 32], info: &[u8], header: &[u8], payload: &[u8; KEY]) -> Result<WrappedKey> {
-    let mut salt = [0; SALT];
-    fill_random(&mut salt)?;
-    let subkey = Prk::extract(&salt, key).subkey(&[info])?;
+fn wrap((key, salt): (&[u8; 32], &Salt), info: &[u8], header: &[u8], payload: &[u8; KEY]) -> Result<WrappedKey> {
+    let subkey = Prk::extract(salt.as_bytes(), key).subkey(&[info])?;
     let mut text = Zeroizing::new(*payload);
     let tag = aead::seal(&subkey, &ZERO_IV, header, text.as_mut_slice())?;
 
     let mut wrapped = [0; WRAPPED];
-    let parts = salt.iter().chain(text.iter()).chain(tag.iter());
+    let parts = salt.as_bytes().iter().chain(text.iter()).chain(tag.iter());
     wrapped.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
     Ok(WrappedKey(wrapped))
 }

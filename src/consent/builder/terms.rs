@@ -50,6 +50,7 @@ impl ConsentBuilder<'_> {
         let terms = Terms {
             read,
             write,
+            owner_keys: self.owner_keys()?,
             people: self.people.clone(),
             custodian: self.custodian.clone(),
             exclusions,

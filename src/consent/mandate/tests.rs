@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use crate::authority::{Authority, Trust};
-use crate::consent::slot::{Context, Slot, slot_hash, terms_hash};
+mod slots;
+
+use crate::consent::slot::{Context, SlotMaker, slot_hash, terms_hash};
 use crate::consent::*;
 use crate::error::Error;
 use crate::id::{CompartmentId, Generation, Hash, Time, Version};
@@ -88,19 +90,19 @@ impl World {
         let mut terms = access.terms.clone();
         change_terms(&mut terms);
         let context = Context::of(&statement).unwrap();
+        let sealed = seal_terms(&access.cek, context.of_terms(), &terms.to_bytes().unwrap()).unwrap();
+        statement.terms = terms_hash(&sealed);
+        let maker = SlotMaker::again(&context, &statement, &access.cek);
         let public = self.trust.parameters(&self.hospital).unwrap();
         let mut slots = Vec::new();
         for reading in &terms.read {
             let Some(policy) = reading.sealed_policy(&terms.exclusions).unwrap() else { continue };
-            let tree = public.expand(&policy).unwrap();
-            slots.push(Slot::for_policy(&context, slots.len(), public, &tree, &access.cek).unwrap());
+            slots.push(maker.policy(slots.len(), public, &public.expand(&policy).unwrap()).unwrap());
         }
-        for named in terms.named() {
-            slots.push(Slot::for_holder(&context, slots.len(), &named.sealing, &access.cek).unwrap());
+        for holder in maker.ordered(terms.holders()).unwrap() {
+            slots.push(maker.sealed(slots.len(), &holder).unwrap());
         }
         let slots: Vec<_> = slots.iter().map(|slot| slot.to_bytes().unwrap()).collect();
-        let sealed = seal_terms(&access.cek, context.of_terms(), &terms.to_bytes().unwrap()).unwrap();
-        statement.terms = terms_hash(&sealed);
         statement.slots = slots.iter().map(|slot| slot_hash(slot)).collect();
         let consent = Signed::sign(statement, self.keeper.signing()).unwrap();
         StoredConsent::from_parts(consent, sealed, slots).unwrap().under(stored.mandate().cloned()).unwrap()
