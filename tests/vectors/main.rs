@@ -4,6 +4,7 @@
 
 mod consent;
 mod credential;
+mod derivation;
 mod generate;
 mod kem;
 mod life;

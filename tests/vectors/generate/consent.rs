@@ -3,23 +3,26 @@
 use std::fs;
 use std::time::Duration;
 
-use chartseal::consent::{Access, StoredConsent};
-use chartseal::id::Time;
+use base64ct::{Base64UrlUnpadded, Encoding};
+use chartseal::consent::{Access, Consent, StoredConsent};
+use chartseal::id::{Hash, Time};
 use chartseal::identity::Identity;
 use chartseal::owner::Device;
+use ed25519_dalek::Signer;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::support::case::{directory, hex};
 use crate::support::two_hospitals::{DAY, NOW, Person, World, cardiology, olave};
 
 /// What all the vectors are made of.
-struct Cast {
-    world: World,
+pub(crate) struct Cast {
+    pub(crate) world: World,
     ada: Person,
     nina: Person,
     carol: Identity,
-    stored: StoredConsent,
-    access: Access,
+    pub(crate) stored: StoredConsent,
+    pub(crate) access: Access,
 }
 
 struct Vector<'a> {
@@ -38,7 +41,7 @@ struct Vector<'a> {
 }
 
 impl Cast {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut world = World::new();
         let ada = world.at_olave("dr-ada", "role:doctor, dept:icu");
         let nina = world.at_olave("nina", "role:nurse, dept:icu");
@@ -162,6 +165,7 @@ pub(crate) fn write_all() {
     opening(&cast);
     serving(&cast);
     malformed(&cast);
+    signing(&cast);
 }
 
 fn opening(cast: &Cast) {
@@ -248,6 +252,53 @@ fn serving(cast: &Cast) {
     cast.vector("forked", "another version 2 was seen").consent(&fork).seen(&next).expect(expect);
     cast.vector("seen_before", "the same consent again").seen(&cast.stored).key(&cast.ada).expect("ok");
     assert_eq!(after.version().0, 2);
+}
+
+/// What only the device can sign, and every reader sees.
+fn signing(cast: &Cast) {
+    const FORGED: &str = "consent is not signed by the key that it names";
+    let (world, count) = (&cast.world, cast.slots().len());
+    let root = *world.owner.list().unverified().root_sealing.as_bytes();
+    let nina = *cast.nina.identity.public().sealing.as_bytes();
+    // By the derivation, not by looking who opens it.
+    let at_root = (1..count).find(|index| crate::derivation::recipient(cast, *index) == root).unwrap();
+
+    let mut hidden = cast.slots();
+    hidden.push(crate::derivation::chosen(cast, count, &nina));
+    let hidden = resigned(cast, hidden);
+    let mut left_out = cast.slots();
+    left_out.remove(at_root);
+    let left_out = resigned(cast, left_out);
+    let mut ephemeral = cast.slots();
+    ephemeral[at_root] = crate::derivation::chosen(cast, at_root, &root);
+    let ephemeral = resigned(cast, ephemeral);
+
+    let comment = "a slot for somebody whom the terms do not name";
+    cast.vector("hidden_slot", comment).consent(&hidden).key(&cast.ada).expect(FORGED);
+    cast.vector("hidden_slot_opened", comment).consent(&hidden).identity(&cast.nina.identity).expect(FORGED);
+    let comment = "no slot for the owner's root key, whom the terms name";
+    cast.vector("root_left_out", comment).consent(&left_out).key(&cast.ada).expect(FORGED);
+    let comment = "a slot with an ephemeral key pair that was chosen";
+    cast.vector("ephemeral_chosen", comment).consent(&ephemeral).key(&cast.ada).expect(FORGED);
+    let owner = world.owner.to_secret_bytes().unwrap().expose().clone();
+    cast.vector("ephemeral_chosen_opened", comment).consent(&ephemeral).opener("root", owner).expect(FORGED);
+}
+
+/// The consent with other slots, signed by the device.
+fn resigned(cast: &Cast, slots: Vec<Vec<u8>>) -> StoredConsent {
+    let mut statement = cast.stored.consent().unverified().clone();
+    let hash =
+        |slot: &Vec<u8>| Hash::from(<[u8; 32]>::from(Sha256::digest([b"chartseal-1 slot: ", &slot[..]].concat())));
+    statement.slots = slots.iter().map(hash).collect();
+    let message =
+        [b"chartseal-1 sign consent: ", &cbor4ii::serde::to_vec(Vec::new(), &statement).unwrap()[..]].concat();
+    // `"csd" ‖ 1 ‖ u8 length ‖ id ‖ signing seed ‖ sealing key`.
+    let secret = cast.world.phone.to_secret_bytes();
+    let seed: &[u8; 32] = secret.expose()[secret.expose().len() - 64..].first_chunk().unwrap();
+    let signature = ed25519_dalek::SigningKey::from_bytes(seed).sign(&message).to_bytes();
+    let json = serde_json::json!({ "statement": statement, "signature": Base64UrlUnpadded::encode_string(&signature) });
+    let consent = Consent::from_json(&json.to_string()).unwrap();
+    StoredConsent::from_parts(consent, cast.stored.terms().to_vec(), slots).unwrap()
 }
 
 fn impostor_consent(cast: &Cast, impostor: &Device) -> (StoredConsent, Access) {
