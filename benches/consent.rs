@@ -2,7 +2,9 @@
 //!
 //! `consent_seal/chartseal/10` makes and signs a consent with one policy slot of ten attributes; `consent_seal/encapsulate/10`
 //! makes the capsule of that slot alone, for the same tree (the ten attributes and the month in which keys have to be
-//! valid). `consent_open/…` is a reader's way from the stored consent to the compartment key, beside the decapsulation.
+//! valid). `consent_open/…` is a reader's way from the stored consent to the compartment key, beside the decapsulation; each of
+//! the sealed slots is made again on the way, two in `consent_open/chartseal/10`, and as many as it says in
+//! `consent_open/sealed_slots/…`. `consent_check/policy_slots/10` makes the policy slot again.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench may panic; criterion's macros make undocumented items")]
 
 use std::hint::black_box;
@@ -59,8 +61,25 @@ fn consent(c: &mut Criterion) {
             black_box(live.open(&key).unwrap())
         });
     });
+    for count in [2, 12, 52] {
+        let people = (2..count).map(|i| Identity::generate(format!("p{i}").parse().unwrap()).unwrap().public());
+        let consent = phone.consent(alice.devices(), "summary".parse().unwrap());
+        let consent = people.fold(consent, |consent, person| consent.name(&person).unwrap());
+        let (stored, _) = consent.read(&trust, hospital.id(), "is:a0").unwrap().seal(NOW).unwrap();
+        let live = stored.verify(alice.devices(), &"summary".parse().unwrap(), &mut pins, NOW).unwrap();
+        group.bench_function(BenchmarkId::new("sealed_slots", count), |b| {
+            b.iter(|| black_box(live.open(&key).unwrap()))
+        });
+    }
     group.bench_function(BenchmarkId::new("decapsulate", 10), |b| {
         b.iter(|| black_box(kem::decapsulate(&key, &tree, b"context", &capsule).unwrap()));
+    });
+    group.finish();
+
+    let (_, access) = seal();
+    let mut group = c.benchmark_group("consent_check");
+    group.bench_function(BenchmarkId::new("policy_slots", 10), |b| {
+        b.iter(|| access.check_policy_slots(black_box(&trust)).unwrap());
     });
     group.finish();
 }

@@ -44,9 +44,10 @@
 //!
 //! Only a device of the owner makes a consent. Whoever reads holds the compartment key and can show it to anybody, but
 //! can add nobody to the consent, nor change what it says, in the eyes of others. All readers get the same key and see
-//! the same terms, and the policy that they see is the one that the slots were made for: this is checked when it is
-//! opened, so that not even the owner's device can show one policy and seal to another. Nobody checks whether a slot by
-//! name is for the person whom the terms name.
+//! the same terms, and whoever opens it makes the slots for sealing keys again: they are for those whom the terms name, the
+//! owner's own keys among them, and for nobody else, whoever signed it. The policies that its other slots show are those of
+//! the terms. Whether the capsule beside a policy is for that policy takes as long to find out as sealing does:
+//! [`Access::check_policy_slots`] does it, and a preview. Whoever has the compartment key can hand it out by other ways.
 //!
 //! Excluding or dropping somebody takes nothing back that was read, nor the key of the generation before: start a new
 //! generation ([`ConsentBuilder::after`] without [`ConsentBuilder::reseal`]), and rewrap the records.

@@ -18,8 +18,19 @@
 //! wrap(DEK)       = salt ‖ AEAD[HKDF[salt, "chartseal-1 dek wrap key"](CEK, 32), iv = 0](DEK)
 //! wrap(CEK)       = salt ‖ AEAD[HKDF[salt, "chartseal-1 cek wrap key"](shared key, 32), iv = 0](CEK)
 //! field           = AEAD[HKDF[salt, "chartseal-1 field key " ‖ path](DEK, 32), random iv](value)
+//! sealed terms    = salt ‖ AEAD[HKDF[salt, "chartseal-1 terms key"](CEK, 32), iv = 0](text)
 //! author's block  = AEAD[HKDF[salt, "chartseal-1 author key"](DEK, 32), random iv](block)
 //! sealer's block  = AEAD[HKDF[salt, "chartseal-1 sealer key"](DEK, 32), random iv](block)
+//! ```
+//!
+//! Nothing in a consent is drawn at random but its CEK. Salts, and what capsules and sealed slots are made from:
+//!
+//! ```text
+//! salt of the CEK    = HKDF[32 zero bytes, "chartseal-1 cek salt" ‖ lp(owner) ‖ lp(compartment)](CEK, 32)
+//! salt of the terms  = HKDF[32 zero bytes, "chartseal-1 terms salt" ‖ lp(header) ‖ text](CEK, 32)
+//! place of a slot    = HKDF[salt of the CEK, "chartseal-1 slot order" ‖ lp(context ‖ terms hash) ‖ lp(key)](CEK, 32)
+//! the rest of a slot = HKDF[salt of the CEK, label ‖ lp(context ‖ terms hash) ‖ lp(info) ‖ lp(AAD) ‖ lp(recipient)
+//!                      ‖ lp(CEK)](CEK, 32)
 //! ```
 //!
 //! Headers that are authenticated with them:

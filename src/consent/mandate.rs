@@ -39,7 +39,7 @@ pub type Mandate = Signed<MandateStatement>;
 /// # Security
 ///
 /// A custodian holds the compartment key, and could give it to anybody; no signature keeps him from that. What he cannot
-/// do is change what others accept: who may write, who is said to read, and until when.
+/// do is change what others accept: who may write, who is said to read, who has a slot, and until when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MandateStatement {
