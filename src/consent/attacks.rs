@@ -461,14 +461,15 @@ impl Access {
     /// Makes slots for the owner's keys, and signs, whatever the statement says.
     fn signed_again(&self, device: &Device, devices: &Devices) -> StoredConsent {
         let context = Context::of(&self.statement).unwrap();
-        let terms = Terms { read: Vec::new(), ..self.terms.clone() };
+        let terms = Terms { read: Vec::new(), owner_keys: devices.sealing_keys(), ..self.terms.clone() };
+        let holders = terms.holders();
         let terms = seal_terms(&self.cek, context.of_terms(), &terms.to_bytes().unwrap()).unwrap();
-        let own = devices.statement();
-        let keys = own.devices.iter().map(|device| device.sealing).chain([own.root_sealing]);
-        let slots = keys.enumerate().map(|(index, key)| Slot::for_holder(&context, index, &key, &self.cek).unwrap());
-        let slots: Vec<_> = slots.map(|slot| slot.to_bytes().unwrap()).collect();
         let mut statement = self.statement.clone();
         statement.terms = terms_hash(&terms);
+        let maker = SlotMaker::again(&context, &statement, &self.cek);
+        let holders = maker.ordered(holders).unwrap();
+        let slots = holders.iter().enumerate().map(|(index, key)| maker.sealed(index, key).unwrap());
+        let slots: Vec<_> = slots.map(|slot| slot.to_bytes().unwrap()).collect();
         statement.slots = slots.iter().map(|slot| slot_hash(slot)).collect();
         StoredConsent::from_parts(Signed::sign(statement, device.signer().key).unwrap(), terms, slots).unwrap()
     }
