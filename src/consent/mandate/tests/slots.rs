@@ -61,7 +61,7 @@ impl Parts {
         self.slots = self.make(|maker| {
             let mut slots = Vec::new();
             for reading in &self.terms.read {
-                let policy = reading.sealed_policy(&terms.exclusions).unwrap().unwrap();
+                let policy = reading.sealed_policy(&self.terms.exclusions).unwrap().unwrap();
                 let tree = public.expand(&policy).unwrap();
                 slots.push(maker.policy(slots.len(), public, &tree).unwrap());
             }
@@ -338,7 +338,8 @@ impl World {
     fn with_policy_slot(&self, make: impl FnOnce(&Parts, &AccessTree) -> Slot) -> LiveConsent {
         let mut parts = self.honest();
         let public = self.trust.parameters(&self.hospital).unwrap();
-        let tree = public.expand(&parts.terms.read[0].sealed_policy(&parts.terms.exclusions).unwrap().unwrap()).unwrap();
+        let tree =
+            public.expand(&parts.terms.read[0].sealed_policy(&parts.terms.exclusions).unwrap().unwrap()).unwrap();
         parts.slots[0] = make(&parts, &tree).to_bytes().unwrap();
         parts.signed(self, self.keeper.signing())
     }
