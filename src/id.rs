@@ -118,6 +118,14 @@ text_id!(
 #[serde(transparent)]
 pub struct Version(pub u64);
 
+impl Version {
+    /// Whether this is the version of something signed at that time. No version exceeds the seconds of its own signed time,
+    /// so that nobody can take all the numbers at once; every reader computes this alike, whatever he has seen.
+    pub(crate) fn is_of(self, issued_at: Time) -> bool {
+        self.0 <= issued_at.as_secs()
+    }
+}
+
 public_bytes! {
     /// SHA-256 of a signed statement: `SHA-256(label ‖ canonical CBOR)`.
     pub struct Hash(32);

@@ -178,7 +178,11 @@ impl Published {
     pub(super) fn publish(&mut self, now: Time) -> Result<(Version, Time)> {
         if self.changed {
             let version = self.version.0.checked_add(1).ok_or(Error::TooLarge("version"))?;
-            *self = Self { version: Version(version), issued_at: self.issued_at.max(now), changed: false };
+            let (version, issued_at) = (Version(version), self.issued_at.max(now));
+            if !version.is_of(issued_at) {
+                return Err(Error::TooLarge("version"));
+            }
+            *self = Self { version, issued_at, changed: false };
         }
         Ok((self.version, self.issued_at))
     }

@@ -35,7 +35,7 @@ struct Known {
     parameters: Option<Held<PublicParameters>>,
     previous: Option<Held<PublicParameters>>,
     revocations: Option<Held<Revocations>>,
-    people: Option<Held<BTreeMap<PersonId, PersonNumber>>>,
+    people: Option<Held<People>>,
 }
 
 /// The latest version of something published.
@@ -48,6 +48,13 @@ struct Held<T> {
 }
 
 type Revocations = BTreeMap<(PersonNumber, SigningPublic), Revoked>;
+
+/// A map of people, in both directions.
+#[derive(Debug, Clone, Default)]
+struct People {
+    numbers: BTreeMap<PersonId, PersonNumber>,
+    persons: BTreeMap<PersonNumber, PersonId>,
+}
 
 /// Whether a person is still trusted today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +72,8 @@ pub(crate) struct Vouched<'a> {
     pub(crate) attributes: Attributes,
     /// Since when its key is revoked, and why.
     pub(crate) revoked: Option<(Time, Reason)>,
+    /// Whether the map of people at hand gives the number to somebody else, or the person another one.
+    pub(crate) contradicted: bool,
     pub(crate) backing: Backing,
 }
 
@@ -172,7 +181,7 @@ impl Trust {
     /// [`Error::Unknown`] without an anchor, [`Error::Forged`] if it did not sign, [`Error::Rollback`] and
     /// [`Error::Fork`] if the pins or this trust saw a later or another one; [`Error::Malformed`],
     /// [`Error::UnknownVersion`] or [`Error::Untrusted`] if the parameters are none, or those of another authority or
-    /// version than the statement says.
+    /// version than the statement says. [`Error::Malformed`] also for a version that is higher than its time has seconds.
     pub fn update_parameters(
         &mut self,
         signed: &Signed<ParametersStatement>,
@@ -235,13 +244,14 @@ impl Trust {
     /// # Errors
     ///
     /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Untrusted`] if
-    /// somebody has another number than in the map before it, or none: numbers are for life.
+    /// somebody has another number than in the map before it, or none, or a number went to somebody else: numbers are for
+    /// life.
     pub fn update_people(&mut self, signed: &Signed<PeopleMap>, pins: &mut dyn Pins) -> Result<()> {
         let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
-        let value = statement.people.clone();
+        let value = People::of(&statement.people)?;
         if let Some(before) = &known.people
             && before.version < statement.version
-            && !before.value.iter().all(|(person, number)| value.get(person) == Some(number))
+            && !value.keeps(&before.value)
         {
             return Err(Error::Untrusted(PEOPLE));
         }
@@ -257,15 +267,19 @@ impl Trust {
     /// # Errors
     ///
     /// [`Error::Unknown`] without an anchor or a revocation list of its authority, [`Error::Forged`] if it did not sign,
-    /// [`Error::Malformed`] if what it says contradicts itself, [`Error::Expired`] outside its validity,
+    /// [`Error::Malformed`] if what it says contradicts itself, [`Error::Untrusted`] if it contradicts the map of people at
+    /// hand: the number is somebody else's there, or the person has another; [`Error::Expired`] outside its validity,
     /// [`Error::Revoked`] if its key is revoked since `at` or earlier, or was compromised.
     pub fn credential(&self, credential: &Credential, at: Time) -> Result<VerifiedCredential> {
-        let Vouched { said: statement, attributes, revoked, backing } = self.vouched(credential)?;
+        let Vouched { said: statement, attributes, revoked, contradicted, backing } = self.vouched(credential)?;
         if backing == Backing::Retired {
             return Err(Error::Unknown("authority"));
         }
         if at < statement.not_before || at > statement.not_after {
             return Err(Error::Expired(CREDENTIAL));
+        }
+        if contradicted {
+            return Err(Error::Untrusted(PEOPLE));
         }
         if backing == Backing::NoList {
             return Err(Error::Unknown(REVOCATIONS));
@@ -312,14 +326,17 @@ impl Trust {
             return Err(Error::Malformed(CREDENTIAL));
         }
         let revoked = revocations.and_then(|held| held.value.get(&(said.number, said.signing)));
-        Ok(Vouched { said, attributes, revoked: revoked.map(|revoked| (revoked.since, revoked.reason)), backing })
+        let revoked = revoked.map(|revoked| (revoked.since, revoked.reason));
+        let people = self.authorities.get(authority).and_then(|known| known.people.as_ref());
+        let contradicted = people.is_some_and(|people| people.value.contradicts(&said.person, said.number));
+        Ok(Vouched { said, attributes, revoked, contradicted, backing })
     }
 
     /// The number of a person by name, for [`Policy::parse_with`](crate::policy::Policy::parse_with). Without a map of
     /// people of this authority, nobody has one.
     pub fn resolve(&self, authority: &AuthorityId) -> impl Fn(&str) -> Option<PersonNumber> {
         let people = self.authorities.get(authority).and_then(|known| known.people.as_ref()).map(|held| &held.value);
-        move |name| people?.get(&PersonId::new(name).ok()?).copied()
+        move |name| people?.numbers.get(&PersonId::new(name).ok()?).copied()
     }
 
     /// The latest parameters of an authority.
@@ -339,14 +356,58 @@ impl Trust {
     }
 
     /// What was signed, and the authority that signed it.
-    fn verify<'a, T: Statement>(
+    fn verify<'a, T: Versioned>(
         &mut self,
         signed: &'a Signed<T>,
         authority: impl Fn(&T) -> &AuthorityId,
     ) -> Result<(&mut Known, &'a T)> {
         let known = self.authorities.get_mut(authority(signed.unverified())).ok_or(Error::Unknown("authority"))?;
         let statement = signed.verify(&known.key)?;
-        Ok((known, statement))
+        let (version, issued_at) = statement.version();
+        if version.is_of(issued_at) { Ok((known, statement)) } else { Err(Error::Malformed(T::WHAT)) }
+    }
+}
+
+/// What an authority says again and again, the later word in the place of the earlier.
+trait Versioned: Statement {
+    fn version(&self) -> (Version, Time);
+}
+
+impl Versioned for ParametersStatement {
+    fn version(&self) -> (Version, Time) {
+        (self.version, self.issued_at)
+    }
+}
+
+impl Versioned for RevocationList {
+    fn version(&self) -> (Version, Time) {
+        (self.version, self.issued_at)
+    }
+}
+
+impl Versioned for PeopleMap {
+    fn version(&self) -> (Version, Time) {
+        (self.version, self.issued_at)
+    }
+}
+
+impl People {
+    fn of(numbers: &BTreeMap<PersonId, PersonNumber>) -> Result<Self> {
+        let persons: BTreeMap<_, _> = numbers.iter().map(|(person, number)| (*number, person.clone())).collect();
+        let once = persons.len() == numbers.len();
+        if once { Ok(Self { numbers: numbers.clone(), persons }) } else { Err(Error::Malformed(PEOPLE)) }
+    }
+
+    /// Whether everybody has the number that she had.
+    fn keeps(&self, before: &Self) -> bool {
+        before.numbers.iter().all(|(person, number)| self.numbers.get(person) == Some(number))
+    }
+
+    /// Whether this person has another number here, or this number another person. Who is not here yet may have a number
+    /// that nobody has.
+    fn contradicts(&self, person: &PersonId, number: PersonNumber) -> bool {
+        self.numbers.get(person).is_some_and(|known| *known != number)
+            || self.persons.get(&number).is_some_and(|known| known != person)
     }
 }
 

@@ -98,7 +98,7 @@ impl Signed<DeviceListStatement> {
     /// # Errors
     ///
     /// [`Error::Forged`] if it is another owner's or not signed by the root key, [`Error::Malformed`] if it has no
-    /// device or too many, or two of one id or key, [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember.
+    /// device or too many, two of one id or key, or a version that is higher than its time has seconds, [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember.
     /// [`Error::ApiMisuse`] if the root key was changed: whether that counts depends on the time.
     pub fn accept(&self, owner: &OwnerId, pins: &mut dyn Pins) -> Result<Devices> {
         if !self.unverified().succession.is_empty() {
@@ -144,7 +144,7 @@ impl DeviceListStatement {
         if self.devices.is_empty() || self.version == Version(0) {
             return Err(Error::Malformed(WHAT));
         }
-        if (self.version == Version(1)) != self.previous.is_none() {
+        if (self.version == Version(1)) != self.previous.is_none() || !self.version.is_of(self.issued_at) {
             return Err(Error::Malformed(WHAT));
         }
         if self.devices.len() > MAX_DEVICES || self.removed.len() > MAX_REMOVED {

@@ -39,6 +39,7 @@ struct Known {
     not_before: Time,
     not_after: Time,
     revoked: Option<(Time, Reason)>,
+    contradicted: bool,
     backing: Backing,
 }
 
@@ -122,6 +123,7 @@ impl<'a> Signers<'a> {
             not_before: vouched.said.not_before,
             not_after: vouched.said.not_after,
             revoked: vouched.revoked,
+            contradicted: vouched.contradicted,
             backing: vouched.backing,
         });
         let mut all = self.known.borrow_mut();
@@ -142,6 +144,9 @@ impl Known {
         }
         if at < self.not_before || at > self.not_after {
             doubts.add(Verdict::CredentialExpired, Error::Expired("credential"));
+        }
+        if self.contradicted {
+            doubts.add(Verdict::NumberContradicted, Error::Untrusted("people map"));
         }
         if self.backing == Backing::NoList {
             doubts.add(Verdict::RevocationsUnknown, Error::Unknown("revocation list"));

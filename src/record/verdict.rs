@@ -24,6 +24,8 @@ pub enum Verdict {
     AnchorRetired,
     /// No revocation list of the author's authority is at hand.
     RevocationsUnknown,
+    /// The map of people of the author's authority gives the author's number to somebody else, or the author another one.
+    NumberContradicted,
     /// The author was revoked, or the device removed, by the time that the part states.
     AfterRevocation,
     /// The author's credential, or the device's own time, was not valid at the time that the part states.

@@ -205,6 +205,46 @@ fn a_map_that_renumbers_anybody_is_refused() {
 }
 
 #[test]
+fn a_credential_that_contradicts_the_map_of_people_at_hand_is_refused() {
+    let forge = Forge::new(1);
+    let mut trust = trusting(&forge, &[]);
+    let shown = |person: &str, n: u32| {
+        let attributes = format!("role:doctor, user:#{n}, valid-until = 2027-03");
+        let person = person.parse().unwrap();
+        credential(&forge, &CredentialStatement { person, number: number(n), attributes, ..statement() })
+    };
+    assert!(trust.credential(&shown("mallory", 2), NOW).is_ok(), "without a map nobody can tell");
+    let map = people(1, &[("dr-ada", 1), ("dr-bob", 2)]);
+    let map = Signed::from_cbor(&forge.sign(forge::PEOPLE, &map)).unwrap();
+    trust.update_people(&map, &mut PinStore::default()).unwrap();
+    let refused = Err(Error::Untrusted("people map"));
+    assert_eq!(trust.credential(&shown("mallory", 2), NOW), refused, "the number is Bob's");
+    assert_eq!(trust.credential(&shown("dr-bob", 3), NOW), refused, "Bob has another number");
+    assert_eq!(trust.credential(&shown("dr-bob", 1), NOW), refused, "both");
+    assert!(trust.credential(&shown("dr-bob", 2), NOW).is_ok());
+    assert!(trust.credential(&shown("dr-new", 3), NOW).is_ok(), "enrolled after the map was published");
+}
+
+#[test]
+fn no_statement_of_an_authority_has_a_version_above_the_seconds_of_its_time() {
+    let forge = Forge::new(1);
+    let mut trust = trusting(&forge, &[]);
+    let (public, _) = kem::setup(ID.parse().unwrap()).unwrap();
+    let mut pins = PinStore::default();
+    for above in [NOW.as_secs() + 1, u64::MAX] {
+        let all = Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &list(above, &[]))).unwrap();
+        assert_eq!(trust.update_revocations(&all, &mut pins), Err(Error::Malformed("revocation list")));
+        let all = Signed::from_cbor(&forge.sign(forge::PEOPLE, &people(above, &[]))).unwrap();
+        assert_eq!(trust.update_people(&all, &mut pins), Err(Error::Malformed("people map")));
+        let all = Signed::from_cbor(&forge.sign(forge::PARAMETERS, &parameters(&public, ID, above))).unwrap();
+        assert_eq!(trust.update_parameters(&all, &mut pins).err(), Some(Error::Malformed("parameters statement")));
+    }
+    assert_eq!(pins, PinStore::default(), "what is refused leaves no pin");
+    let last = Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &list(NOW.as_secs(), &[]))).unwrap();
+    assert_eq!(trust.update_revocations(&last, &mut pins), Ok(()));
+}
+
+#[test]
 fn a_revocation_list_takes_nothing_back() {
     let forge = Forge::new(1);
     let mut trust = Trust::new();

@@ -92,3 +92,18 @@ fn a_delay_without_time_for_a_veto_is_refused() {
         assert!(matches!(refused, Err(Error::ApiMisuse(_))));
     }
 }
+
+#[test]
+fn no_device_list_has_a_version_above_the_seconds_of_its_time() {
+    let (owner, _) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+    let accept = |version| {
+        let statement = DeviceListStatement { version: Version(version), ..next(owner.devices(), NOW).unwrap() };
+        let list = Signed::sign(statement, &owner.root).unwrap();
+        let mut pins = PinStore::default();
+        list.accept(owner.id(), &mut pins).map(|_| pins == PinStore::default())
+    };
+    for above in [NOW.as_secs() + 1, u64::MAX] {
+        assert_eq!(accept(above), Err(Error::Malformed("device list")), "{above}");
+    }
+    assert_eq!(accept(NOW.as_secs()), Ok(false));
+}
