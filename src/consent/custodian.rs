@@ -4,12 +4,15 @@ use std::fmt;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
+use super::head::HeadStatement;
+use super::statement::ConsentStatement;
 use crate::error::{Error, Result};
 use crate::id::PersonId;
-use crate::identity::{Identity, PublicIdentity, Sealed, Signature};
+use crate::identity::{Identity, PublicIdentity, Sealed, Signature, Statement};
 use crate::seal::custodian_seeds;
 use crate::secret::Secret;
 use crate::store::BoxFuture;
+use crate::wire;
 
 /// Who holds a key on owners' behalf: a key service, a hardware module, or [`MasterKeyCustodian`].
 ///
@@ -27,7 +30,9 @@ pub trait Custodian: Send + Sync {
     /// [`Error::CannotOpen`] if it is not for this custodian.
     fn open<'a>(&'a self, info: &'a [u8], sealed: &'a Sealed) -> BoxFuture<'a, Result<Secret<Vec<u8>>>>;
 
-    /// Signs these bytes with Ed25519 (RFC 8032).
+    /// Signs these bytes with Ed25519 (RFC 8032): a consent or a head under a mandate, as
+    /// [`ConsentDraft::message`](crate::consent::ConsentDraft::message) and [`HeadDraft::message`] give them. A custodian signs
+    /// nothing else with this key: a signature over other bytes is a word that nobody gave.
     ///
     /// # Errors
     ///
@@ -95,8 +100,23 @@ impl Custodian for MasterKeyCustodian {
     }
 
     fn sign<'a>(&'a self, message: &'a [u8]) -> BoxFuture<'a, Result<Signature>> {
-        Box::pin(std::future::ready(Ok(self.identity.signing().sign(&[], message))))
+        let signed =
+            if is_mandated(message) { Ok(self.identity.signing().sign(&[], message)) } else { Err(Error::NotAllowed) };
+        Box::pin(std::future::ready(signed))
     }
+}
+
+/// Whether these bytes are what a custodian signs: a consent or a head, and under a mandate. Whether it is this custodian's
+/// mandate is for verifiers: they hold the mandate itself.
+fn is_mandated(message: &[u8]) -> bool {
+    let consent = said::<ConsentStatement>(message).map(|consent| consent.mandate);
+    let head = || said::<HeadStatement>(message).map(|head| head.mandate);
+    consent.or_else(head).is_some_and(|mandate| mandate.is_some())
+}
+
+/// The statement that these bytes are the message of.
+fn said<T: Statement>(message: &[u8]) -> Option<T> {
+    wire::from_cbor(message.strip_prefix(T::LABEL)?, T::LIMIT, T::WHAT).ok()
 }
 
 impl fmt::Debug for MasterKeyCustodian {
