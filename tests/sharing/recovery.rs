@@ -151,7 +151,7 @@ fn any_device_of_the_last_list_stops_a_change_and_no_other_does() {
 fn a_backdated_change_waits_where_the_owner_is_known_and_nowhere_else() {
     let family = Family::new();
     let thiefs = device("thiefs");
-    let stolen = family.key().succeed(family.owner.devices(), &[], &thiefs.public(), Time::at(1)).unwrap();
+    let stolen = family.key().succeed(family.owner.devices(), &[], &thiefs.public(), Time::at(1_000)).unwrap();
     let mut known = family.known();
     assert_eq!(family.accept(stolen.list(), &mut known, NOW).err(), Some(Error::Expired("change of root key")));
     assert!(family.accept(stolen.list(), &mut known, after(WEEK)).is_err());
@@ -164,7 +164,7 @@ fn a_backdated_change_waits_where_the_owner_is_known_and_nowhere_else() {
     let mut second = owner.change_root(NOW).unwrap();
     let id = second.id().clone();
     second.arrange_recovery(&[Recovery { key: arranged.public(), delay: DELAY, plan: None }], NOW).unwrap();
-    let stolen = arranged.succeed(second.devices(), &[], &thiefs.public(), Time::at(1)).unwrap();
+    let stolen = arranged.succeed(second.devices(), &[], &thiefs.public(), Time::at(1_000)).unwrap();
     let mut reader = before;
     assert_eq!(stolen.list().accept_at(&id, &mut reader, NOW).err(), Some(Error::Expired("change of root key")));
 }
@@ -191,7 +191,7 @@ fn the_share_of_a_guardian_who_was_let_go_is_worth_nothing() {
     assert!(matches!(refused, Err(Error::ApiMisuse(_))));
 
     // On top of the list that named the old key: refused by whoever has seen the new one, however long he waits.
-    let stolen = old_key.succeed(&old_devices, &[], &thiefs.public(), Time::at(1)).unwrap();
+    let stolen = old_key.succeed(&old_devices, &[], &thiefs.public(), Time::at(1_000)).unwrap();
     let mut reader = family.known();
     for now in [NOW, after(10 * WEEK)] {
         assert_eq!(family.accept(stolen.list(), &mut reader, now).err(), Some(Error::Fork("change of root key")));
@@ -240,7 +240,7 @@ fn a_chain_that_was_cut_mixed_or_signed_by_others_leads_nowhere() {
     let family = Family::new();
     let (id, stranger) = (family.owner.id().clone(), Family::new());
     let new = device("new");
-    let back = family.key().succeed(family.owner.devices(), &[], &new.public(), Time::at(1)).unwrap();
+    let back = family.key().succeed(family.owner.devices(), &[], &new.public(), Time::at(1_000)).unwrap();
     let accept = |json: &str| {
         let list = DeviceList::from_json(json)?;
         list.accept_at(&id, &mut PinStore::default(), NOW)
@@ -255,7 +255,7 @@ fn a_chain_that_was_cut_mixed_or_signed_by_others_leads_nowhere() {
     let mut planned = json.clone();
     planned["statement"]["succession"][0].as_object_mut().unwrap().remove("by");
     changed.push(planned);
-    let theirs = stranger.key().succeed(stranger.owner.devices(), &[], &new.public(), Time::at(1)).unwrap();
+    let theirs = stranger.key().succeed(stranger.owner.devices(), &[], &new.public(), Time::at(1_000)).unwrap();
     let theirs: serde_json::Value = serde_json::from_str(&theirs.list().to_json().unwrap()).unwrap();
     for part in ["change", "by"] {
         let mut mixed = json.clone();
@@ -365,7 +365,7 @@ fn a_printed_code_brings_the_owner_back() {
 #[test]
 fn no_byte_of_a_list_with_a_change_can_be_altered() {
     let family = Family::new();
-    let mut back = family.key().succeed(family.owner.devices(), &[], &device("new").public(), Time::at(1)).unwrap();
+    let mut back = family.key().succeed(family.owner.devices(), &[], &device("new").public(), Time::at(1_000)).unwrap();
     back.arrange_recovery(&[Recovery { key: family.key().public(), delay: DELAY, plan: None }], NOW).unwrap();
     let bytes = back.list().to_cbor().unwrap();
     let accept = |bytes: &[u8]| {
@@ -420,4 +420,71 @@ fn a_recovery_key_that_nothing_can_be_sealed_to_and_a_device_of_a_taken_id_are_r
     let again = device("phone");
     let taken = key.succeed(family.owner.devices(), &family.phone_is_lost(), &again.public(), NOW);
     assert!(matches!(taken, Err(Error::ApiMisuse(_))));
+}
+
+/// What holds, and what does not: nothing tells a stolen device of the last list from an honest one.
+#[test]
+fn a_stolen_phone_of_the_last_list_can_veto_for_ever_and_the_root_key_ends_that() {
+    let mut family = Family::new();
+    let (key, last) = (family.key(), family.owner.devices().clone());
+    let mut reader = family.known();
+    for week in 0..5 {
+        // Each change drops the phone; it stands in the list that the change is made from, and that is what counts.
+        let back = key.succeed(&last, &family.phone_is_lost(), &device("new").public(), after(week * WEEK)).unwrap();
+        let veto = family.phone.veto(&last, back.list()).unwrap();
+        veto.accept(&last, back.list(), &mut reader, after(week * WEEK)).unwrap();
+        let refused = family.accept(back.list(), &mut reader, after((week + 30) * WEEK));
+        assert_eq!(refused.err(), Some(Error::Revoked("this change of root key")));
+    }
+    // With the root key at hand the phone is removed at once, without a delay, and vetoes nothing that follows.
+    family.owner.remove_device(&"phone".parse().unwrap(), NOW).unwrap();
+    family.accept(family.owner.list(), &mut reader, NOW).unwrap();
+    let then = family.owner.devices().clone();
+    let back = key.succeed(&then, &[], &device("newer").public(), NOW).unwrap();
+    let veto = family.phone.veto(&then, back.list()).unwrap();
+    assert_eq!(veto.accept(&then, back.list(), &mut reader, NOW), Err(Error::Forged("veto")));
+    assert_eq!(veto.accept(&last, back.list(), &mut reader, NOW), Err(Error::Forged("veto")));
+    assert_eq!(family.accept(back.list(), &mut reader, NOW).err(), Some(Error::Expired("change of root key")));
+    assert!(family.accept(back.list(), &mut reader, after(WEEK + 1)).is_ok());
+}
+
+/// What holds, and what does not: each reader keeps to the change that it accepted first, and readers do not know of each
+/// other.
+#[test]
+fn of_two_recovery_keys_that_race_each_reader_keeps_to_the_first_and_readers_may_differ() {
+    let (mut owner, _) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+    let tablet = device("tablet");
+    owner.add_device(&tablet.public(), NOW).unwrap();
+    let (code, guardians) = (RecoveryKey::generate().unwrap(), RecoveryKey::generate().unwrap());
+    let named = |key: &RecoveryKey| Recovery { key: key.public(), delay: DELAY, plan: None };
+    owner.arrange_recovery(&[named(&code), named(&guardians)], NOW).unwrap();
+    let back = |key: &RecoveryKey| {
+        key.succeed(owner.devices(), &["phone".parse().unwrap()], &device("new").public(), NOW).unwrap()
+    };
+    // A thief has found the printed code. The guardians announce at the same time.
+    let (thief, honest) = (back(&code), back(&guardians));
+    let reader = || {
+        let mut pins = PinStore::default();
+        owner.list().accept(owner.id(), &mut pins).unwrap();
+        for list in [thief.list(), honest.list()] {
+            assert_eq!(list.accept_at(owner.id(), &mut pins, NOW).err(), Some(Error::Expired("change of root key")));
+        }
+        pins
+    };
+    let late = after(WEEK + 1);
+    for (first, second) in [(&thief, &honest), (&honest, &thief)] {
+        let mut pins = reader();
+        assert!(first.list().accept_at(owner.id(), &mut pins, late).is_ok());
+        let fork = second.list().accept_at(owner.id(), &mut pins, after(10 * WEEK));
+        assert_eq!(fork.err(), Some(Error::Fork("change of root key")), "it keeps to the first");
+    }
+    // A device that is left decides it, where its veto arrives before the delay is over.
+    let mut told = reader();
+    let veto = tablet.veto(owner.devices(), thief.list()).unwrap();
+    veto.accept(owner.devices(), thief.list(), &mut told, NOW).unwrap();
+    assert_eq!(
+        thief.list().accept_at(owner.id(), &mut told, late).err(),
+        Some(Error::Revoked("this change of root key"))
+    );
+    assert!(honest.list().accept_at(owner.id(), &mut told, late).is_ok());
 }
