@@ -9,7 +9,7 @@
 
 use std::hint::black_box;
 
-use chartseal::authority::{Authority, Trust};
+use chartseal::authority::{Authority, REVOCATION_LIMIT, Trust};
 use chartseal::id::{DeviceId, Time};
 use chartseal::identity::Identity;
 use chartseal::kem;
@@ -28,7 +28,7 @@ fn consent(c: &mut Criterion) {
     let names: Vec<String> = (0..10).map(|i| format!("is:a{i}")).collect();
     let attributes = names.join(", ").parse().unwrap();
     let issued = hospital.issue(ada.id(), &attributes, NOW, NEXT_YEAR, NOW).unwrap();
-    let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+    let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
     trust.add(hospital.anchor()).unwrap();
     trust.update(&hospital.publish(NOW).unwrap(), &mut pins).unwrap();
     let key = ada.accept(&issued, &trust, NOW).unwrap();

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use chartseal::authority::{Authority, Trust};
+use chartseal::authority::{Authority, REVOCATION_LIMIT, Trust};
 use chartseal::consent::Access;
 use chartseal::id::Time;
 use chartseal::identity::Identity;
@@ -36,7 +36,7 @@ impl World {
             let person = Identity::generate(format!("staff-{n}").parse().unwrap()).unwrap();
             hospital.enrol(&person.enrol().unwrap()).unwrap();
         }
-        let mut trust = Trust::new();
+        let mut trust = Trust::new(REVOCATION_LIMIT);
         trust.add(hospital.anchor()).unwrap();
         trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
         let (alice, phone) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();

@@ -1,7 +1,7 @@
 //! The README's first code block.
 
 use chartseal::Error;
-use chartseal::authority::{Authority, Trust};
+use chartseal::authority::{Authority, REVOCATION_LIMIT, Trust};
 use chartseal::id::Time;
 use chartseal::identity::Identity;
 use chartseal::owner::Owner;
@@ -18,7 +18,7 @@ fn main() -> Result<(), Error> {
         hospital.issue(person.id(), &"role:doctor, dept:cardiology".parse()?, now, next_year, now)
     };
     let (for_ada, for_bob) = (join(&ada)?, join(&bob)?);
-    let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+    let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
     trust.add(hospital.anchor())?;
     trust.update(&hospital.publish(now)?, &mut pins)?;
     // Alice lets every cardiologist read but Dr Bob, and doctors write. Her phone signs that.

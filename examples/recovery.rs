@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use chartseal::authority::Trust;
+use chartseal::authority::{REVOCATION_LIMIT, Trust};
 use chartseal::consent::{Access, DeviceList, Devices, StoredConsent};
 use chartseal::fhir::{Bundle, Resource};
 use chartseal::id::{CompartmentId, DeviceId, RecordId, SchemaId, Time};
@@ -181,7 +181,7 @@ fn write(repository: Repository<'_>, bundle: &Bundle<'_>, access: &Access, autho
 }
 
 fn read(repository: Repository<'_>, bundle: &Bundle<'_>, devices: &Devices, access: &Access) -> Result<usize, Failure> {
-    let trust = Trust::new();
+    let trust = Trust::new(REVOCATION_LIMIT);
     let reader = Reader::new(&trust, day(9)).devices(devices.clone());
     for (i, entry) in bundle.entries().iter().enumerate() {
         let record = block_on(repository.get(devices.owner(), &name(i)?))?.ok_or("a record is gone")?;

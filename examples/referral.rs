@@ -15,7 +15,7 @@ mod sections;
 use std::error::Error;
 use std::time::Duration;
 
-use chartseal::authority::{Authority, Trust, VerifiedCredential};
+use chartseal::authority::{Authority, REVOCATION_LIMIT, Trust, VerifiedCredential};
 use chartseal::consent::{Access, Mandate, Referral, ReferralEnd, StoredConsent};
 use chartseal::fhir::{Bundle, Entry, Resource};
 use chartseal::id::{CompartmentId, DeviceId, RecordId, SchemaId, Time};
@@ -49,12 +49,19 @@ fn main() -> Result<(), Failure> {
     let ada = Identity::generate("dr-ada".parse()?)?;
     hospital.enrol(&ada.enrol()?)?;
     let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, NOW, days(365), NOW)?;
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(hospital.anchor())?;
     trust.update(&hospital.publish(NOW)?, &mut PinStore::default())?;
     let ada_says = trust.credential(&issued.credential, NOW)?;
-    // The specialist is of no hospital that the patient knows, and the custodian is a service of the patient's own.
+    // The specialist has a practice of his own, which the patient knows; the hospital need not.
+    let mut practice = Authority::setup("practice-bo".parse()?, NOW)?;
     let bo = Identity::generate("dr-bo".parse()?)?;
+    practice.enrol(&bo.enrol()?)?;
+    let issued = practice.issue(bo.id(), &"role:specialist".parse()?, NOW, days(365), NOW)?;
+    trust.add(practice.anchor())?;
+    trust.update(&practice.publish(NOW)?, &mut PinStore::default())?;
+    let bo_says = trust.credential(&issued.credential, NOW)?;
+    // The custodian is a service of the patient's own.
     let custodian = Identity::generate("custodian".parse()?)?;
 
     let bundle = Bundle::parse(CHART)?;
@@ -80,8 +87,8 @@ fn main() -> Result<(), Failure> {
     closed(&patient, &laboratory.0, &bo, NOW)?;
 
     let sections = [CompartmentId::new(Section::Laboratory.name())?];
-    let referral = Referral::refer((&ada, &ada_says), patient.owner.id(), sections, bo.public(), (days(30), NOW))?;
-    let accepted = referral.accept(&ada_says, NOW)?;
+    let referral = Referral::refer((&ada, &ada_says), patient.owner.id(), sections, &bo_says, (days(30), NOW))?;
+    let accepted = referral.accept(&ada_says, &trust, NOW)?;
     let sharing = patient.phone.sharing(patient.owner.devices(), &trust, &laboratory.1);
     let (consent, access, receipt) = sharing.refer(&accepted)?.seal(NOW)?;
     patient.publish(&consent, NOW)?;
@@ -101,7 +108,7 @@ fn main() -> Result<(), Failure> {
     end(&patient, &trust, (&custodian, &mandate), &bo)?;
     println!("the custodian shuts dr-bo out, and moves the records: what he kept of the consent opens none of them");
 
-    called_back(&patient, &trust, (&ada, &ada_says), &bo)?;
+    called_back(&patient, &mut trust, [&mut hospital, &mut practice], (&ada, &ada_says), (&bo, &bo_says))?;
     println!("\na second referral is called back by dr-ada within the day");
     Ok(())
 }
@@ -221,17 +228,22 @@ fn end(
 /// Another referral, which the physician ends by her own word.
 fn called_back(
     patient: &Patient<'_>,
-    trust: &Trust,
+    trust: &mut Trust,
+    authorities: [&mut Authority; 2],
     (ada, ada_says): (&Identity, &VerifiedCredential),
-    bo: &Identity,
+    (bo, bo_says): (&Identity, &VerifiedCredential),
 ) -> Result<(), Failure> {
+    // A month later: nobody is believed by the lists of then.
+    for authority in authorities {
+        trust.update_revocations(&authority.renew_revocations(days(31))?, &mut PinStore::default())?;
+    }
     let section = CompartmentId::new(Section::Laboratory.name())?;
     let consents = block_on(patient.repository.consents(patient.owner.id(), &section, None))?;
     let newest = consents.last().ok_or("no consent")?;
     let live = newest.verify(patient.owner.devices(), &section, &mut PinStore::default(), days(31))?;
     let access = live.open_as_device(&patient.phone)?;
-    let referral = Referral::refer((ada, ada_says), patient.owner.id(), [section], bo.public(), (days(60), days(31)))?;
-    let accepted = referral.accept(ada_says, days(31))?;
+    let referral = Referral::refer((ada, ada_says), patient.owner.id(), [section], bo_says, (days(60), days(31)))?;
+    let accepted = referral.accept(ada_says, trust, days(31))?;
     let sharing = |access| patient.phone.sharing(patient.owner.devices(), trust, access);
     let (open_to_bo, referred, _) = sharing(&access).refer(&accepted)?.seal(days(31))?;
     open(patient, &open_to_bo, bo, days(31))?;

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use chartseal::authority::{Authority, Issued, Trust};
+use chartseal::authority::{Authority, Issued, REVOCATION_LIMIT, Trust};
 use chartseal::consent::{Access, DeviceList, Devices, LiveConsent, StoredConsent};
 use chartseal::id::{CompartmentId, RecordId, Time};
 use chartseal::identity::Identity;
@@ -48,7 +48,7 @@ fn whole() -> Result<(), Failure> {
         Ok(hospital.issue(person.id(), &role.parse()?, clock(), next_year, clock())?)
     };
     let (for_ada, for_ned) = (join(&ada, "role:doctor")?, join(&ned, "role:nurse")?);
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(hospital.anchor())?;
     trust.update(&hospital.publish(clock())?, &mut PinStore::default())?;
     let (doctor, nurse) = (ada.accept(&for_ada, &trust, clock())?, ned.accept(&for_ned, &trust, clock())?);

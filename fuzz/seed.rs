@@ -143,7 +143,7 @@ fn life() -> std::io::Result<()> {
     let end = ReferralEnd::end(by, &REFERRAL, NOW).expect("it is hers");
     let decline = Decline::decline(by, owner, &section, NOW).expect("it is hers");
     let veto = CLINIC.phone.veto(CLINIC.root.devices(), &CHANGED).expect("there is a change");
-    let erasure = CLINIC.root.erase(NOW).expect("it is a wish");
+    let erasure = CLINIC.root.erase(NOW, NOW).expect("it is a wish");
     let key = RecoveryKey::generate().expect("there is randomness");
     let names = ["ann", "ben"].map(|name| name.parse().expect("it is an id"));
     let (plan, shares) = key.share(2, names.into()).expect("two of two");

@@ -10,7 +10,7 @@
 //! # Example
 //!
 //! ```
-//! use chartseal::authority::{Authority, Reason, Trust};
+//! use chartseal::authority::{Authority, Reason, REVOCATION_LIMIT, Trust};
 //! use chartseal::{Error, id::Time, identity::Identity, pin::PinStore};
 //!
 //! let now = Time::at(1_775_000_000); // 2026-03-31
@@ -20,7 +20,7 @@
 //! hospital.enrol(&ada.enrol()?)?;
 //! let issued = hospital.issue(ada.id(), &"role:doctor, dept:icu".parse()?, now, next_year, now)?;
 //!
-//! let mut trust = Trust::new();
+//! let mut trust = Trust::new(REVOCATION_LIMIT);
 //! let mut pins = PinStore::default();
 //! trust.add(hospital.anchor())?;
 //! trust.update(&hospital.publish(now)?, &mut pins)?;
@@ -49,7 +49,7 @@ mod trust;
 pub use credential::{Credential, CredentialStatement, Issued};
 pub use statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked};
 pub(crate) use trust::Backing;
-pub use trust::{Standing, Trust, VerifiedCredential};
+pub use trust::{REVOCATION_LIMIT, Standing, Trust, VerifiedCredential};
 
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, PersonId, Time, Version};
@@ -309,8 +309,8 @@ impl Authority {
         Signed::sign(statement, &self.signing)
     }
 
-    /// As [`Authority::revocations`], in a new version even if nothing changed, for those who want to know that it is
-    /// still so ([`Trust::revocations_issued_at`]).
+    /// As [`Authority::revocations`], in a new version even if nothing changed, to say that it is still
+    /// so. Do it every day: verifiers believe nobody by a list that is too old for them ([`Trust::new`]).
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@
 //! # Example
 //!
 //! ```
-//! use chartseal::authority::{Authority, Trust};
+//! use chartseal::authority::{Authority, REVOCATION_LIMIT, Trust};
 //! use chartseal::{Error, id::Time, identity::Identity, owner::Owner, pin::PinStore};
 //!
 //! let now = Time::at(1_775_000_000);
@@ -21,7 +21,7 @@
 //!     hospital.issue(who.id(), &"role:doctor".parse()?, now, Time::at(1_776_000_000), now)
 //! };
 //! let (for_ada, for_bob) = (issue(&ada)?, issue(&bob)?);
-//! let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+//! let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
 //! trust.add(hospital.anchor())?;
 //! trust.update(&hospital.publish(now)?, &mut pins)?;
 //!
@@ -89,7 +89,6 @@ pub use exclusion::{Action, Cause, Exclusion};
 pub use head::{Freshness, HEAD_LIMIT, Head, HeadDraft, HeadStatement};
 pub use mandate::{Ceiling, MAX_MANDATED, Mandate, MandateStatement};
 pub use preview::{Preview, Reader, UnenforcedExclusion};
-pub(crate) use referral::CLOCK_SKEW;
 pub use referral::{
     AcceptedReferral, DECLINE_LIMIT, Decline, DeclineStatement, Declined, EndedReferral, MAX_SECTIONS, Referral,
     ReferralEnd, ReferralEndStatement, ReferralStatement, Referred,

@@ -13,7 +13,7 @@
 //! let ada = Identity::generate("dr-ada".parse()?)?;
 //! hospital.enrol(&ada.enrol()?)?;
 //! let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, now, next_year, now)?;
-//! let mut trust = Trust::new();
+//! let mut trust = Trust::new(REVOCATION_LIMIT);
 //! trust.add(hospital.anchor())?;
 //! trust.update(&hospital.publish(now)?, &mut PinStore::default())?;
 //!

@@ -31,7 +31,7 @@ pub mod recovery;
 mod sharing;
 
 pub use device::Device;
-pub use erasure::{AcceptedErasure, Erasure, ErasureStatement};
+pub use erasure::{AcceptedErasure, ERASURE_LIMIT, Erasure, ErasureStatement};
 pub use life::{MIN_DELAY, Recovery};
 pub use receipt::{Adversary, Protection, Receipt, Step};
 pub use sharing::{Change, Sharing};

@@ -84,7 +84,7 @@ type Older = BTreeMap<FieldPath, Revision>;
 /// # Example
 ///
 /// ```
-/// use chartseal::authority::{Authority, Trust};
+/// use chartseal::authority::{Authority, REVOCATION_LIMIT, Trust};
 /// use chartseal::id::{DeviceId, Time};
 /// use chartseal::identity::Identity;
 /// use chartseal::owner::Owner;
@@ -98,7 +98,7 @@ type Older = BTreeMap<FieldPath, Revision>;
 /// let ada = Identity::generate("dr-ada".parse()?)?;
 /// hospital.enrol(&ada.enrol()?)?;
 /// let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, now, next_year, now)?;
-/// let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+/// let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
 /// trust.add(hospital.anchor())?;
 /// trust.update(&hospital.publish(now)?, &mut pins)?;
 ///
@@ -122,7 +122,7 @@ type Older = BTreeMap<FieldPath, Revision>;
 /// assert!(matches!(&view.parts()[0].writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
 ///
 /// // Whoever does not believe the hospital does not believe the doctor.
-/// assert!(Reader::new(&Trust::new(), now).open(&sealed, &[&access]).is_err());
+/// assert!(Reader::new(&Trust::new(REVOCATION_LIMIT), now).open(&sealed, &[&access]).is_err());
 /// # Ok::<(), chartseal::Error>(())
 /// ```
 pub struct Record<'a> {

@@ -87,6 +87,9 @@ impl Time {
     }
 }
 
+/// By how much the clock of whoever signed may be ahead.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(300);
+
 impl TryFrom<u64> for Time {
     type Error = Error;
 

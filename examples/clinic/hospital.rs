@@ -1,13 +1,13 @@
 //! The hospital and its staff: credentials, keys, and what everybody knows of them.
 
-use chartseal::authority::{Authority, Credential, Trust};
+use chartseal::authority::{Authority, Credential, REVOCATION_LIMIT, Trust};
 use chartseal::identity::Identity;
 use chartseal::kem::UserKey;
 use chartseal::pin::PinStore;
 use chartseal::policy::{Attributes, Month, PersonNumber, Policy};
 
 use crate::Failure;
-use crate::people::{ISSUED, LABORATORY, MEMBERS, Member};
+use crate::people::{ISSUED, LABORATORY, MEMBERS, Member, NOW};
 
 pub(crate) struct Hospital {
     pub(crate) authority: Authority,
@@ -29,7 +29,7 @@ pub(crate) struct Staff {
 impl Hospital {
     pub(crate) fn open() -> Result<Self, Failure> {
         let mut authority = Authority::setup("st-olave".parse()?, ISSUED)?;
-        let mut trust = Trust::new();
+        let mut trust = Trust::new(REVOCATION_LIMIT);
         trust.add(authority.anchor())?;
         let mut hired = Vec::new();
         for member in MEMBERS.iter().chain([&LABORATORY]) {
@@ -47,6 +47,8 @@ impl Hospital {
             staff.push(Staff { member, identity, credential, key, pins: PinStore::default(), number });
         }
         let laboratory = staff.pop().ok_or("the laboratory was hired last")?;
+        // The list of a year ago tells nobody who is still trusted today.
+        trust.update_revocations(&authority.renew_revocations(NOW)?, &mut PinStore::default())?;
         Ok(Self { authority, trust, staff, laboratory })
     }
 

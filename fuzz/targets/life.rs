@@ -31,10 +31,10 @@ pub(crate) fn life(data: &[u8]) -> bool {
         }
         1 => {
             let referral = read!(Referral, json, data);
-            if referral.accept(&from, NOW).is_ok() {
+            if referral.accept(&from, &HOUSE.trust, NOW).is_ok() {
                 let said = referral.unverified();
-                let (to, until) = (said.to.clone(), (said.until, said.issued_at));
-                let again = Referral::refer((&PEOPLE[0], &from), &said.owner, said.compartments.clone(), to, until);
+                let (to, until) = (HOUSE.trust.credential(&said.to, NOW).unwrap(), (said.until, said.issued_at));
+                let again = Referral::refer((&PEOPLE[0], &from), &said.owner, said.compartments.clone(), &to, until);
                 assert_eq!(again.unwrap(), referral);
             }
         }
@@ -54,8 +54,9 @@ pub(crate) fn life(data: &[u8]) -> bool {
         }
         5 => {
             let erasure = read!(Erasure, json, data);
-            let accepted = erasure.accept(devices).is_ok();
-            assert!(!accepted || CLINIC.root.erase(erasure.unverified().issued_at).unwrap() == erasure);
+            let accepted = erasure.accept(devices, NOW).is_ok();
+            let said = erasure.unverified();
+            assert!(!accepted || CLINIC.root.erase(said.until, said.issued_at).unwrap() == erasure);
         }
         6 => {
             let list = read!(DeviceList, json, data);
@@ -90,11 +91,11 @@ pub(crate) fn life(data: &[u8]) -> bool {
     true
 }
 
-/// By the first person to the second.
+/// By the first person to herself: the second is revoked.
 pub(crate) static REFERRAL: LazyLock<Referral> = LazyLock::new(|| {
     let from = HOUSE.trust.credential(&HOUSE.issued[0].credential, NOW).unwrap();
     let section = ["surgery".parse().unwrap()];
-    Referral::refer((&PEOPLE[0], &from), CLINIC.root.id(), section, PEOPLE[1].public(), (NOW, NOW)).unwrap()
+    Referral::refer((&PEOPLE[0], &from), CLINIC.root.id(), section, &from, (NOW, NOW)).unwrap()
 });
 
 /// The list of the clinic's owner after a planned change of root key. It is another one in each run.

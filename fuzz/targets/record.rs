@@ -1,6 +1,7 @@
 //! Sealed records, in both forms.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use chartseal::Error;
 use chartseal::authority::{Anchor, Trust};
@@ -77,7 +78,7 @@ struct RecordWorld {
 static RECORD_WORLD: LazyLock<RecordWorld> = LazyLock::new(|| {
     let text = include_str!("../../tests/vectors/record_world/world.txt");
     let bytes = |name: &str| header_bytes(text, name);
-    let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+    let (mut trust, mut pins) = (Trust::new(Duration::MAX), PinStore::default());
     let key: [u8; 32] = bytes("anchor").try_into().unwrap();
     trust.add(Anchor { authority: header(text, "authority").parse().unwrap(), key: key.into() }).unwrap();
     trust.update_revocations(&Signed::from_cbor(&bytes("revocations")).unwrap(), &mut pins).unwrap();

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use chartseal::Error;
-use chartseal::authority::{Authority, Issued, Reason, Trust};
+use chartseal::authority::{Authority, Issued, REVOCATION_LIMIT, Reason, Trust};
 use chartseal::id::Time;
 use chartseal::identity::Identity;
 use chartseal::owner::{Device, Owner};
@@ -63,7 +63,7 @@ fn owner(bytes: &[u8]) -> bool {
 fn authority(bytes: &[u8]) -> bool {
     let Ok(mut house) = Authority::decode(bytes) else { return false };
     assert_eq!(house.to_secret_bytes().unwrap().expose(), bytes);
-    let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+    let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
     trust.add(house.anchor()).unwrap();
     let [ada, ..] = &*PEOPLE;
     let mut published = published(&mut house, &mut trust, &mut pins);
@@ -124,7 +124,7 @@ pub(crate) static HOUSE: LazyLock<House> = LazyLock::new(|| {
         house.issue(person.id(), &attributes, NOW, NOW.plus(Duration::from_secs(1_000_000)), NOW).unwrap()
     });
     house.revoke(PEOPLE[1].id(), NOW, Reason::Ended, NOW).unwrap();
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(house.anchor()).unwrap();
     trust.update(&house.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
     House { bytes: house.to_secret_bytes().unwrap().expose().clone(), state, trust, issued }

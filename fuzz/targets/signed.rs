@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chartseal::Error;
 use chartseal::authority::{
-    Anchor, Authority, Bulletin, Credential, Issued, ParametersStatement, PeopleMap, RevocationList, Trust,
+    Anchor, Authority, Bulletin, Credential, Issued, ParametersStatement, PeopleMap, REVOCATION_LIMIT, RevocationList,
+    Trust,
 };
 use chartseal::consent::{DeviceList, Devices, Head, HeadStatement, LiveConsent, StoredConsent};
 use chartseal::id::{CompartmentId, OwnerId};
@@ -49,7 +50,7 @@ pub(crate) fn statements(data: &[u8]) -> bool {
     let json = first & 1 == 1;
     let genuine = &*PUBLISHED;
     let pins = &mut PinStore::default();
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(genuine.anchor.clone()).unwrap();
     match first >> 1 {
         0 => {

@@ -1,6 +1,7 @@
 //! What a verifier believes, and why.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::credential::{Credential, CredentialStatement};
 use super::statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked};
@@ -10,13 +11,18 @@ use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
 use crate::kem::PublicParameters;
 use crate::pin::Pins;
 use crate::policy::{Attributes, Month, PersonNumber};
+use crate::time::CLOCK_SKEW;
+
+/// How old a revocation list may be, unless the host has a reason for another limit: a week. An authority renews it every day.
+pub const REVOCATION_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a verifier holds: an anchor for each authority, and the latest of what it published.
 ///
 /// It lives in memory: after a start, add the anchors and feed it what was published last. The [`Pins`] is what must
 /// survive, so that nobody can feed it something older.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Trust {
+    limit: Duration,
     authorities: BTreeMap<AuthorityId, Known>,
     // INVARIANT: none of them is among `authorities`.
     retired: BTreeMap<AuthorityId, Retired>,
@@ -84,6 +90,8 @@ pub(crate) enum Backing {
     Whole,
     /// An anchor; who was revoked is not known.
     NoList,
+    /// An anchor, and a revocation list that is too old, or of a time to come.
+    OldList,
     /// An anchor that was retired.
     Retired,
 }
@@ -92,21 +100,16 @@ pub(crate) enum Backing {
 /// [`Trust::credential`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedCredential {
-    authority: AuthorityId,
-    serial: u64,
-    person: PersonId,
-    number: PersonNumber,
-    signing: SigningPublic,
-    sealing: SealingPublic,
+    credential: Credential,
     attributes: Attributes,
-    not_after: Time,
     standing: Standing,
 }
 
 impl Trust {
-    /// Trusts nobody.
-    pub fn new() -> Self {
-        Self::default()
+    /// Trusts nobody. Of those to come, nobody is believed by a revocation list that is older than `limit` today, such as
+    /// [`REVOCATION_LIMIT`]: whoever withholds the lists gains so much time, and no more.
+    pub fn new(limit: Duration) -> Self {
+        Self { limit, authorities: BTreeMap::new(), retired: BTreeMap::new() }
     }
 
     /// Trusts an authority.
@@ -259,7 +262,7 @@ impl Trust {
         held.replace(&mut known.people, PEOPLE, &statement.authority, pins).map(|_| ())
     }
 
-    /// Believes a credential as of the time `at`: now, or when something was signed under it.
+    /// Believes a credential now.
     ///
     /// Success does not prove that whoever shows it is the person: that takes a signature by
     /// [`VerifiedCredential::signing`].
@@ -269,9 +272,21 @@ impl Trust {
     /// [`Error::Unknown`] without an anchor or a revocation list of its authority, [`Error::Forged`] if it did not sign,
     /// [`Error::Malformed`] if what it says contradicts itself, [`Error::Untrusted`] if it contradicts the map of people at
     /// hand: the number is somebody else's there, or the person has another; [`Error::Expired`] outside its validity,
-    /// [`Error::Revoked`] if its key is revoked since `at` or earlier, or was compromised.
-    pub fn credential(&self, credential: &Credential, at: Time) -> Result<VerifiedCredential> {
-        let Vouched { said: statement, attributes, revoked, contradicted, backing } = self.vouched(credential)?;
+    /// and with `"revocation list"` if the list at hand is too old to believe anybody by ([`Trust::new`]), or from the future;
+    /// [`Error::Revoked`] if its key is revoked by now, or was compromised.
+    pub fn credential(&self, credential: &Credential, now: Time) -> Result<VerifiedCredential> {
+        self.credential_at(credential, now, now)
+    }
+
+    /// As [`Trust::credential`], for what was signed under it at the time `at`: the credential has to have been valid and not
+    /// revoked then. By a list of today, all the same: whatever was signed long ago, a key that was stolen since counts no
+    /// more.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn credential_at(&self, credential: &Credential, at: Time, now: Time) -> Result<VerifiedCredential> {
+        let Vouched { said: statement, attributes, revoked, contradicted, backing } = self.vouched(credential, now)?;
         if backing == Backing::Retired {
             return Err(Error::Unknown("authority"));
         }
@@ -281,43 +296,49 @@ impl Trust {
         if contradicted {
             return Err(Error::Untrusted(PEOPLE));
         }
-        if backing == Backing::NoList {
-            return Err(Error::Unknown(REVOCATIONS));
+        match backing {
+            Backing::NoList => return Err(Error::Unknown(REVOCATIONS)),
+            Backing::OldList => return Err(Error::Expired(REVOCATIONS)),
+            Backing::Whole | Backing::Retired => {}
         }
         let standing = match revoked {
             None => Standing::Good,
             Some((since, reason)) if since > at && reason != Reason::Compromised => Standing::RevokedSince(since),
             Some(_) => return Err(Error::Revoked("this person")),
         };
-        Ok(VerifiedCredential {
-            authority: statement.authority.clone(),
-            serial: statement.serial,
-            person: statement.person.clone(),
-            number: statement.number,
-            signing: statement.signing,
-            sealing: statement.sealing,
-            attributes,
-            not_after: statement.not_after,
-            standing,
-        })
+        Ok(VerifiedCredential { credential: credential.clone(), attributes, standing })
+    }
+
+    /// What a credential says, if its authority signed it, whatever there is to be said of it today: for what was stolen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`] without an anchor, [`Error::Forged`] if it did not sign.
+    pub(crate) fn authentic<'a>(&self, credential: &'a Credential) -> Result<&'a CredentialStatement> {
+        let authority = &credential.unverified().authority;
+        let key = self.authorities.get(authority).map(|known| &known.key);
+        let key = key.or_else(|| self.retired.get(authority).map(|retired| &retired.key));
+        credential.verify(key.ok_or(Error::Unknown("authority"))?)
     }
 
     /// What a credential says, if its authority signed it: whether it is over or revoked or not, and whether the authority's
-    /// anchor was retired or not. For what was stolen, and for what was written before.
+    /// anchor was retired or not. For what was written before.
     ///
     /// # Errors
     ///
     /// [`Error::Unknown`] without an anchor, [`Error::Forged`] if it did not sign, [`Error::Malformed`] if what it says
     /// contradicts itself.
-    pub(crate) fn vouched<'a>(&self, credential: &'a Credential) -> Result<Vouched<'a>> {
-        let authority = &credential.unverified().authority;
-        let (key, revocations, backing) = match (self.authorities.get(authority), self.retired.get(authority)) {
-            (Some(Known { key, revocations: Some(held), .. }), _) => (key, Some(held), Backing::Whole),
-            (Some(Known { key, revocations: None, .. }), _) => (key, None, Backing::NoList),
-            (None, Some(Retired { key, revocations })) => (key, revocations.as_ref(), Backing::Retired),
-            (None, None) => return Err(Error::Unknown("authority")),
+    pub(crate) fn vouched<'a>(&self, credential: &'a Credential, now: Time) -> Result<Vouched<'a>> {
+        let said = self.authentic(credential)?;
+        let authority = &said.authority;
+        let (revocations, backing) = match (self.authorities.get(authority), self.retired.get(authority)) {
+            (Some(Known { revocations: Some(held), .. }), _) => {
+                let old = now.since(held.issued_at) > self.limit || held.issued_at > now.plus(CLOCK_SKEW);
+                (Some(held), if old { Backing::OldList } else { Backing::Whole })
+            }
+            (Some(Known { revocations: None, .. }), _) => (None, Backing::NoList),
+            (None, retired) => (retired.and_then(|retired| retired.revocations.as_ref()), Backing::Retired),
         };
-        let said = credential.verify(key)?;
         let attributes: Attributes = said.attributes.parse().map_err(|_| Error::Malformed(CREDENTIAL))?;
         let consistent = attributes.to_string() == said.attributes
             && attributes.person() == Some(said.number)
@@ -350,7 +371,7 @@ impl Trust {
         self.authorities.get(authority)?.previous.as_ref().map(|held| &held.value)
     }
 
-    /// When the revocation list at hand was published. How old it may be is for the host to say.
+    /// When the revocation list at hand was published: it is time for the next one before it is too old ([`Trust::new`]).
     pub fn revocations_issued_at(&self, authority: &AuthorityId) -> Option<Time> {
         self.authorities.get(authority)?.revocations.as_ref().map(|held| held.issued_at)
     }
@@ -445,34 +466,43 @@ impl<T> Held<T> {
 }
 
 impl VerifiedCredential {
+    /// The credential as its authority signed it, for others to believe or not.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    fn statement(&self) -> &CredentialStatement {
+        self.credential.unverified()
+    }
+
     /// The authority that vouches.
     pub fn authority(&self) -> &AuthorityId {
-        &self.authority
+        &self.statement().authority
     }
 
     /// The number of the credential.
     pub fn serial(&self) -> u64 {
-        self.serial
+        self.statement().serial
     }
 
     /// The person.
     pub fn person(&self) -> &PersonId {
-        &self.person
+        &self.statement().person
     }
 
     /// The person's number.
     pub fn number(&self) -> PersonNumber {
-        self.number
+        self.statement().number
     }
 
     /// Verifies what the person signs.
     pub fn signing(&self) -> &SigningPublic {
-        &self.signing
+        &self.statement().signing
     }
 
     /// Seals to the person.
     pub fn sealing(&self) -> &SealingPublic {
-        &self.sealing
+        &self.statement().sealing
     }
 
     /// What the person may show, `user:#number` and `valid-until` among them.
@@ -482,7 +512,7 @@ impl VerifiedCredential {
 
     /// The last second at which it is valid.
     pub fn not_after(&self) -> Time {
-        self.not_after
+        self.statement().not_after
     }
 
     /// Whether the person was revoked since.

@@ -32,7 +32,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut hospital = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
-        let mut trust = Trust::new();
+        let mut trust = Trust::new(Duration::MAX);
         trust.add(hospital.anchor()).unwrap();
         let people =
             [("dr-ada", "role:doctor, dept:icu"), ("nina", "role:nurse, dept:icu")].map(|(name, attributes)| {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::referral::CLOCK_SKEW;
 use super::verify::{LiveConsent, WHAT as CONSENT, pin_name};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, DeviceId, Hash, OwnerId, Time, Version};
 use crate::identity::{Identity, PublicIdentity, Signature, Signed, SigningPublic, Statement};
 use crate::pin::{Base, Pins, Precedence};
 use crate::seal::label;
+use crate::time::CLOCK_SKEW;
 
 /// How old a head may be, unless the host has a reason for another limit.
 pub const HEAD_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -85,7 +85,7 @@ impl HeadDraft {
 pub enum Freshness {
     /// The head was signed within the limit.
     Fresh,
-    /// The head is older than the limit, or from the future: a later consent may exist. Whether to go on is the host's
+    /// The head is older than the limit, or more than five minutes from the future: a later consent may exist. Whether to go on is the host's
     /// decision; an emergency does not wait.
     Stale,
 }

@@ -11,20 +11,19 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::terms::{ConsumedStatement, Named};
-use crate::authority::{Standing, VerifiedCredential};
+use crate::authority::{Credential, CredentialStatement, Standing, Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, Hash, OwnerId, PersonId, Time};
-use crate::identity::{Identity, PublicIdentity, SealingPublic, Signed, Statement};
+use crate::identity::{Identity, SealingPublic, Signed, Statement};
 use crate::policy::PersonNumber;
 use crate::seal::label;
+use crate::time::CLOCK_SKEW;
 
 /// Most sections in one referral.
 pub const MAX_SECTIONS: usize = 64;
 
 /// For how long a decline can be carried out: 90 days.
 pub const DECLINE_LIMIT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// By how much the clock of whoever signed may be ahead.
-pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// A signed referral. It counts after [`Referral::accept`](Signed::accept).
 pub type Referral = Signed<ReferralStatement>;
@@ -39,8 +38,8 @@ pub struct ReferralStatement {
     pub authority: AuthorityId,
     /// Who refers.
     pub by: PersonId,
-    /// The specialist.
-    pub to: PublicIdentity,
+    /// The specialist's credential: the patient's device believes it or not, by its own trust.
+    pub to: Credential,
     /// The sections, ascending.
     pub compartments: Vec<CompartmentId>,
     /// The last second of it.
@@ -52,7 +51,8 @@ pub struct ReferralStatement {
 impl Statement for ReferralStatement {
     const LABEL: &'static [u8] = label::SIGN_REFERRAL;
     const WHAT: &'static str = REFERRAL;
-    const LIMIT: usize = 16 * 1024;
+    // 16 KiB, and the credential.
+    const LIMIT: usize = 16 * 1024 + CredentialStatement::LIMIT;
 }
 
 /// The end of a referral, signed by who referred. It counts after [`ReferralEnd::accept`](Signed::accept).
@@ -125,10 +125,11 @@ impl Referred {
     }
 }
 
-/// A referral whose signature holds, by a person whose credential does.
+/// A referral whose signature holds, by a person whose credential does, to another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedReferral {
     statement: ReferralStatement,
+    to: Named,
     hash: Hash,
 }
 
@@ -156,7 +157,7 @@ impl Signed<ReferralStatement> {
         (identity, credential): (&Identity, &VerifiedCredential),
         owner: &OwnerId,
         compartments: impl IntoIterator<Item = CompartmentId>,
-        to: PublicIdentity,
+        to: &VerifiedCredential,
         (until, now): (Time, Time),
     ) -> Result<Self> {
         own(identity, credential)?;
@@ -168,7 +169,7 @@ impl Signed<ReferralStatement> {
             owner: owner.clone(),
             authority: credential.authority().clone(),
             by: credential.person().clone(),
-            to,
+            to: to.credential().clone(),
             compartments: compartments.into_iter().collect(),
             until,
             issued_at: now,
@@ -176,13 +177,16 @@ impl Signed<ReferralStatement> {
         Self::sign(statement, identity.signing())
     }
 
-    /// The referral, if `from` signed it and it has not ended.
+    /// The referral, if `from` signed it, it has not ended, and an authority that the patient trusts vouches for the
+    /// specialist: for the id with this key. That need not be the authority of who refers; but it has to be in `trust`, so that
+    /// nobody is named here under a name of his own making, and who is shut out comes back under no other.
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`] if somebody else signed it; [`Error::Revoked`] if the person was revoked since;
-    /// [`Error::Malformed`], [`Error::Expired`].
-    pub fn accept(&self, from: &VerifiedCredential, now: Time) -> Result<AcceptedReferral> {
+    /// [`Error::Forged`] if somebody else signed it; [`Error::Revoked`] if the person was revoked since, or the specialist by now;
+    /// [`Error::Malformed`], [`Error::Expired`]; for the specialist's credential those of [`Trust::credential`], among them
+    /// [`Error::Unknown`] for an authority that the patient does not trust.
+    pub fn accept(&self, from: &VerifiedCredential, trust: &Trust, now: Time) -> Result<AcceptedReferral> {
         let claimed = self.unverified();
         if (&claimed.authority, &claimed.by) != (from.authority(), from.person()) {
             return Err(Error::Forged(REFERRAL));
@@ -199,7 +203,8 @@ impl Signed<ReferralStatement> {
         if from.standing() != Standing::Good {
             return Err(Error::Revoked("who refers"));
         }
-        Ok(AcceptedReferral { statement, hash: self.hash()? })
+        let to = Named::from(&trust.credential(&statement.to, now)?);
+        Ok(AcceptedReferral { statement, to, hash: self.hash()? })
     }
 }
 
@@ -220,13 +225,13 @@ impl AcceptedReferral {
     ///
     /// [`Error::ApiMisuse`] if the referral is for another patient, or not for this section.
     pub fn named(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Named> {
-        let ReferralStatement { authority, by, to, compartments, until, .. } = &self.statement;
+        let ReferralStatement { authority, by, compartments, until, .. } = &self.statement;
         if self.statement.owner != *owner || !compartments.contains(compartment) {
             return Err(Error::ApiMisuse("the referral is not for this section of this patient"));
         }
         let referred =
             Referred { referral: self.hash, authority: authority.clone(), by: by.clone(), until: Some(*until) };
-        Ok(Named { until: Some(*until), referred: Some(referred), ..Named::from(to) })
+        Ok(Named { until: Some(*until), referred: Some(referred), ..self.to.clone() })
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::devices::Devices;
 use super::mandate::MandateStatement;
-use super::referral::CLOCK_SKEW;
 use super::slot::{MAX_SLOTS, Slot, SlotContent, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
@@ -13,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
 use crate::identity::SealingPublic;
 use crate::pin::{Base, Pins, Place, Precedence};
+use crate::time::CLOCK_SKEW;
 
 /// A consent that is signed by the owner's device, whole, valid and no older than what was seen before.
 ///

@@ -18,7 +18,7 @@ use crate::policy::{Month, PersonNumber};
 /// # Example
 ///
 /// ```
-/// use chartseal::authority::{Authority, Trust};
+/// use chartseal::authority::{Authority, REVOCATION_LIMIT, Trust};
 /// use chartseal::{Error, id::Time, identity::Identity, owner::Owner, pin::PinStore};
 ///
 /// let now = Time::at(1_775_000_000);
@@ -26,7 +26,7 @@ use crate::policy::{Month, PersonNumber};
 /// let bob = Identity::generate("dr-bob".parse()?)?;
 /// hospital.enrol(&bob.enrol()?)?;
 /// let issued = hospital.issue(bob.id(), &"role:doctor".parse()?, now, Time::at(1_776_000_000), now)?;
-/// let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+/// let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
 /// trust.add(hospital.anchor())?;
 /// trust.update(&hospital.publish(now)?, &mut pins)?;
 /// let key = bob.accept(&issued, &trust, now)?;
@@ -222,7 +222,7 @@ impl<'a> Sharing<'a> {
         }
         let (mut numbers, mut keys) = (Vec::new(), Vec::new());
         for credential in stolen {
-            let said = self.trust.vouched(credential)?.said;
+            let said = self.trust.authentic(credential)?;
             if said.person != *new.person() {
                 return Err(Error::ApiMisuse("the stolen credentials and the new one are of one person"));
             }

@@ -8,10 +8,11 @@ use super::place::Place;
 use super::reader::{Reader, Sorted};
 use super::sealed::{Draft, SealedRecord, Sealer};
 use super::{Fields, Older, checked_field, seal_parts};
-use crate::consent::{Access, CLOCK_SKEW};
+use crate::consent::Access;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Revision, SchemaId, Time};
 use crate::seal::FieldPath;
+use crate::time::CLOCK_SKEW;
 
 /// A record that is being changed. Its values are wiped when it is dropped.
 ///

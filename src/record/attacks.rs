@@ -38,7 +38,7 @@ fn world() -> World {
     };
     let ada = person("dr-ada", "role:doctor");
     let mallory = person("dr-mallory", "role:doctor");
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(Duration::MAX);
     trust.add(hospital.anchor()).unwrap();
     trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
     let (alice, phone) = Owner::generate_with_device(DeviceId::new("phone").unwrap(), NOW).unwrap();

@@ -2,13 +2,14 @@
 
 use super::place::Place;
 use crate::authority::{Credential, Standing};
-use crate::consent::{CLOCK_SKEW, Devices, Signer};
+use crate::consent::{Devices, Signer};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, DeviceId, Hash, OwnerId, PersonId, Time};
 use crate::identity::{Identity, Signature, SigningKey};
 use crate::owner::Device;
 use crate::policy::Attributes;
 use crate::seal::label;
+use crate::time::CLOCK_SKEW;
 
 /// Who writes a record, with the key to sign it.
 ///

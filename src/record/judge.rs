@@ -12,11 +12,12 @@ use super::sealed::SealedRecord;
 use super::signer::Signer;
 use super::verdict::{Doubts, Verdict};
 use super::view::{Field, Resealing, Value, ViewPart};
-use crate::consent::{Access, CLOCK_SKEW, WriteRule};
+use crate::consent::{Access, WriteRule};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Hash, Time, Version};
 use crate::identity::Signature;
 use crate::seal::{Block, FieldHeader, FieldPath, PartKey, SealedField, label};
+use crate::time::CLOCK_SKEW;
 
 /// A part whose key was there.
 pub(super) struct Weighed {

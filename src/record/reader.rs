@@ -45,7 +45,7 @@ pub(super) type Unsealed = (Fields, AuthorBlock, (Signature, Hash));
 impl<'a> Reader<'a> {
     /// Believes whom `trust` believes, and takes `now` for the time.
     pub fn new(trust: &'a Trust, now: Time) -> Self {
-        Self { signers: Signers::new(trust), now, newest: Vec::new() }
+        Self { signers: Signers::new(trust, now), now, newest: Vec::new() }
     }
 
     /// Believes an owner's devices, too. Of several lists of one owner the newest counts.
@@ -83,7 +83,8 @@ impl<'a> Reader<'a> {
     /// - [`Error::Forged`] if what an author or sealer signed is something else, or a later part names another in its place;
     /// - [`Error::NotAllowed`] if the author may not write there;
     /// - [`Error::Expired`] if the author's credential was not valid when the content was written, or the consent that it
-    ///   names had ended by then, or the content is written in the future; [`Error::Revoked`] if it was revoked by then,
+    ///   names had ended by then, or the content is written in the future; or with `"revocation list"` if the one at hand is
+    ///   too old today to believe anybody by ([`Trust::new`]); [`Error::Revoked`] if it was revoked by then,
     ///   or its key is compromised;
     /// - [`Error::Rollback`] if there is a newer consent than those that are given, which was signed before the content was
     ///   written ([`Reader::newest`]);

@@ -26,6 +26,7 @@ pub(super) struct Signer {
 /// Finds signers, and remembers the credentials that were verified.
 pub(super) struct Signers<'a> {
     trust: &'a Trust,
+    now: Time,
     devices: Vec<Devices>,
     known: RefCell<HashMap<Vec<u8>, Rc<Known>>>,
 }
@@ -44,8 +45,8 @@ struct Known {
 }
 
 impl<'a> Signers<'a> {
-    pub(super) fn new(trust: &'a Trust) -> Self {
-        Self { trust, devices: Vec::new(), known: RefCell::default() }
+    pub(super) fn new(trust: &'a Trust, now: Time) -> Self {
+        Self { trust, now, devices: Vec::new(), known: RefCell::default() }
     }
 
     pub(super) fn add(&mut self, devices: Devices) {
@@ -114,7 +115,7 @@ impl<'a> Signers<'a> {
             return Ok(known.clone());
         }
         let credential = Credential::from_cbor(bytes)?;
-        let vouched = self.trust.vouched(&credential)?;
+        let vouched = self.trust.vouched(&credential, self.now)?;
         let known = Rc::new(Known {
             key: vouched.said.signing.prepare().ok_or(Error::Forged("credential"))?,
             authority: vouched.said.authority.clone(),
@@ -136,7 +137,7 @@ impl<'a> Signers<'a> {
 }
 
 impl Known {
-    /// What speaks against the credential at a time: what [`Trust::credential`] would refuse it for, and the rest.
+    /// What speaks against the credential at a time: what [`Trust::credential_at`] would refuse it for, and the rest.
     fn doubts(&self, at: Time) -> Doubts {
         let mut doubts = Doubts::default();
         if self.backing == Backing::Retired {
@@ -148,8 +149,10 @@ impl Known {
         if self.contradicted {
             doubts.add(Verdict::NumberContradicted, Error::Untrusted("people map"));
         }
-        if self.backing == Backing::NoList {
-            doubts.add(Verdict::RevocationsUnknown, Error::Unknown("revocation list"));
+        match self.backing {
+            Backing::NoList => doubts.add(Verdict::RevocationsUnknown, Error::Unknown("revocation list")),
+            Backing::OldList => doubts.add(Verdict::RevocationsUnknown, Error::Expired("revocation list")),
+            Backing::Whole | Backing::Retired => {}
         }
         match self.revoked {
             None => {}

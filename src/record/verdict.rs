@@ -22,7 +22,8 @@ pub enum Verdict {
     /// The anchor of the author's authority was [retired](crate::authority::Trust::retire). Whoever has the authority's
     /// stolen key, if that was why, may have written this.
     AnchorRetired,
-    /// No revocation list of the author's authority is at hand.
+    /// No revocation list of the author's authority is at hand, or one that is too old today to believe anybody by
+    /// ([`Trust::new`](crate::authority::Trust::new)).
     RevocationsUnknown,
     /// The map of people of the author's authority gives the author's number to somebody else, or the author another one.
     NumberContradicted,

@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 use super::author::Writer;
 use super::sealed::SealedRecord;
 use super::verdict::Verdict;
-use crate::consent::CLOCK_SKEW;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision, SchemaId, Time, Version};
 use crate::seal::FieldPath;
+use crate::time::CLOCK_SKEW;
 
 /// One opened value; wiped when dropped, never printed.
 pub struct Value(Zeroizing<Vec<u8>>);

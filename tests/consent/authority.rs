@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use chartseal::authority::{Authority, CredentialStatement, Issued, ParametersStatement, Reason, Trust};
+use chartseal::authority::{
+    Authority, CredentialStatement, Issued, ParametersStatement, REVOCATION_LIMIT, Reason, Trust,
+};
 use chartseal::id::{Time, Version};
 use chartseal::identity::{Identity, PublicIdentity, Signed};
 use chartseal::pin::PinStore;
@@ -34,7 +36,7 @@ fn issue(authority: &mut Authority, person: &Identity, attributes: &str) -> Issu
 }
 
 fn trust(authority: &mut Authority) -> Trust {
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(authority.anchor()).unwrap();
     trust.update(&authority.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
     trust
@@ -197,6 +199,8 @@ fn a_user_key_opens_for_its_holder_only() {
     assert!(kem::decapsulate(&key, &tree, b"", &capsule).unwrap().ct_eq(&shared));
 
     assert_eq!(bob.accept(&issued, &trust, NOW).unwrap_err(), Error::CannotOpen);
+    let week_over = NOW.plus(REVOCATION_LIMIT).plus(Duration::from_secs(1));
+    assert_eq!(ada.accept(&issued, &trust, week_over).unwrap_err(), Error::Expired("revocation list"));
     let namesake = person("dr-ada");
     assert_eq!(namesake.accept(&issued, &trust, NOW).unwrap_err(), Error::CannotOpen);
     assert_eq!(
@@ -259,7 +263,7 @@ fn a_user_key_must_be_of_the_parameters_and_of_the_attributes_that_are_shown() {
         parameters: public.as_bytes().to_vec(),
     };
     let ada = person("dr-ada");
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(forge.anchor("st-olave")).unwrap();
     let list = hospital_list(&forge);
     trust.update_revocations(&list, &mut PinStore::default()).unwrap();

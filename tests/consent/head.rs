@@ -12,7 +12,7 @@ use chartseal::pin::PinStore;
 use crate::support::two_hospitals::{DAY, NOW, World};
 
 #[test]
-fn a_head_is_fresh_within_the_limit_and_stale_beyond() {
+fn a_head_is_fresh_within_the_limit_and_stale_beyond_it_and_before_its_time() {
     let world = World::new();
     let (stored, _) = world.sealed("role:doctor");
     let live = world.verify(&stored).unwrap();

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use chartseal::authority::{
-    Anchor, Authority, Bulletin, Credential, CredentialStatement, Issued, ParametersStatement, PeopleMap, Reason,
-    RevocationList, Revoked, Standing, Trust,
+    Anchor, Authority, Bulletin, Credential, CredentialStatement, Issued, ParametersStatement, PeopleMap,
+    REVOCATION_LIMIT, Reason, RevocationList, Revoked, Standing, Trust,
 };
 use chartseal::id::{Time, Version};
 use chartseal::identity::{Identity, Signed};
@@ -59,9 +59,9 @@ fn statement() -> CredentialStatement {
     }
 }
 
-/// A trust in a forged authority, with its revocation list.
+/// A trust in a forged authority, with its revocation list, however old that is.
 fn trusting(forge: &Forge, revoked: &[Revoked]) -> Trust {
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(Duration::MAX);
     trust.add(forge.anchor(ID)).unwrap();
     let list = Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &list(1, revoked))).unwrap();
     trust.update_revocations(&list, &mut PinStore::default()).unwrap();
@@ -84,7 +84,7 @@ fn nobody_is_trusted_without_an_anchor() {
         previous: None,
     };
     let unknown = Error::Unknown("authority");
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     for (anchor, error) in [
         (None, unknown.clone()),
         (Some(forge.anchor("st-giles")), unknown.clone()),
@@ -132,7 +132,7 @@ fn stale_swapped_and_forked_statements_are_refused() {
     let signed = |n: u64, key| -> Signed<RevocationList> {
         Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &list(n, &[revoked(1, key, 5, Reason::Ended)]))).unwrap()
     };
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(forge.anchor(ID)).unwrap();
     let mut pins = PinStore::default();
     assert_eq!(trust.update_revocations(&signed(3, 1), &mut pins), Ok(()));
@@ -141,7 +141,7 @@ fn stale_swapped_and_forked_statements_are_refused() {
     assert_eq!(trust.update_revocations(&signed(2, 1), &mut pins), Err(Error::Rollback("revocation list")));
 
     // Pins without the trust, as after a restart; then the trust without the pins.
-    let mut later = Trust::new();
+    let mut later = Trust::new(REVOCATION_LIMIT);
     later.add(forge.anchor(ID)).unwrap();
     let mut pins = PinStore::from_cbor(&pins.to_cbor().unwrap()).unwrap();
     assert_eq!(later.update_revocations(&signed(2, 1), &mut pins), Err(Error::Rollback("revocation list")));
@@ -205,6 +205,28 @@ fn a_map_that_renumbers_anybody_is_refused() {
 }
 
 #[test]
+fn nobody_is_believed_by_a_revocation_list_over_the_limit_or_from_the_future() {
+    let forge = Forge::new(1);
+    let shown = credential(&forge, &statement());
+    let (limit, skew) = (Duration::from_secs(1000), Duration::from_secs(300));
+    let mut trust = Trust::new(limit);
+    trust.add(forge.anchor(ID)).unwrap();
+    let published = NOW.plus(Duration::from_secs(5000));
+    let signed = RevocationList { issued_at: published, ..list(1, &[]) };
+    let signed = Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &signed)).unwrap();
+    trust.update_revocations(&signed, &mut PinStore::default()).unwrap();
+    let (second, refused) = (Duration::from_secs(1), Err(Error::Expired("revocation list")));
+    for now in [published.minus(skew), published, published.plus(limit)] {
+        assert!(trust.credential(&shown, now).is_ok());
+        assert!(trust.credential_at(&shown, NOW, now).is_ok(), "signed long before the list");
+    }
+    for now in [published.minus(skew).minus(second), published.plus(limit).plus(second), END] {
+        assert_eq!(trust.credential(&shown, now), refused);
+        assert_eq!(trust.credential_at(&shown, published, now), refused, "when it was signed, the list was fresh");
+    }
+}
+
+#[test]
 fn a_credential_that_contradicts_the_map_of_people_at_hand_is_refused() {
     let forge = Forge::new(1);
     let mut trust = trusting(&forge, &[]);
@@ -247,7 +269,7 @@ fn no_statement_of_an_authority_has_a_version_above_the_seconds_of_its_time() {
 #[test]
 fn a_revocation_list_takes_nothing_back() {
     let forge = Forge::new(1);
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(forge.anchor(ID)).unwrap();
     let mut pins = PinStore::default();
     let mut update = |version, entries: &[Revoked]| {
@@ -280,7 +302,7 @@ fn a_credential_is_valid_from_its_first_second_to_its_last() {
     for at in [Time::MIN, NOW.minus(Duration::from_secs(1)), END.plus(Duration::from_secs(1)), Time::MAX] {
         assert_eq!(trust.credential(&credential, at), Err(Error::Expired("credential")));
     }
-    let mut no_list = Trust::new();
+    let mut no_list = Trust::new(REVOCATION_LIMIT);
     no_list.add(forge.anchor(ID)).unwrap();
     assert_eq!(no_list.credential(&credential, NOW), Err(Error::Unknown("revocation list")));
 }
@@ -348,7 +370,7 @@ fn objects() -> Objects {
     let attributes = "role:doctor, name:\"Ada \\\"É\\\"\"".parse().unwrap();
     let issued = hospital.issue(&"dr-ada".parse().unwrap(), &attributes, NOW, END, NOW).unwrap();
     let bulletin = hospital.publish(NOW).unwrap();
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(hospital.anchor()).unwrap();
     trust.update(&bulletin, &mut PinStore::default()).unwrap();
     Objects { trust, issued, bulletin, anchor: hospital.anchor() }
@@ -408,7 +430,7 @@ fn no_flipped_bit_of_anything_signed_is_believed() {
         decoded += 1;
         assert!(trust.credential(&flipped, NOW).is_err());
     }
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(anchor).unwrap();
     for flipped in flips(bulletin.revocations.to_cbor().unwrap()).filter_map(|bytes| Signed::from_cbor(&bytes).ok()) {
         decoded += 1;
@@ -448,7 +470,7 @@ proptest! {
         let bytes = bulletin.to_cbor().unwrap();
         let noisy = spliced(bytes.clone());
         if noisy != bytes {
-            let mut fresh = Trust::new();
+            let mut fresh = Trust::new(REVOCATION_LIMIT);
             fresh.add(anchor.clone()).unwrap();
             let read = Bulletin::from_cbor(&noisy);
             prop_assert!(read.and_then(|read| fresh.update(&read, &mut PinStore::default())).is_err());

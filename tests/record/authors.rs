@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::support::world::{self, NOW, World, YEAR, after, record};
 use chartseal::Error;
-use chartseal::authority::{Reason, Standing};
+use chartseal::authority::{REVOCATION_LIMIT, Reason, Standing, Trust};
 use chartseal::id::{DeviceId, Revision, Version};
 use chartseal::owner::{Device, Owner};
+use chartseal::pin::PinStore;
 use chartseal::record::{Author, Reader, SealedRecord, Verdict, View, Writer};
 use serde_json::{Value, json};
 
@@ -118,9 +119,36 @@ fn a_revoked_person_writes_nothing_from_then_on() {
 fn nobody_is_believed_without_an_anchor() {
     let world = World::new();
     let access = world.access("cardiology");
-    let trust = chartseal::authority::Trust::new();
+    let trust = Trust::new(REVOCATION_LIMIT);
     let reader = Reader::new(&trust, NOW);
     assert!(matches!(reader.open(&world.sealed(&access), &[&access]).unwrap_err(), Error::Unknown(_)));
+}
+
+#[test]
+fn old_records_open_with_a_revocation_list_of_today_and_none_with_an_old_one() {
+    let mut world = World::new();
+    let access = world.access("cardiology");
+    let sealed = world.sealed(&access);
+    let mut trust = Trust::new(REVOCATION_LIMIT);
+    trust.add(world.hospital.anchor()).unwrap();
+    let mut pins = PinStore::default();
+    trust.update(&world.hospital.publish(NOW).unwrap(), &mut pins).unwrap();
+    let devices = world.devices().clone();
+    let open =
+        |trust: &Trust, now| Reader::new(trust, now).devices(devices.clone()).open(&sealed, &[&access]).map(|_| ());
+    // The credential is over by then, too; what was written while it was valid stands.
+    let late = after(2 * YEAR);
+    let last = trust.revocations_issued_at(world.hospital.id()).unwrap().plus(REVOCATION_LIMIT);
+    assert_eq!(open(&trust, last), Ok(()));
+    for at in [last.plus(Duration::from_secs(1)), late] {
+        assert_eq!(open(&trust, at), Err(Error::Expired("revocation list")));
+    }
+    trust.update_revocations(&world.hospital.renew_revocations(late).unwrap(), &mut pins).unwrap();
+    assert_eq!(open(&trust, late), Ok(()));
+    // Whoever stole her key signs today what he says is old: the list of today knows of it.
+    world.hospital.revoke(&"dr-ada".parse().unwrap(), late, Reason::Compromised, late).unwrap();
+    trust.update_revocations(&world.hospital.revocations(late).unwrap(), &mut pins).unwrap();
+    assert_eq!(open(&trust, late), Err(Error::Revoked("this person")));
 }
 
 #[test]

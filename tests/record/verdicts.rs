@@ -6,6 +6,7 @@ use chartseal::Error;
 use chartseal::authority::{Authority, Reason, Standing, Trust};
 use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::{CompartmentId, Revision, Time};
+use chartseal::identity::Identity;
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, MAX_PARTS, Reader, ReviewedPart, SealedRecord, Verdict, Writer};
 use chartseal::repository::{Put, Repository};
@@ -308,7 +309,7 @@ fn a_retired_anchor_verifies_what_was_written_before_and_vouches_for_nothing_new
     let other = Authority::setup(world.hospital.id().clone(), NOW).unwrap();
     assert!(matches!(trust.retire(other.anchor()), Err(Error::ApiMisuse(_))));
     assert_eq!(trust.retire(world.hospital.anchor()), Ok(()), "twice does no harm");
-    assert_eq!(Trust::new().retire(other.anchor()), Ok(()), "one that was never trusted");
+    assert_eq!(Trust::new(Duration::MAX).retire(other.anchor()), Ok(()), "one that was never trusted");
 
     // What its list said of a key is not forgotten.
     let mut world = World::new();
@@ -321,7 +322,7 @@ fn a_retired_anchor_verifies_what_was_written_before_and_vouches_for_nothing_new
     assert_eq!(only(&review, &a).values(&[Verdict::KeyCompromised]).err(), Some(Verdict::AnchorRetired));
 
     // Without any anchor nobody can say whose words they are.
-    let trust = Trust::new();
+    let trust = Trust::new(Duration::MAX);
     let review = Reader::new(&trust, NOW).review(&sealed, &[&a]).unwrap();
     assert_eq!(only(&review, &a).values(&[Verdict::UnknownAuthor]).err(), Some(Verdict::UnknownAuthor));
 }
@@ -352,10 +353,19 @@ fn each_verdict_is_named_for_what_is_wrong() {
     assert_eq!(seal(&world, &a, world.ada.author(), after(49)), [Verdict::BeforeRevocation]);
     assert_eq!(seal(&world, &a, world.ada.author(), after(50)), [Verdict::AfterRevocation]);
     // An authority of which there is no revocation list.
-    let mut trust = Trust::new();
+    let mut trust = Trust::new(Duration::MAX);
     trust.add(world.hospital.anchor()).unwrap();
     let review = Reader::new(&trust, NOW).review(&world.sealed(&a), &[&a]).unwrap();
     assert_eq!(review.parts()[0].verdicts(), [Verdict::RevocationsUnknown]);
+    // Or of which it is too old today.
+    let mut trust = Trust::new(Duration::from_secs(YEAR));
+    trust.add(world.hospital.anchor()).unwrap();
+    trust.update(&world.hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    let late = Reader::new(&trust, after(2 * YEAR));
+    let sealed = world.sealed(&a);
+    assert_eq!(late.open(&sealed, &[&a]).err(), Some(Error::Expired("revocation list")));
+    let review = late.review(&sealed, &[&a]).unwrap();
+    assert!(review.parts()[0].verdicts().contains(&Verdict::RevocationsUnknown));
     assert_eq!(world.reader().review(&world.sealed(&a), &[&b]).err(), Some(Error::CannotOpen));
 }
 
@@ -463,4 +473,30 @@ fn with_the_revision_before_at_hand_an_old_value_is_an_old_value() {
     assert_eq!(v2.follows(&branch), Err(Error::Fork("record")));
     assert!(matches!(reader.open(&world.sealed(&a), &[&a]).unwrap().follows(&v0), Err(Error::ApiMisuse(_))));
     assert_eq!(v1.revision_of("/y"), Ok(Some(Revision(0))));
+}
+
+/// An authority came back from a backup, and gave Bob's number to Mallory. The map at hand says whose it is.
+#[test]
+fn a_number_that_was_given_twice_reads_and_writes_in_nobodys_name() {
+    let mut world = World::new();
+    let backup = world.hospital.to_secret_bytes().unwrap();
+    let bob = Identity::generate("dr-bob".parse().unwrap()).unwrap();
+    world.hospital.enrol(&bob.enrol().unwrap()).unwrap();
+    world.publish();
+    let mut restored = Authority::decode(backup.expose()).unwrap();
+    let mallory = Identity::generate("mallory".parse().unwrap()).unwrap();
+    restored.enrol(&mallory.enrol().unwrap()).unwrap();
+    let issued = restored.issue(mallory.id(), &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    let number = issued.credential.unverified().number;
+    assert_eq!(Some(number), world.trust.resolve(world.hospital.id())("dr-bob"));
+
+    let refused = Some(Error::Untrusted("people map"));
+    assert_eq!(world.trust.credential(&issued.credential, NOW).err(), refused);
+    assert_eq!(mallory.accept(&issued, &world.trust, NOW).err(), refused);
+    let (_, a) = world.consent("a", "user:dr-bob");
+    let author = Author::new(&mallory, &issued.credential).unwrap();
+    let sealed = record("r").part(&a).unwrap().field("/a", "1").unwrap().seal(&author.danger_unchecked(), NOW).unwrap();
+    assert_eq!(world.reader().open(&sealed, &[&a]).err(), refused);
+    let review = world.reader().review(&sealed, &[&a]).unwrap();
+    assert_eq!(only(&review, &a).verdicts(), [Verdict::NumberContradicted]);
 }

@@ -2,7 +2,7 @@
 
 use crate::support::world::{NOW, World, YEAR, after, record};
 use chartseal::Error;
-use chartseal::authority::{Authority, Bulletin, Issued, Reason, Trust};
+use chartseal::authority::{Authority, Bulletin, Issued, REVOCATION_LIMIT, Reason, Trust};
 use chartseal::consent::{Access, Cause, ExposedBy, Exposure, Named, Referral, ReferralEnd, StoredConsent};
 use chartseal::id::{Generation, Time};
 use chartseal::identity::Identity;
@@ -99,7 +99,7 @@ fn stale_parameters_are_refused_and_never_sealed_under() {
     let rollback = world.trust.clone().update(&stale, &mut PinStore::default());
     assert_eq!(rollback, Err(Error::Rollback("public parameters")));
     // One who has no trust at hand but remembers.
-    let mut fresh = Trust::new();
+    let mut fresh = Trust::new(REVOCATION_LIMIT);
     fresh.add(world.hospital.anchor()).unwrap();
     assert_eq!(fresh.update(&stale, &mut world.pins.clone()), Err(Error::Rollback("public parameters")));
     let (stored, _) = consent(&world);
@@ -368,11 +368,10 @@ fn a_new_key_has_what_the_stolen_one_had_and_no_more() {
     let (_, until) = consent("until").name(Named::from(&ada).until(after(7))).unwrap().seal(NOW).unwrap();
     let nurse = world.trust.credential(&world.nurse.issued.credential, NOW).unwrap();
     let from = (&world.nurse.identity, &nurse);
-    let referral =
-        Referral::refer(from, until.owner(), ["a".parse().unwrap()], world.ada.identity.public(), (after(9), NOW));
+    let referral = Referral::refer(from, until.owner(), ["a".parse().unwrap()], &ada, (after(9), NOW));
     let referral = referral.unwrap();
     let (_, empty) = consent("a").seal(NOW).unwrap();
-    let accepted = referral.accept(&nurse, NOW).unwrap();
+    let accepted = referral.accept(&nurse, &world.trust, NOW).unwrap();
     let end = ReferralEnd::end(from, &referral, NOW).unwrap().accept(&referral, &nurse).unwrap();
     let (_, referred, _) = sharing(&world, &empty).refer(&accepted).unwrap().seal(NOW).unwrap();
     let (_, kept) = consent("kept").custodian(&ada).unwrap().seal(NOW).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::support::world::{NOW, World, YEAR, after};
 use chartseal::Error;
-use chartseal::authority::{Reason, Trust};
+use chartseal::authority::{REVOCATION_LIMIT, Reason, Trust};
 use chartseal::consent::{Access, Cause, Decline, Declined, StoredConsent};
 use chartseal::id::{CompartmentId, Time};
 use chartseal::identity::Identity;
@@ -168,7 +168,7 @@ fn who_was_shut_out_is_taken_back_without_a_map_of_people() {
     let mut world = World::new();
     let (_, access) = start(&world, "role:doctor");
     let (_, revoked) = seal(sharing(&world, &access).revoke("dr-ada".parse().unwrap()));
-    let mut bare = Trust::new();
+    let mut bare = Trust::new(REVOCATION_LIMIT);
     bare.add(world.hospital.anchor()).unwrap();
     let bulletin = world.hospital.publish(after(100)).unwrap();
     bare.update_parameters(&bulletin.parameters, &mut PinStore::default()).unwrap();

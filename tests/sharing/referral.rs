@@ -1,9 +1,10 @@
 //! Referrals: named sections, for a time, ended by date or by who referred, and not passed on. And the physician's no.
 
-use crate::support::world::{NOW, Person, World, after};
+use crate::support::forge::{self, Forge};
+use crate::support::world::{NOW, Person, World, YEAR, after};
 use chartseal::Error;
-use chartseal::authority::{Authority, VerifiedCredential};
-use chartseal::consent::{Access, Cause, Decline, Named, Referral, ReferralEnd, StoredConsent};
+use chartseal::authority::{Authority, Credential, CredentialStatement, Reason, Trust, VerifiedCredential};
+use chartseal::consent::{Access, Cause, Decline, Named, Referral, ReferralEnd, ReferralStatement, StoredConsent};
 use chartseal::id::{Generation, Time};
 use chartseal::identity::Identity;
 use chartseal::owner::{Change, Sharing};
@@ -16,13 +17,26 @@ struct Clinic {
     stored: StoredConsent,
     access: Access,
     specialist: Identity,
+    shown: VerifiedCredential,
+}
+
+/// The practice of somebody whom the hospital does not know, and the patient does.
+fn practice(trust: &mut Trust, who: &Identity) -> VerifiedCredential {
+    let mut practice = Authority::setup(format!("practice-of-{}", who.id()).parse().unwrap(), NOW).unwrap();
+    practice.enrol(&who.enrol().unwrap()).unwrap();
+    let issued = practice.issue(who.id(), &"role:specialist".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    trust.add(practice.anchor()).unwrap();
+    trust.update(&practice.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    trust.credential(&issued.credential, NOW).unwrap()
 }
 
 impl Clinic {
     fn new() -> Self {
-        let world = World::new();
+        let mut world = World::new();
         let (stored, access) = world.consent("cardiology", "role:doctor");
-        Self { world, stored, access, specialist: Identity::generate("dr-bo".parse().unwrap()).unwrap() }
+        let specialist = Identity::generate("dr-bo".parse().unwrap()).unwrap();
+        let shown = practice(&mut world.trust, &specialist);
+        Self { world, stored, access, specialist, shown }
     }
 
     fn credential(&self, person: &Person) -> VerifiedCredential {
@@ -33,11 +47,11 @@ impl Clinic {
     fn referral(&self) -> Referral {
         let (ada, sections) = (&self.world.ada, ["cardiology", "laboratory"].map(|section| section.parse().unwrap()));
         let from = (&ada.identity, &self.credential(ada));
-        Referral::refer(from, self.access.owner(), sections, self.specialist.public(), (after(WEEK), NOW)).unwrap()
+        Referral::refer(from, self.access.owner(), sections, &self.shown, (after(WEEK), NOW)).unwrap()
     }
 
     fn referred(&self) -> (StoredConsent, Access) {
-        let accepted = self.referral().accept(&self.credential(&self.world.ada), NOW).unwrap();
+        let accepted = self.referral().accept(&self.credential(&self.world.ada), &self.world.trust, NOW).unwrap();
         self.seal(self.sharing(&self.access).refer(&accepted).unwrap(), NOW)
     }
 
@@ -68,7 +82,7 @@ fn a_referral_opens_the_named_section_until_its_end() {
     // The other sections of the patient do not open, nor can the referral be used for one that it does not name.
     let (other, elsewhere) = clinic.world.consent("psychiatry", "role:doctor");
     assert_eq!(clinic.open(&other, NOW).err(), Some(Error::CannotOpen));
-    let accepted = clinic.referral().accept(&clinic.credential(&clinic.world.ada), NOW).unwrap();
+    let accepted = clinic.referral().accept(&clinic.credential(&clinic.world.ada), &clinic.world.trust, NOW).unwrap();
     assert!(matches!(clinic.sharing(&elsewhere).refer(&accepted), Err(Error::ApiMisuse(_))));
 }
 
@@ -122,7 +136,7 @@ fn who_is_named_for_a_time_that_is_over_is_refused() {
     assert!(matches!(change.seal(after(1)), Err(Error::ApiMisuse(_))));
     let referral = clinic.referral();
     let from = clinic.credential(&clinic.world.ada);
-    assert_eq!(referral.accept(&from, after(WEEK + 1)).err(), Some(Error::Expired("referral")));
+    assert_eq!(referral.accept(&from, &clinic.world.trust, after(WEEK + 1)).err(), Some(Error::Expired("referral")));
 }
 
 fn forged_end() -> Option<Error> {
@@ -138,13 +152,7 @@ fn who_referred_ends_it_and_nobody_else_does() {
     let from = clinic.credential(&world.ada);
     // The same person refers for the same section twice; each end ends its own.
     let ada = (&world.ada.identity, &from);
-    let other = Referral::refer(
-        ada,
-        access.owner(),
-        ["cardiology".parse().unwrap()],
-        clinic.specialist.public(),
-        (after(1), NOW),
-    );
+    let other = Referral::refer(ada, access.owner(), ["cardiology".parse().unwrap()], &clinic.shown, (after(1), NOW));
     let other = other.unwrap();
     let ended = ReferralEnd::end(ada, &other, NOW).unwrap().accept(&other, &from).unwrap();
     let (stays, _) = clinic.seal(clinic.sharing(&access).end_referral(&ended).unwrap(), NOW);
@@ -171,16 +179,65 @@ fn a_referral_in_anothers_name_or_altered_is_refused() {
     let clinic = Clinic::new();
     let (ada, ned) = (clinic.credential(&clinic.world.ada), clinic.credential(&clinic.world.nurse));
     let referral = clinic.referral();
-    assert_eq!(referral.accept(&ned, NOW).err(), Some(Error::Forged("referral")));
+    assert_eq!(referral.accept(&ned, &clinic.world.trust, NOW).err(), Some(Error::Forged("referral")));
     let json = referral.to_json().unwrap();
     for (what, with) in [("laboratory", "psychiatry"), ("dr-bo", "dr-bob"), ("dr-ada", "nurse-ned")] {
         let altered = Referral::from_json(&json.replace(what, with)).unwrap();
-        assert!(altered.accept(&ada, NOW).is_err() && altered.accept(&ned, NOW).is_err(), "{what}");
+        assert!([&ada, &ned].iter().all(|from| altered.accept(from, &clinic.world.trust, NOW).is_err()), "{what}");
     }
     let from = (&clinic.world.nurse.identity, &ada);
     let sections = ["cardiology".parse().unwrap()];
-    let stolen = Referral::refer(from, clinic.access.owner(), sections, clinic.specialist.public(), (after(1), NOW));
+    let stolen = Referral::refer(from, clinic.access.owner(), sections, &clinic.shown, (after(1), NOW));
     assert!(matches!(stolen, Err(Error::ApiMisuse(_))));
+}
+
+/// A doctor who will be shut out by name brings herself back under another one, with a key of her own.
+#[test]
+fn a_referral_names_nobody_whom_no_trusted_authority_vouches_for_under_that_id_with_that_key() {
+    let clinic = Clinic::new();
+    let (world, ada) = (&clinic.world, clinic.credential(&clinic.world.ada));
+    let puppet = Identity::generate("dr-famous".parse().unwrap()).unwrap();
+    // She signs whatever she likes with her own key: the crate's refusals are left out.
+    let seed = |of: &Identity| {
+        let bytes = of.to_secret_bytes();
+        let at = 5 + of.id().as_str().len();
+        <[u8; 32]>::try_from(&bytes.expose()[at..at + 32]).unwrap()
+    };
+    let hers = Forge::of(&seed(&world.ada.identity));
+    let refer = |to: Credential| {
+        let statement = ReferralStatement { to, ..clinic.referral().unverified().clone() };
+        let bytes = hers.sign("chartseal-1 sign referral: ", &statement);
+        Referral::from_cbor(&bytes).unwrap().accept(&ada, &world.trust, NOW)
+    };
+    let by = |forge: &Forge, statement: &CredentialStatement| {
+        Credential::from_cbor(&forge.sign(forge::CREDENTIAL, statement)).unwrap()
+    };
+    let (signing, sealing) = (puppet.public().signing, puppet.public().sealing);
+    let real = clinic.shown.credential().unverified().clone();
+    let own = by(&hers, &CredentialStatement { person: puppet.id().clone(), signing, sealing, ..real.clone() });
+    assert_eq!(refer(own).err(), Some(Error::Forged("credential")), "in the name of an authority");
+    let renamed = CredentialStatement { authority: "famous-practice".parse().unwrap(), ..real.clone() };
+    assert_eq!(refer(by(&hers, &renamed)).err(), Some(Error::Unknown("authority")), "of her own making");
+    let key = CredentialStatement { sealing, ..real };
+    assert_eq!(refer(by(&hers, &key)).err(), Some(Error::Forged("credential")), "the real name, her key");
+    assert!(refer(clinic.shown.credential().clone()).is_ok());
+    // Under her own name she comes in, and goes out by it.
+    let herself = refer(world.ada.issued.credential.clone()).unwrap();
+    let (_, with) = clinic.seal(clinic.sharing(&clinic.access).refer(&herself).unwrap(), NOW);
+    let (closed, _) = clinic.seal(clinic.sharing(&with).revoke("dr-ada".parse().unwrap()).unwrap(), NOW);
+    assert_eq!(world.live(&closed).open_as(&world.ada.identity).err(), Some(Error::CannotOpen));
+}
+
+#[test]
+fn a_specialist_who_was_revoked_is_not_brought_here() {
+    let mut clinic = Clinic::new();
+    let (sections, from) = (["cardiology".parse().unwrap()], clinic.credential(&clinic.world.ada));
+    let (ada, nurse) = ((&clinic.world.ada.identity, &from), clinic.credential(&clinic.world.nurse));
+    let referral = Referral::refer(ada, clinic.access.owner(), sections, &nurse, (after(WEEK), NOW)).unwrap();
+    assert!(referral.accept(&from, &clinic.world.trust, NOW).is_ok());
+    clinic.world.revoke("nurse-ned", after(50), Reason::Ended);
+    let refused = referral.accept(&from, &clinic.world.trust, after(100));
+    assert_eq!(refused.err(), Some(Error::Revoked("this person")));
 }
 
 /// He has the compartment key. With it he makes a consent that lets a friend in, and signs it with what he has.
@@ -218,7 +275,7 @@ fn a_mandate_is_enough_to_end_a_referral_and_not_to_prolong_it() {
     let service = Identity::generate("service".parse().unwrap()).unwrap();
     let consent = world.phone.consent(world.devices(), "cardiology".parse().unwrap());
     let consent = consent.custodian(&service.public()).unwrap();
-    let accepted = clinic.referral().accept(&clinic.credential(&world.ada), NOW).unwrap();
+    let accepted = clinic.referral().accept(&clinic.credential(&world.ada), &world.trust, NOW).unwrap();
     let named = accepted.named(clinic.access.owner(), clinic.access.compartment()).unwrap();
     let (stored, access) = consent.name(named.clone()).unwrap().seal(NOW).unwrap();
     let mandate = world.phone.mandate((world.devices(), &access), &service.public(), after(2 * WEEK), NOW);
@@ -280,7 +337,7 @@ fn a_referral_that_was_ended_brings_nobody_here_again() {
     let referral = clinic.referral();
     let ended = ReferralEnd::end((ada, &credential), &referral, NOW).unwrap().accept(&referral, &credential).unwrap();
     let (_, closed) = clinic.seal(clinic.sharing(&access).end_referral(&ended).unwrap(), NOW);
-    let again = referral.accept(&credential, NOW).unwrap();
+    let again = referral.accept(&credential, &clinic.world.trust, NOW).unwrap();
     assert_eq!(clinic.sharing(&closed).refer(&again).err(), Some(Error::Revoked("this referral")));
     // Whatever else is done in between; and it is forgotten with the referral's own end.
     let verbs: [fn(Sharing<'_>) -> Change<'_>; 4] = [
@@ -301,9 +358,9 @@ fn a_referral_that_was_ended_brings_nobody_here_again() {
 fn who_was_revoked_refers_nobody_by_an_earlier_date() {
     let mut clinic = Clinic::new();
     let referral = clinic.referral();
-    clinic.world.revoke("dr-ada", after(50), chartseal::authority::Reason::Ended);
+    clinic.world.revoke("dr-ada", after(50), Reason::Ended);
     let from = clinic.credential(&clinic.world.ada);
-    assert_eq!(referral.accept(&from, NOW).err(), Some(Error::Revoked("who refers")));
+    assert_eq!(referral.accept(&from, &clinic.world.trust, NOW).err(), Some(Error::Revoked("who refers")));
 }
 
 /// Somebody of the same name under another authority says no, and a no of before is shown again.
@@ -348,13 +405,13 @@ fn a_referral_counts_once() {
     let clinic = Clinic::new();
     let world = &clinic.world;
     let ada = clinic.credential(&world.ada);
-    let referral = |to: &Identity| {
+    let referral = |to: &VerifiedCredential| {
         let sections = ["cardiology".parse().unwrap()];
         let from = (&world.ada.identity, &ada);
-        Referral::refer(from, clinic.access.owner(), sections, to.public(), (after(WEEK), NOW)).unwrap()
+        Referral::refer(from, clinic.access.owner(), sections, to, (after(WEEK), NOW)).unwrap()
     };
     // To the nurse, who declines.
-    let to_nurse = referral(&world.nurse.identity).accept(&ada, NOW).unwrap();
+    let to_nurse = referral(&clinic.credential(&world.nurse)).accept(&ada, &world.trust, NOW).unwrap();
     let (_, access) = clinic.seal(clinic.sharing(&clinic.access).refer(&to_nurse).unwrap(), NOW);
     assert!(matches!(clinic.sharing(&access).refer(&to_nurse), Err(Error::ApiMisuse(_))));
     let nurse = clinic.credential(&world.nurse);
@@ -382,7 +439,7 @@ fn an_end_that_comes_before_its_referral_counts() {
     let ended = ReferralEnd::end((ada, &credential), &referral, NOW).unwrap().accept(&referral, &credential).unwrap();
     let (_, next) = clinic.seal(clinic.sharing(&clinic.access).end_referral(&ended).unwrap(), NOW);
     assert_eq!(next.generation(), clinic.access.generation());
-    let again = referral.accept(&credential, NOW).unwrap();
+    let again = referral.accept(&credential, &clinic.world.trust, NOW).unwrap();
     assert_eq!(clinic.sharing(&next).refer(&again).err(), Some(Error::Revoked("this referral")));
 }
 

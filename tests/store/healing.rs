@@ -218,7 +218,7 @@ fn a_write_that_was_torn_stands_in_no_retirements_way() {
 fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
     let hospital = Hospital::new();
     let late = sealed(&hospital.world, hospital.access(0), "late");
-    let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
     let stages = ["the writer is about to write", "the erasure is at the bodies", "it is written", "it is erased"];
     let [ready, listed, written, erased] = stages.map(Meeting::new);
     let listing = format!("body~{}~", hospital.place().0);
@@ -250,7 +250,7 @@ fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
     // One who did not hear that it was written, and tries again.
     let hospital = Hospital::new();
     let late = sealed(&hospital.world, hospital.access(0), "late");
-    let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     let store = FaultyStore::new(Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &act));
     let calls = calls().find(|call| {
@@ -296,7 +296,7 @@ fn a_value_that_the_store_cannot_read_holds_up_nothing_but_itself() {
         let retired = block_on(rotation.retire_leaving(&hospital.noted(), given_up)).unwrap();
         assert!(matches!(retired, Retirement::Done { .. }), "{kind}");
         // An erasure deletes all else, and says so.
-        let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+        let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
         let Err(Error::Store(error)) = block_on(hospital.over(&store).erase(&erasure)) else { panic!("{kind}") };
         assert_eq!(error.failure(), StoreFailure::Corrupt);
         assert_eq!(contents(&hospital.store).into_keys().collect::<Vec<_>>(), [bad.as_str()]);

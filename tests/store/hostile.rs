@@ -222,7 +222,7 @@ fn catching_up_writes_over_what_is_in_the_place_or_says_why_not() {
     assert_eq!(caught_up.as_ref(), Some(&hospital.chain[2].0));
     let held = block_on(repository.stored_consents(&owner, &section, None)).unwrap();
     assert_eq!(held, [hospital.chain[2].0.clone()]);
-    let erasure = world.alice.erase(world::NOW).unwrap().accept(world.devices()).unwrap();
+    let erasure = world.alice.erase(world::NOW, world::NOW).unwrap().accept(world.devices(), world::NOW).unwrap();
     assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     assert_eq!(block_on(repository.catch_up(&owner, &section)), Ok(None));
 }

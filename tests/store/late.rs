@@ -22,7 +22,7 @@ fn writes_consent(op: &Op) -> bool {
 impl Hospital {
     /// Does this with a repository while the owner is erased in the middle of it, just before the first write of that kind.
     fn erased_before<T>(&self, kind: &str, work: impl Fn(&dyn Store) -> T) -> T {
-        let erasure = self.world.alice.erase(NOW).unwrap().accept(self.world.devices()).unwrap();
+        let erasure = self.world.alice.erase(NOW, NOW).unwrap().accept(self.world.devices(), NOW).unwrap();
         let act = || assert!(block_on(self.repository().erase(&erasure)).is_ok());
         let is_due = |op: &Op| op.key().starts_with(kind);
         let store = Interrupted::new(&self.store, When::Writing(&is_due), &act);
@@ -186,7 +186,7 @@ fn a_write_beside_an_erasure_leaves_nothing_whenever_it_comes() {
     let hospital = Hospital::new();
     hospital.publish(1);
     let (old, new) = hospital.resealed();
-    let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
     let stages = ["the writer is about to write", "the erasure is at the bodies", "it is written", "it is erased"];
     let [ready, listed, written, erased] = stages.map(Meeting::new);
     let listing = format!("body~{}~", hospital.place().0);
@@ -224,7 +224,7 @@ fn a_second_try_takes_back_what_the_first_one_wrote() {
         hospital.publish(1);
         let (before, after) = hospital.resealed();
         let next = &hospital.chain[2].0;
-        let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+        let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
         let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
         let kind = if consent { "consent~" } else { "wrap~" };
         let is_due = |op: &Op| op.key().starts_with(kind);

@@ -145,7 +145,7 @@ impl Store for AfterPieces<'_> {
 fn of_an_erased_patient_no_writer_brings_anything_back() {
     let hospital = Hospital::new();
     hospital.publish(1);
-    let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     let late = sealed(&hospital.world, hospital.access(1), "late");
     let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
@@ -164,7 +164,7 @@ fn of_an_erased_patient_no_writer_brings_anything_back() {
 
     // Nor into the ledger.
     let hospital = Hospital::new();
-    let erasure = hospital.world.alice.erase(NOW).unwrap().accept(hospital.world.devices()).unwrap();
+    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     let when = |op: &Op| op.key().starts_with("ledger~");
     let ledger = Interrupted::new(&hospital.ledger, When::Writing(&when), &act);

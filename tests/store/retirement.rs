@@ -335,10 +335,10 @@ fn an_erased_owner_is_gone_and_does_not_come_back_with_a_backup() {
     let untouched = sealed(&other, &other.access("a"), "elsewhere");
     assert_eq!(block_on(repository.put(&untouched)).unwrap(), Put::Done);
     let stream = hospital.backup();
-    let stranger = other.alice.erase(NOW).unwrap();
-    assert_eq!(stranger.accept(world.devices()).err(), Some(Error::Forged("erasure")));
+    let stranger = other.alice.erase(NOW, NOW).unwrap();
+    assert_eq!(stranger.accept(world.devices(), NOW).err(), Some(Error::Forged("erasure")));
 
-    let erasure = world.alice.erase(NOW).unwrap().accept(world.devices()).unwrap();
+    let erasure = world.alice.erase(NOW, NOW).unwrap().accept(world.devices(), NOW).unwrap();
     let erased = block_on(repository.erase(&erasure)).unwrap();
     assert_eq!((erased.records, erased.wraps, erased.bodies, erased.consents), (3, 3, 3, 1));
     assert!(erased.to_string().contains("Not reached: backups"));

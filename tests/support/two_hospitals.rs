@@ -34,7 +34,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let olave = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
         let thomas = Authority::setup("st-thomas".parse().unwrap(), NOW).unwrap();
-        let mut trust = Trust::new();
+        let mut trust = Trust::new(Duration::MAX);
         trust.add(olave.anchor()).unwrap();
         trust.add(thomas.anchor()).unwrap();
         let (owner, phone) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();

@@ -2,10 +2,12 @@
 //!
 //! A file is lines of `header: value`. Objects are canonical CBOR in hexadecimal: `anchor`, then any of `parameters`,
 //! `revocations`, `people`, `credential` and `issued`, taken in this order by a verifier without a memory, at the time
-//! `at` (seconds). `identity` is the secret bytes of the holder to whom `issued` goes. `expect` is `ok`, or what the
+//! `at` (seconds), whose limit for the age of a revocation list is 365 days. `identity` is the secret bytes of the holder to whom `issued` goes. `expect` is `ok`, or what the
 //! first refusal is: `malformed`, `untrusted`, `forged`, `expired`, `revoked`, `unknown`, `cannot open`. With `ok` and a
 //! credential, `shown` is its attributes and `since` the time of a later revocation; `json` is its other form. With `ok`
 //! and an issued key, `leaves` counts the attributes of the user key.
+
+use std::time::Duration;
 
 use crate::generate::if_asked;
 use crate::support::case::{Case, unhex};
@@ -47,7 +49,7 @@ fn every_vector_ends_as_it_says() {
 }
 
 fn replay(case: &mut Case, at: Time) -> chartseal::Result<()> {
-    let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+    let (mut trust, mut pins) = (Trust::new(Duration::from_secs(365 * 86_400)), PinStore::default());
     trust.add(Anchor::from_cbor(&case.bytes("anchor"))?)?;
     let next = |case: &mut Case, header| case.maybe(header).map(|text| unhex(&text));
     if let Some(bytes) = next(case, "parameters") {

@@ -12,6 +12,7 @@
 //! …]`, the mildest first.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::generate::if_asked;
 use crate::support::case::{Case, hex, unhex};
@@ -36,7 +37,7 @@ impl Shared {
         world.text("comment");
         let key: [u8; 32] = world.bytes("anchor").try_into().unwrap();
         let anchor = Anchor { authority: world.text("authority").parse().unwrap(), key: SigningPublic::from(key) };
-        let (mut trust, mut pins) = (Trust::new(), PinStore::default());
+        let (mut trust, mut pins) = (Trust::new(Duration::MAX), PinStore::default());
         trust.add(anchor).unwrap();
         let revocations = Signed::<RevocationList>::from_cbor(&world.bytes("revocations")).unwrap();
         trust.update_revocations(&revocations, &mut pins).unwrap();

@@ -47,7 +47,7 @@ fn later(days: u64) -> Time {
 impl World {
     fn new() -> Self {
         let mut hospital = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
-        let mut trust = Trust::new();
+        let mut trust = Trust::new(Duration::MAX);
         trust.add(hospital.anchor()).unwrap();
         let mut identities = ["dr-ada", "dr-bob"].map(|name| Identity::generate(name.parse().unwrap()).unwrap());
         let issued = identities.each_mut().map(|identity| {

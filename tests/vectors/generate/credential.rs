@@ -230,6 +230,9 @@ fn encodings() {
     let unknown = std::collections::BTreeMap::from([("authority", ID)]);
     malformed("missing_members", "a map of one member", &signed(&unknown));
     malformed("unknown_member", "a member that this version does not know", &altered(b"serial", b"serieS"));
+    let beyond = [&b"not_after\x1b"[..], &(Time::MAX.as_secs() + 1).to_be_bytes()].concat();
+    let end = [&b"not_after\x1a"[..], &u32::try_from(END.as_secs()).unwrap().to_be_bytes()].concat();
+    malformed("time_beyond_9999", "an end in the year 10000", &altered(&end, &beyond));
 }
 
 fn lists() {
@@ -245,6 +248,9 @@ fn lists() {
     ];
     let signed = |entries: &[Revoked]| forge.sign(forge::REVOCATIONS, &list(entries));
     one("revocations", "ok", "three entries of two people", "revocations", &signed(&entries));
+    let above = RevocationList { version: Version(NOW.as_secs() + 1), ..list(&[]) };
+    let above = forge.sign(forge::REVOCATIONS, &above);
+    one("version_above_its_time", "malformed", "a version above the seconds of its time", "revocations", &above);
     let [a, b, c] = entries;
     one("revocations_unordered", "malformed", "entries out of order", "revocations", &signed(&[a.clone(), c, b]));
     one("revocations_twice", "malformed", "an entry twice", "revocations", &signed(&[a.clone(), a.clone()]));
@@ -256,6 +262,25 @@ fn lists() {
         let map = PeopleMap { authority: ID.parse().unwrap(), version: Version(version), issued_at: NOW, people };
         forge.sign(forge::PEOPLE, &map)
     };
+    let believed = |name: &str, expect, comment, people: &[(&str, u32)]| {
+        let file = base(expect, comment, NOW, &[]).with("people", &map(1, people));
+        let file = file.with("credential", &forge.sign(forge::CREDENTIAL, &statement()));
+        if expect == "ok" { file.text("shown", &statement().attributes) } else { file }.write(name);
+    };
+    believed("number_of_another", "untrusted", "the map says that the number is another person's", &[("dr-eve", 1)]);
+    believed("another_number", "untrusted", "the map says that the person has another number", &[("dr-ada", 2)]);
+    believed("newer_than_the_map", "ok", "the map knows neither the person nor the number yet", &[("dr-bob", 2)]);
+    let day = Duration::from_secs(86_400);
+    let aged = |name: &str, comment, issued_at| {
+        let list = RevocationList { issued_at, ..list(&[]) };
+        File::new("expired", comment, NOW)
+            .with("anchor", &forge.anchor(ID).to_cbor().unwrap())
+            .with("revocations", &forge.sign(forge::REVOCATIONS, &list))
+            .with("credential", &forge.sign(forge::CREDENTIAL, &statement()))
+            .write(name);
+    };
+    aged("list_over_the_limit", "a revocation list of more than a year ago", NOW.minus(366 * day));
+    aged("list_from_the_future", "a revocation list of tomorrow", NOW.plus(day));
     let good = map(1, &[("dr-ada", 1), ("dr-bob", 2)]);
     assert!(Signed::<PeopleMap>::from_cbor(&good).is_ok());
     one("people", "ok", "two people", "people", &good);

@@ -54,15 +54,15 @@ pub(crate) fn write_all() {
 fn events(folder: &Folder) {
     let world = World::new();
     let credential = world.trust.credential(&world.ada.issued.credential, NOW).unwrap();
+    let specialist = world.trust.credential(&world.nurse.issued.credential, NOW).unwrap();
     let (by, owner) = ((&world.ada.identity, &credential), world.alice.id());
     let sections = ["cardiology", "laboratory"].map(|section| section.parse().unwrap());
-    let specialist = Identity::generate("dr-bo".parse().unwrap()).unwrap();
-    let referral = Referral::refer(by, owner, sections, specialist.public(), (after(WEEK), NOW)).unwrap();
+    let referral = Referral::refer(by, owner, sections, &specialist, (after(WEEK), NOW)).unwrap();
     folder.write("referral_end", &statement!("end of referral", ReferralEnd::end(by, &referral, NOW).unwrap()));
     folder.write("referral", &statement!("referral", referral));
     let decline = Decline::decline(by, owner, &"cardiology".parse().unwrap(), NOW).unwrap();
     folder.write("decline", &statement!("decline", decline));
-    folder.write("erasure", &statement!("erasure", world.alice.erase(NOW).unwrap()));
+    folder.write("erasure", &statement!("erasure", world.alice.erase(after(WEEK), NOW).unwrap()));
 }
 
 /// A consent that excludes people for each cause, a mandate, and both kinds of heads.
