@@ -31,7 +31,8 @@ pub trait Custodian: Send + Sync {
     fn open<'a>(&'a self, info: &'a [u8], sealed: &'a Sealed) -> BoxFuture<'a, Result<Secret<Vec<u8>>>>;
 
     /// Signs these bytes with Ed25519 (RFC 8032): a consent or a head under a mandate, as
-    /// [`ConsentDraft::message`](crate::consent::ConsentDraft::message) and [`HeadDraft::message`] give them. A custodian signs
+    /// [`ConsentDraft::message`](crate::consent::ConsentDraft::message) and
+    /// [`HeadDraft::message`](crate::consent::HeadDraft::message) give them. A custodian signs
     /// nothing else with this key: a signature over other bytes is a word that nobody gave.
     ///
     /// # Errors
