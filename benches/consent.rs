@@ -66,7 +66,7 @@ fn consent(c: &mut Criterion) {
         let consent = phone.consent(alice.devices(), "summary".parse().unwrap());
         let consent = people.fold(consent, |consent, person| consent.name(&person).unwrap());
         let (stored, _) = consent.read(&trust, hospital.id(), "is:a0").unwrap().seal(NOW).unwrap();
-        let live = stored.verify(alice.devices(), &"summary".parse().unwrap(), &mut pins, NOW).unwrap();
+        let live = stored.verify(alice.devices(), &"summary".parse().unwrap(), &mut PinStore::default(), NOW).unwrap();
         group.bench_function(BenchmarkId::new("sealed_slots", count), |b| {
             b.iter(|| black_box(live.open(&key).unwrap()))
         });
