@@ -57,8 +57,8 @@ fn consent(c: &mut Criterion) {
     let mut group = c.benchmark_group("consent_open");
     group.bench_function(BenchmarkId::new("chartseal", 10), |b| {
         b.iter(|| {
-            let live = stored.verify(alice.devices(), &compartment, &mut pins, NOW).unwrap();
-            black_box(live.open(&key).unwrap())
+            let live = stored.verify(alice.devices(), &compartment, &pins, NOW).unwrap();
+            black_box(live.open(&key, &mut PinStore::default()).unwrap())
         });
     });
     for count in [2, 12, 52] {
@@ -66,9 +66,9 @@ fn consent(c: &mut Criterion) {
         let consent = phone.consent(alice.devices(), "summary".parse().unwrap());
         let consent = people.fold(consent, |consent, person| consent.name(&person).unwrap());
         let (stored, _) = consent.read(&trust, hospital.id(), "is:a0").unwrap().seal(NOW).unwrap();
-        let live = stored.verify(alice.devices(), &"summary".parse().unwrap(), &mut PinStore::default(), NOW).unwrap();
+        let live = stored.verify(alice.devices(), &"summary".parse().unwrap(), &PinStore::default(), NOW).unwrap();
         group.bench_function(BenchmarkId::new("sealed_slots", count), |b| {
-            b.iter(|| black_box(live.open(&key).unwrap()))
+            b.iter(|| black_box(live.open(&key, &mut PinStore::default()).unwrap()))
         });
     }
     group.bench_function(BenchmarkId::new("decapsulate", 10), |b| {

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use chartseal::consent::Access;
+use chartseal::pin::PinStore;
 use chartseal::record::{Reader, Record, SealedRecord};
 use chartseal::seal::FieldPath;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -114,7 +115,7 @@ fn open_many(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1000));
     group.bench_function(BenchmarkId::new("chartseal", 1000), |b| {
         let open = |sealed: Vec<SealedRecord>| -> Vec<_> {
-            let access = world.live(&stored).open(&key).unwrap();
+            let access = world.live(&stored).open(&key, &mut PinStore::default()).unwrap();
             let reader = Reader::new(&world.trust, NOW);
             sealed.into_iter().map(|record| reader.into_view(record, &[&access]).unwrap()).collect()
         };

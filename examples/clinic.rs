@@ -130,13 +130,17 @@ fn seal(hospital: &Hospital, chart: &Chart, cabinet: &Cabinet, clocks: &mut Cloc
         })?;
         cabinet.put_consent(section, &consent)?;
         // What the laboratory gets is the consent as it is published: it has no way in.
-        let published = consent.verify(devices, &compartment(section)?, &mut PinStore::default(), NOW)?;
-        if published.open(&hospital.laboratory.key).err() != Some(chartseal::Error::CannotOpen) {
+        let published = consent.verify(devices, &compartment(section)?, &PinStore::default(), NOW)?;
+        if published.open(&hospital.laboratory.key, &mut PinStore::default()).err()
+            != Some(chartseal::Error::CannotOpen)
+        {
             return Err("the laboratory can read".into());
         }
         for (i, entry) in chart.resources(section) {
             let sealed = clocks.seal.time(|| match section {
-                Section::Laboratory => chart::seal(&published, i, entry, &laboratory),
+                Section::Laboratory => {
+                    chart::seal(published.write_only(&mut PinStore::default())?, i, entry, &laboratory)
+                }
                 _ => chart::seal(&access, i, entry, &phone),
             })?;
             cabinet.put(section, i, &sealed)?;
@@ -183,6 +187,6 @@ fn visit(
 /// From the store's files to the compartment key, believing nothing but the patient's id.
 fn enter(staff: &mut Staff, chart: &Chart, cabinet: &Cabinet, section: Section) -> Result<Access, Failure> {
     let devices = cabinet.devices()?.accept(chart.id(), &mut staff.pins)?;
-    let consent = cabinet.consent(section)?.verify(&devices, &compartment(section)?, &mut staff.pins, NOW)?;
-    Ok(consent.open(&staff.key)?)
+    let consent = cabinet.consent(section)?.verify(&devices, &compartment(section)?, &staff.pins, NOW)?;
+    Ok(consent.open(&staff.key, &mut staff.pins)?)
 }

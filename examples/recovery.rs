@@ -99,11 +99,11 @@ fn main() -> Result<(), Failure> {
     drop(paper);
     let (consent, _) = new.consent(back.devices(), section()?).after(&access)?.seal(day(10))?;
     publish(repository, &consent, back.devices(), day(10))?;
-    let live = consent.verify(back.devices(), &section()?, &mut PinStore::default(), day(10))?;
-    if live.open_as_recovery(&key).is_ok() {
+    let live = consent.verify(back.devices(), &section()?, &PinStore::default(), day(10))?;
+    if live.open_as_recovery(&key, &mut PinStore::default()).is_ok() {
         return Err("the old shares still open".into());
     }
-    live.open_as_recovery(&RecoveryKey::from_code(code.expose())?)?;
+    live.open_as_recovery(&RecoveryKey::from_code(code.expose())?, &mut PinStore::default())?;
     println!(
         "the old shares open nothing that is sealed now; the printed code does, and it notices a wrong character:"
     );
@@ -116,7 +116,7 @@ fn main() -> Result<(), Failure> {
 
 /// Writes a consent where everybody finds it, before anything is moved to its key.
 fn publish(repository: Repository<'_>, consent: &StoredConsent, devices: &Devices, now: Time) -> Result<(), Failure> {
-    let live = consent.verify(devices, &section()?, &mut PinStore::default(), now)?;
+    let live = consent.verify(devices, &section()?, &PinStore::default(), now)?;
     if block_on(repository.publish(&live, consent))? == Put::Done { Ok(()) } else { Err("another consent".into()) }
 }
 
@@ -128,7 +128,9 @@ fn take_over(
 ) -> Result<Access, Failure> {
     let consents = block_on(repository.consents(last.owner(), &section()?, None))?;
     let consent = consents.last().ok_or("no consent")?;
-    let old = consent.verify(last, &section()?, &mut PinStore::default(), day(9))?.open_as_recovery(key)?;
+    let old = consent
+        .verify(last, &section()?, &PinStore::default(), day(9))?
+        .open_as_recovery(key, &mut PinStore::default())?;
     let (next, new) = phone.consent(devices, section()?).after(&old)?.seal(day(9))?;
     publish(repository, &next, devices, day(9))?;
     let clock = || day(9);

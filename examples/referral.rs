@@ -149,7 +149,7 @@ impl<'a> Patient<'a> {
 
     fn publish(&self, consent: &StoredConsent, now: Time) -> Result<(), Failure> {
         let section = &consent.consent().unverified().compartment;
-        let live = consent.verify(self.owner.devices(), section, &mut PinStore::default(), now)?;
+        let live = consent.verify(self.owner.devices(), section, &PinStore::default(), now)?;
         same(block_on(self.repository.publish(&live, consent))?, Put::Done, "a consent is published already")
     }
 
@@ -170,7 +170,9 @@ impl<'a> Patient<'a> {
 /// Opens a consent as a person, believing nothing but the patient's devices.
 fn open(patient: &Patient<'_>, consent: &StoredConsent, who: &Identity, now: Time) -> Result<Access, Failure> {
     let section = &consent.consent().unverified().compartment;
-    Ok(consent.verify(patient.owner.devices(), section, &mut PinStore::default(), now)?.open_as(who)?)
+    Ok(consent
+        .verify(patient.owner.devices(), section, &PinStore::default(), now)?
+        .open_as(who, &mut PinStore::default())?)
 }
 
 fn closed(patient: &Patient<'_>, consent: &StoredConsent, who: &Identity, now: Time) -> Result<(), Failure> {
@@ -187,7 +189,7 @@ fn passed_on(patient: &Patient<'_>, opened: &Access) -> Result<(), Failure> {
     let (forger, phone) = Owner::generate_with_device(DeviceId::new("phone")?, NOW)?;
     let consent = phone.consent(forger.devices(), opened.compartment().clone()).name(&friend.public())?;
     let (forged, _) = consent.seal(NOW)?;
-    let refused = forged.verify(patient.owner.devices(), opened.compartment(), &mut PinStore::default(), NOW);
+    let refused = forged.verify(patient.owner.devices(), opened.compartment(), &PinStore::default(), NOW);
     same(refused.err(), Some(chartseal::Error::Forged("consent")), "a forged consent is taken")
 }
 
@@ -240,8 +242,8 @@ fn called_back(
     let section = CompartmentId::new(Section::Laboratory.name())?;
     let consents = block_on(patient.repository.consents(patient.owner.id(), &section, None))?;
     let newest = consents.last().ok_or("no consent")?;
-    let live = newest.verify(patient.owner.devices(), &section, &mut PinStore::default(), days(31))?;
-    let access = live.open_as_device(&patient.phone)?;
+    let live = newest.verify(patient.owner.devices(), &section, &PinStore::default(), days(31))?;
+    let access = live.open_as_device(&patient.phone, &mut PinStore::default())?;
     let referral = Referral::refer((ada, ada_says), patient.owner.id(), [section], bo_says, (days(60), days(31)))?;
     let accepted = referral.accept(ada_says, trust, days(31))?;
     let sharing = |access| patient.phone.sharing(patient.owner.devices(), trust, access);

@@ -68,7 +68,7 @@ fn whole() -> Result<(), Failure> {
         disk.publish(&stored, alice.devices())?;
         fill(&disk.records, &phone, alice.devices(), &access)?;
         // The nurse reads, and keeps the compartment key that she got.
-        let kept = live(&stored, alice.devices())?.open(&nurse)?;
+        let kept = live(&stored, alice.devices())?.open(&nurse, &mut PinStore::default())?;
         let (stored, _, receipt) =
             phone.sharing(alice.devices(), &trust, &access).revoke(ned.id().clone())?.seal(clock())?;
         disk.publish(&stored, alice.devices())?;
@@ -117,8 +117,11 @@ fn look(
     let consents = block_on(disk.repository().consents(alice.id(), &compartment()?, None))?;
     let [newest] = consents.as_slice() else { return Err("there is one consent left".into()) };
     let newest = live(newest, alice.devices())?;
-    let access = newest.open(doctor)?;
-    println!("The nurse's own key:       {}", newest.open(nurse).err().ok_or("the nurse's key opens")?);
+    let access = newest.open(doctor, &mut PinStore::default())?;
+    println!(
+        "The nurse's own key:       {}",
+        newest.open(nurse, &mut PinStore::default()).err().ok_or("the nurse's key opens")?
+    );
 
     let reader = Reader::new(trust, clock()).devices(alice.devices().clone());
     let read = |id: RecordId, text: &str| -> Result<bool, Failure> {
@@ -206,7 +209,10 @@ fn write_on(disk: &Disk, path: &Path, devices: &Devices, done: &AtomicBool) -> R
             break;
         }
         let record = Record::new(written_meanwhile(std::process::id(), n)?, "note".parse()?);
-        let record = record.part(&newest)?.field("/text", "still writing")?.seal(&author, clock())?;
+        let record = record
+            .part(newest.write_only(&mut PinStore::default())?)?
+            .field("/text", "still writing")?
+            .seal(&author, clock())?;
         if block_on(disk.repository().put(&record))? != Put::Done {
             return Err("a record was turned away".into());
         }
@@ -259,14 +265,14 @@ impl Disk {
     fn accesses(&self, phone: &Device, devices: &Devices) -> Result<[Access; 2], Failure> {
         let mut opened = Vec::new();
         for stored in block_on(self.repository().consents(devices.owner(), &compartment()?, None))? {
-            opened.push(live(&stored, devices)?.open_as_device(phone)?);
+            opened.push(live(&stored, devices)?.open_as_device(phone, &mut PinStore::default())?);
         }
         opened.try_into().map_err(|_| "there are two consents".into())
     }
 }
 
 fn live(consent: &StoredConsent, devices: &Devices) -> Result<LiveConsent, Failure> {
-    Ok(consent.verify(devices, &compartment()?, &mut PinStore::default(), clock())?)
+    Ok(consent.verify(devices, &compartment()?, &PinStore::default(), clock())?)
 }
 
 fn note(n: u64) -> Result<RecordId, Failure> {

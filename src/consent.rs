@@ -33,10 +33,10 @@
 //! // The readers.
 //! let devices = alice.list().accept(alice.id(), &mut pins)?;
 //! let live = stored.verify(&devices, &"cardiology".parse()?, &mut pins, now)?;
-//! let access = live.open(&ada.accept(&for_ada, &trust, now)?)?;
+//! let access = live.open(&ada.accept(&for_ada, &trust, now)?, &mut pins)?;
 //! assert_eq!(access.terms().read[0].policy, "role:doctor");
 //! assert_eq!(access.terms().exclusions[0].person, Some("dr-bob".parse()?));
-//! assert_eq!(live.open(&bob.accept(&for_bob, &trust, now)?).err(), Some(Error::CannotOpen));
+//! assert_eq!(live.open(&bob.accept(&for_bob, &trust, now)?, &mut pins).err(), Some(Error::CannotOpen));
 //! # Ok::<(), Error>(())
 //! ```
 //!
@@ -104,4 +104,4 @@ pub use terms::{
     ConsumedStatement, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_PAST, MAX_PAST_BYTES, MAX_TERMS, Named,
     PastRule, PastWriting, Reading, Terms, Writing,
 };
-pub use verify::LiveConsent;
+pub use verify::{LiveConsent, WriteOnly};

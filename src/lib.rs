@@ -23,8 +23,8 @@
 //! let record = Record::new("encounter-17".parse()?, "visit".parse()?).part(&access)?.field("/diagnosis", "I21.4")?;
 //! let sealed = record.seal(&Author::new(&ada, &issued.credential)?, now)?;
 //!
-//! let consent = stored.verify(alice.devices(), access.compartment(), &mut PinStore::default(), now)?;
-//! let access = consent.open(&ada.accept(&issued, &trust, now)?)?;
+//! let consent = stored.verify(alice.devices(), access.compartment(), &pins, now)?;
+//! let access = consent.open(&ada.accept(&issued, &trust, now)?, &mut pins)?;
 //! let view = Reader::new(&trust, now).open(&sealed, &[&access])?;
 //! assert_eq!(view.get("/diagnosis")?, Some(&b"I21.4"[..]));
 //! # Ok::<(), Error>(())

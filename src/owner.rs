@@ -19,7 +19,7 @@
 //!
 //! let (stored, _) = phone.consent(alice.devices(), "cardiology".parse()?).seal(now)?;
 //! let live = stored.verify(alice.devices(), &"cardiology".parse()?, &mut pins, now)?;
-//! assert!(live.open_as_root(&alice).is_ok());
+//! assert!(live.open_as_root(&alice, &mut pins).is_ok());
 //! # Ok::<(), Error>(())
 //! ```
 
@@ -43,6 +43,7 @@ use crate::consent::{
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, OwnerId, Time, Version};
 use crate::identity::{SealingKey, Signed, SigningKey};
+use crate::pin::Pins;
 use crate::secret::Secret;
 use crate::wire::{Reader, Writer};
 
@@ -213,8 +214,8 @@ impl LiveConsent {
     /// # Errors
     ///
     /// As [`LiveConsent::open`].
-    pub fn open_as_root(&self, owner: &Owner) -> Result<Access> {
-        self.open_sealed(&owner.sealing)
+    pub fn open_as_root(&self, owner: &Owner, pins: &mut dyn Pins) -> Result<Access> {
+        self.open_sealed(&owner.sealing, pins)
     }
 }
 

@@ -35,7 +35,7 @@ pub use redb::RedbPins;
 ///
 /// A row is only ever replaced by a later one, so one memory must not be written by two at once: a row that is read, compared and
 /// written back could bring an earlier one back. Taking `&mut` sees to that within a process.
-pub trait Pins {
+pub trait Pins: Send {
     /// The row under a key, of at most [`MAX_PIN_KEY`] bytes; none if there is none.
     ///
     /// # Errors
@@ -95,6 +95,19 @@ impl dyn Pins + '_ {
     /// [`Error::Rollback`] if a later version was seen, [`Error::Fork`] if the same version was seen with another hash.
     pub(crate) fn accept(&mut self, what: &'static str, name: &str, version: Version, hash: Hash) -> Result<()> {
         self.accept_under(what, name, Precedence::own(Version(0), version, hash))
+    }
+
+    /// Whether `accept_under` would take it.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn admits(&self, what: &'static str, name: &str, new: &Precedence) -> Result<()> {
+        let pin = self.get(&key(what, name)?)?;
+        match pin.map(|pin| new.compare(&pin.precedence(), what)).transpose()? {
+            Some(Ordering::Less) => Err(Error::Rollback(what)),
+            _ => Ok(()),
+        }
     }
 
     /// As `accept`, for a statement that one of several signers made: what was signed under a later list of

@@ -28,7 +28,7 @@ fn doctors_amend_and_nurses_do_not(hospital: &mut Hospital, chart: &Chart, cabin
     let mut access = |who| enter(hospital.member(who)?, chart, cabinet, section);
     let (ada_reads, ben_reads, noor_reads) = (access("dr-ada")?, access("nurse-ben")?, access("dr-noor")?);
     let published = cabinet.consent(section)?;
-    let published = published.verify(chart.owner.devices(), &compartment(section)?, &mut PinStore::default(), NOW)?;
+    let published = published.verify(chart.owner.devices(), &compartment(section)?, &PinStore::default(), NOW)?;
 
     let reader = Reader::new(&hospital.trust, LATER).devices(chart.owner.devices().clone());
     let author = |who: &str| {
@@ -51,7 +51,7 @@ fn doctors_amend_and_nurses_do_not(hospital: &mut Hospital, chart: &Chart, cabin
     let refused =
         reader.amend(&stored, &[&ben_reads])?.field("/comment", "\"seen\"")?.seal(&author("nurse-ben")?, LATER);
     require(refused.err() == Some(Error::NotAllowed))?;
-    let note = Record::new(name(i)?, "fhir/R4/Basic".parse()?).part(&published)?;
+    let note = Record::new(name(i)?, "fhir/R4/Basic".parse()?).part(published.write_only(&mut PinStore::default())?)?;
     let note = note.field("/comment", "\"seen\"")?.seal(&author("nurse-ben")?, LATER)?;
     require(reader.open(&note, &[&noor_reads]).err() == Some(Error::NotAllowed))?;
     println!("nurse-ben may read it, and what he writes is refused by every reader");
@@ -64,7 +64,7 @@ fn a_forged_consent_is_refused(hospital: &mut Hospital, chart: &Chart, cabinet: 
     let mut refused = |consent: &StoredConsent| {
         let noor = hospital.member("dr-noor")?;
         let devices = cabinet.devices()?.accept(chart.id(), &mut noor.pins)?;
-        let found = consent.verify(&devices, &compartment(section)?, &mut noor.pins, NOW);
+        let found = consent.verify(&devices, &compartment(section)?, &noor.pins, NOW);
         require(matches!(found, Err(Error::Forged(_))))
     };
     // The server leaves a slot out, or exchanges two.
@@ -90,19 +90,21 @@ fn a_consent_that_was_replaced_does_not_come_back(
     let section = Section::Billing;
     let old = cabinet.consent(section)?;
     let devices = chart.owner.devices();
-    let live = old.verify(devices, &compartment(section)?, &mut PinStore::default(), NOW)?;
-    let access = live.open_as_device(&chart.phone)?;
+    let mut pins = PinStore::default();
+    let live = old.verify(devices, &compartment(section)?, &pins, NOW)?;
+    let access = live.open_as_device(&chart.phone, &mut pins)?;
     let (trust, authority) = (&hospital.trust, hospital.authority.id());
     let next = chart.phone.consent(devices, compartment(section)?).after(&access)?;
     let next = next.read(trust, authority, &format!("({}) and not user:finn", policy(section, chart.patient)))?;
     let (next, _) = next.write(trust, authority, writers(section))?.seal(LATER)?;
 
     let finn = hospital.member("finn")?;
-    let newer = next.verify(devices, &compartment(section)?, &mut finn.pins, LATER)?;
-    require(newer.open(&finn.key).err() == Some(Error::CannotOpen))?;
-    let served = old.verify(devices, &compartment(section)?, &mut finn.pins, LATER);
+    let newer = next.verify(devices, &compartment(section)?, &finn.pins, LATER)?;
+    require(newer.open(&finn.key, &mut finn.pins).err() == Some(Error::CannotOpen))?;
+    newer.open_as_device(&chart.phone, &mut pins)?;
+    let served = old.verify(devices, &compartment(section)?, &pins, LATER);
     require(matches!(served, Err(Error::Rollback(_))))?;
-    println!("finn is excluded in version 2; whoever has seen that is not taken back to version 1");
+    println!("finn is excluded in version 2; whoever has opened that is not taken back to version 1");
     Ok(())
 }
 

@@ -89,8 +89,8 @@ static RECORD_WORLD: LazyLock<RecordWorld> = LazyLock::new(|| {
     let access = |name: &str| {
         let stored = StoredConsent::from_cbor(&bytes(&format!("consent {name}"))).unwrap();
         let compartment = "cardiology".parse().unwrap();
-        let live = stored.verify(&devices, &compartment, &mut PinStore::default(), now).unwrap();
-        live.open_as_device(&device).unwrap()
+        let live = stored.verify(&devices, &compartment, &PinStore::default(), now).unwrap();
+        live.open_as_device(&device, &mut PinStore::default()).unwrap()
     };
     let (access, other) = (access("cardiology"), access("cardiology-2"));
     RecordWorld { now, trust, devices, access, other }

@@ -136,16 +136,19 @@ pub(crate) fn consent(data: &[u8]) -> bool {
         }
     };
     let genuine = clinic.consents.contains(&stored);
-    let verify = |devices, compartment| stored.verify(devices, compartment, &mut PinStore::default(), NOW);
+    let verify = |devices, compartment| stored.verify(devices, compartment, &PinStore::default(), NOW);
     let surgery = "surgery".parse().unwrap();
     assert!(verify(&clinic.devices, &surgery).is_err(), "moved to another compartment");
     assert!(verify(&clinic.other_devices, &clinic.compartment).is_err(), "moved to another owner");
     match verify(&clinic.devices, &clinic.compartment) {
         Ok(live) => {
             assert!(genuine, "a consent was forged");
-            assert!(live.open_as_device(&clinic.phone).is_ok() && live.open_as_root(&clinic.root).is_ok());
+            assert!(
+                live.open_as_device(&clinic.phone, &mut PinStore::default()).is_ok()
+                    && live.open_as_root(&clinic.root, &mut PinStore::default()).is_ok()
+            );
             // The later versions name no reader.
-            assert_eq!(live.open(&clinic.doctor).is_ok(), stored == clinic.consents[0]);
+            assert_eq!(live.open(&clinic.doctor, &mut PinStore::default()).is_ok(), stored == clinic.consents[0]);
             assert!(clinic.outsiders_find_it_closed(&live));
         }
         Err(error) => {
@@ -187,9 +190,13 @@ pub(crate) struct Clinic {
 impl Clinic {
     fn outsiders_find_it_closed(&self, live: &LiveConsent) -> bool {
         let outsider = Device::decode(&[b"csd\x01\x05phone", &[8; 64][..]].concat()).unwrap();
-        [live.open_as(&self.unnamed), live.open_as_device(&outsider), live.open(&self.nurse)]
-            .iter()
-            .all(|opened| matches!(opened, Err(Error::CannotOpen)))
+        [
+            live.open_as(&self.unnamed, &mut PinStore::default()),
+            live.open_as_device(&outsider, &mut PinStore::default()),
+            live.open(&self.nurse, &mut PinStore::default()),
+        ]
+        .iter()
+        .all(|opened| matches!(opened, Err(Error::CannotOpen)))
     }
 }
 
@@ -204,7 +211,7 @@ pub(crate) static CLINIC: LazyLock<Clinic> = LazyLock::new(|| {
     let compartment = header(key, "compartment").parse().unwrap();
     let stored = |text, name| StoredConsent::from_cbor(&header_bytes(text, name)).unwrap();
     let consents = vec![stored(key, "consent"), stored(later, "seen"), stored(forked, "consent")];
-    let live = consents[0].verify(&devices, &compartment, &mut PinStore::default(), NOW).unwrap();
+    let live = consents[0].verify(&devices, &compartment, &PinStore::default(), NOW).unwrap();
     let phone = Device::decode(&header_bytes(device, "secret")).unwrap();
     let head = phone.head(&live, NOW).unwrap();
     let user_key = |text| {

@@ -54,7 +54,7 @@ impl World {
     }
 
     fn verify(&self, stored: &StoredConsent) -> Result<LiveConsent, Error> {
-        stored.verify(self.owner.devices(), &compartment(), &mut PinStore::default(), NOW)
+        stored.verify(self.owner.devices(), &compartment(), &PinStore::default(), NOW)
     }
 
     fn slots(&self) -> Vec<Vec<u8>> {
@@ -102,8 +102,8 @@ fn compartment() -> CompartmentId {
 fn a_slot_that_a_reader_makes_is_refused_by_everybody() {
     let world = World::new();
     let live = world.verify(&world.stored).unwrap();
-    let ada = live.open(&world.ada.1).unwrap();
-    assert_eq!(live.open(&world.nina.1).unwrap_err(), Error::CannotOpen);
+    let ada = live.open(&world.ada.1, &mut PinStore::default()).unwrap();
+    assert_eq!(live.open(&world.nina.1, &mut PinStore::default()).unwrap_err(), Error::CannotOpen);
 
     let nina = world.nina.0.public().sealing;
     let context = Context::of(&live.statement).unwrap();
@@ -122,7 +122,7 @@ fn a_slot_that_a_reader_makes_is_refused_by_everybody() {
         assert!(slot.open_sealed(&context, place, world.nina.0.sealing()).is_ok());
         // And with it, that the terms do not name her.
         let agreed = world.verify(&world.signed(world.stored.terms().to_vec(), slots, |_| {})).unwrap();
-        assert_eq!(agreed.open_as(&world.nina.0).unwrap_err(), Error::Forged("consent"));
+        assert_eq!(agreed.open_as(&world.nina.0, &mut PinStore::default()).unwrap_err(), Error::Forged("consent"));
     }
 }
 
@@ -169,8 +169,12 @@ fn a_device_cannot_show_its_readers_another_policy_than_the_slots_are_for() {
         let sealed = world.sealed(terms);
         let stored = world.signed(sealed.clone(), world.slots_for(terms, &sealed), |_| {});
         let live = world.verify(&stored).unwrap();
-        let opened = live.open(&world.ada.1).map(drop);
-        assert_eq!(live.open_as_device(&world.phone).map(drop), opened, "every reader sees the same");
+        let opened = live.open(&world.ada.1, &mut PinStore::default()).map(drop);
+        assert_eq!(
+            live.open_as_device(&world.phone, &mut PinStore::default()).map(drop),
+            opened,
+            "every reader sees the same"
+        );
         opened
     };
     let terms = || world.access.terms.clone();
@@ -220,14 +224,20 @@ fn a_device_cannot_publish_a_write_key_or_terms_that_do_not_follow_from_the_key(
     let terms = world.stored.terms().to_vec();
     let other = SealingKey::generate().unwrap().public();
     let stored = world.signed(terms.clone(), world.slots(), |statement| statement.write_key = other);
-    assert_eq!(world.verify(&stored).unwrap().open(&world.ada.1).unwrap_err(), Error::Forged("consent"));
+    assert_eq!(
+        world.verify(&stored).unwrap().open(&world.ada.1, &mut PinStore::default()).unwrap_err(),
+        Error::Forged("consent")
+    );
 
     let mut garbled = terms;
     garbled[40] ^= 1;
     let short = vec![7; 47];
     for terms in [garbled, short, Vec::new()] {
         let stored = world.signed(terms, world.slots(), |_| {});
-        assert_eq!(world.verify(&stored).unwrap().open(&world.ada.1).unwrap_err(), Error::Forged("consent"));
+        assert_eq!(
+            world.verify(&stored).unwrap().open(&world.ada.1, &mut PinStore::default()).unwrap_err(),
+            Error::Forged("consent")
+        );
     }
 }
 
@@ -237,10 +247,10 @@ fn a_slot_opens_only_where_it_was_made_for() {
     let world = World::new();
     let terms = world.stored.terms().to_vec();
     let refuses = |stored: StoredConsent, compartment: &CompartmentId| {
-        let live = stored.verify(world.owner.devices(), compartment, &mut PinStore::default(), NOW).unwrap();
-        assert_eq!(live.open(&world.ada.1).unwrap_err(), Error::CannotOpen);
-        assert_eq!(live.open_as_root(&world.owner).unwrap_err(), Error::CannotOpen);
-        assert_eq!(live.open_as_device(&world.phone).unwrap_err(), Error::CannotOpen);
+        let live = stored.verify(world.owner.devices(), compartment, &PinStore::default(), NOW).unwrap();
+        assert_eq!(live.open(&world.ada.1, &mut PinStore::default()).unwrap_err(), Error::CannotOpen);
+        assert_eq!(live.open_as_root(&world.owner, &mut PinStore::default()).unwrap_err(), Error::CannotOpen);
+        assert_eq!(live.open_as_device(&world.phone, &mut PinStore::default()).unwrap_err(), Error::CannotOpen);
     };
     let mut moved = world.slots();
     moved.rotate_right(1);
@@ -270,8 +280,12 @@ fn two_readers_never_get_two_keys() {
     let slot = SlotMaker::again(&context, &world.access.statement, &second);
     slots.push(slot.sealed(place, &world.nina.0.public().sealing).unwrap().to_bytes().unwrap());
     let live = world.verify(&world.signed(world.stored.terms().to_vec(), slots, |_| {})).unwrap();
-    assert_eq!(live.open_as(&world.nina.0).unwrap_err(), Error::CannotOpen);
-    assert_eq!(live.open(&world.ada.1).unwrap_err(), Error::Forged("consent"), "and the others see it");
+    assert_eq!(live.open_as(&world.nina.0, &mut PinStore::default()).unwrap_err(), Error::CannotOpen);
+    assert_eq!(
+        live.open(&world.ada.1, &mut PinStore::default()).unwrap_err(),
+        Error::Forged("consent"),
+        "and the others see it"
+    );
 }
 
 #[test]
@@ -374,10 +388,7 @@ fn no_version_is_over_the_seconds_of_its_own_time() {
         statement.previous = Some(world.access.hash());
         let consent = Signed::sign(statement, world.phone.signer().key).unwrap();
         let stored = StoredConsent::from_parts(consent, world.stored.terms().to_vec(), world.slots()).unwrap();
-        let mut pins = PinStore::default();
-        let verified = stored.verify(world.owner.devices(), &compartment(), &mut pins, NOW);
-        assert_eq!(verified.is_ok(), pins != PinStore::default(), "what is refused is not remembered");
-        verified.map(drop)
+        stored.verify(world.owner.devices(), &compartment(), &PinStore::default(), NOW).map(drop)
     };
     let malformed = Err(Error::Malformed("consent"));
     let second = NOW.as_secs();
@@ -421,9 +432,9 @@ fn whatever_a_removed_device_signed_the_owners_next_consent_counts_and_takes_wri
         ..thiefs
     };
     let theft = thiefs.signed_again(&world.phone, world.owner.devices());
-    let mut pins = PinStore::default();
-    let live = theft.verify(world.owner.devices(), &compartment(), &mut pins, NOW).unwrap();
-    let thiefs = live.open_as_device(&world.phone).unwrap();
+    let pins = PinStore::default();
+    let live = theft.verify(world.owner.devices(), &compartment(), &pins, NOW).unwrap();
+    let thiefs = live.open_as_device(&world.phone, &mut PinStore::default()).unwrap();
     assert_eq!(block_on(repository.publish(&live, &theft)), Ok(Put::Done));
     let author = Author::device(&tablet, world.owner.devices()).unwrap();
     let record = |id: &str, access: &Access| {
@@ -437,7 +448,7 @@ fn whatever_a_removed_device_signed_the_owners_next_consent_counts_and_takes_wri
     world.owner.remove_device(&"phone".parse().unwrap(), NOW).unwrap();
     let devices = world.owner.devices();
     let (stored, next, _) = tablet.sharing(devices, &world.trust, &world.access).rotate().unwrap().seal(NOW).unwrap();
-    let live = stored.verify(devices, &compartment(), &mut pins, NOW).expect("whoever saw the theft takes it");
+    let live = stored.verify(devices, &compartment(), &pins, NOW).expect("whoever saw the theft takes it");
     assert_eq!(block_on(repository.publish(&live, &stored)), Ok(Put::Done));
     let state = |access: &Access| block_on(ledger.state(world.owner.id(), &compartment(), access.key_id()));
     assert_eq!(state(&next), Ok(KeyState::Active));

@@ -180,9 +180,9 @@ impl LiveConsent {
             return Err(Error::Rollback("device list"));
         }
         let precedence = Precedence::new(under, head.base, head.version, head.hash);
-        // One of a time to come says nothing yet.
+        // One of a time to come says nothing yet. A custodian's says no more than his consent, which is remembered once opened.
         let to_come = head.issued_at > now.plus(CLOCK_SKEW);
-        if !to_come {
+        if !to_come && head.mandate.is_none() {
             pins.accept_under(WHAT, &pin_name(&self.statement), precedence)?;
         }
         // One of before the list that this was signed under says nothing of it.

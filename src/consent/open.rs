@@ -10,19 +10,22 @@ use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Version};
 use crate::identity::{Identity, SealingKey};
 use crate::kem::UserKey;
+use crate::pin::Pins;
 use crate::policy::Policy;
 use crate::seal::{Cek, cek_salt, open_terms, write_seed};
 
 impl LiveConsent {
-    /// Opens the consent by attributes.
+    /// Opens the consent by attributes. Once it is open and checked, `pins` remember it, and nothing before.
     ///
     /// # Errors
     ///
+    /// [`Error::Expired`] if the consent had ended when it was verified: it is remembered all the same, since what it replaced
+    /// does not come back; [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember by now.
     /// [`Error::CannotOpen`] if the key satisfies no slot, [`Error::Forged`] if the consent says to its readers something
     /// else than its slots do: a policy slot shows another policy, or a sealed slot is for somebody whom the terms do not
     /// name, or somebody of the terms has none, the owner's own keys among them. Only who signed it can bring that about.
-    pub fn open(&self, key: &UserKey) -> Result<Access> {
-        self.open_by(|slot, context, index| slot.open(context, index, key))
+    pub fn open(&self, key: &UserKey, pins: &mut dyn Pins) -> Result<Access> {
+        self.remembered(self.open_by(|slot, context, index| slot.open(context, index, key))?, pins)
     }
 
     /// Opens the consent as a person who is named in it, or as the custodian.
@@ -31,8 +34,8 @@ impl LiveConsent {
     ///
     /// As [`LiveConsent::open`]; [`Error::Expired`] if the person's time was over when the consent was verified. Whoever
     /// ignores that opens it until the next consent leaves the person out.
-    pub fn open_as(&self, identity: &Identity) -> Result<Access> {
-        let access = self.open_sealed(identity.sealing())?;
+    pub fn open_as(&self, identity: &Identity, pins: &mut dyn Pins) -> Result<Access> {
+        let access = self.open_sealed(identity.sealing(), pins)?;
         let own = identity.public().sealing;
         let over = access.over(self.now).any(|named| named.sealing == own);
         if over { Err(Error::Expired("access of this person")) } else { Ok(access) }
@@ -44,21 +47,31 @@ impl LiveConsent {
     /// # Errors
     ///
     /// As [`LiveConsent::open`]; a service that cannot be asked looks like one that opens nothing.
-    pub async fn open_with(&self, custodian: &dyn Custodian) -> Result<Access> {
+    pub async fn open_with(&self, custodian: &dyn Custodian, pins: &mut dyn Pins) -> Result<Access> {
         let context = Context::of(&self.statement)?;
         for (index, slot) in self.slots.iter().enumerate() {
             let SlotContent::Sealed(sealed) = &slot.content else { continue };
             let Ok(opened) = custodian.open(&context.info(index)?, sealed).await else { continue };
             let Ok(cek) = Slot::cek(&opened) else { continue };
             if cek.verify(&self.statement.salt, &self.statement.commitment).is_ok() {
-                return self.access(&context, cek);
+                return self.remembered(self.access(&context, cek)?, pins);
             }
         }
         Err(Error::CannotOpen)
     }
 
-    pub(crate) fn open_sealed(&self, key: &SealingKey) -> Result<Access> {
+    pub(crate) fn open_sealed(&self, key: &SealingKey, pins: &mut dyn Pins) -> Result<Access> {
+        self.remembered(self.opened_sealed(key)?, pins)
+    }
+
+    /// As `open_sealed`, for who does not go by it: nothing is remembered.
+    pub(crate) fn opened_sealed(&self, key: &SealingKey) -> Result<Access> {
         self.open_by(|slot, context, index| slot.open_sealed(context, index, key))
+    }
+
+    fn remembered(&self, access: Access, pins: &mut dyn Pins) -> Result<Access> {
+        self.remember(pins)?;
+        Ok(access)
     }
 
     fn open_by(&self, open: impl Fn(&Slot, &Context, usize) -> Result<Cek>) -> Result<Access> {

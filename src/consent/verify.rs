@@ -16,7 +16,7 @@ use crate::time::CLOCK_SKEW;
 
 /// A consent that is signed by the owner's device, whole, valid and no older than what was seen before.
 ///
-/// Whoever opens it has an [`Access`](super::Access); whoever only writes needs no more than this.
+/// Whoever opens it has an [`Access`](super::Access); whoever only writes has a [`WriteOnly`].
 #[derive(Debug)]
 pub struct LiveConsent {
     pub(super) statement: ConsentStatement,
@@ -32,11 +32,12 @@ pub struct LiveConsent {
 
 impl StoredConsent {
     /// Checks everything that can be checked without a key: that the consent is for this compartment, signed by a device
-    /// of the list, whole, no older than what `pins` remember, and valid at `now`.
+    /// of the list, whole, no older than what `pins` remember, and not of a time to come.
     ///
-    /// The signature is checked before anything else is looked at. Once it holds, `pins` remember the consent, even if
-    /// it is valid no longer: what it replaced does not come back. Only one that is not valid yet, or is of a device whose
-    /// own time is over, is not remembered; one that is signed for a time to come is not valid yet.
+    /// The signature is checked before anything else is looked at. Nothing is remembered yet: a custodian who cheats signs what
+    /// verifies, and nobody can open or believe, and that must not take the place of the consent before it. What opens is
+    /// remembered ([`LiveConsent::open`]), and what a writer goes by who opens nothing ([`LiveConsent::write_only`]). If it is
+    /// refused there, go on with the one before, and tell the patient.
     ///
     /// # Errors
     ///
@@ -48,7 +49,7 @@ impl StoredConsent {
         &self,
         devices: &Devices,
         compartment: &CompartmentId,
-        pins: &mut dyn Pins,
+        pins: &dyn Pins,
         now: Time,
     ) -> Result<LiveConsent> {
         let claimed = self.consent().unverified();
@@ -83,10 +84,7 @@ impl StoredConsent {
         let name = pin_name(&statement);
         let precedence = Precedence::new(statement.devices, base, statement.version, hash);
         pins.reaches((WHAT, super::head::WHAT), &name, &precedence)?;
-        pins.accept_under(WHAT, &name, precedence)?;
-        if statement.not_after.is_some_and(|end| now > end) {
-            return Err(Error::Expired(WHAT));
-        }
+        pins.admits(WHAT, &name, &precedence)?;
 
         if terms_hash(self.terms()) != statement.terms
             || !self.slots().map(slot_hash).eq(statement.slots.iter().copied())
@@ -104,6 +102,45 @@ impl StoredConsent {
         }
         let mandate = self.mandate().map(|mandate| mandate.unverified().clone());
         Ok(LiveConsent { statement, hash, mandate, devices: devices.clone(), terms: self.terms().to_vec(), slots, now })
+    }
+}
+
+/// What those go by who write in a compartment and read nothing there: a laboratory. Got from
+/// [`LiveConsent::write_only`].
+#[derive(Debug, Clone, Copy)]
+pub struct WriteOnly<'a>(&'a LiveConsent);
+
+impl<'a> WriteOnly<'a> {
+    /// The consent.
+    pub fn consent(self) -> &'a LiveConsent {
+        self.0
+    }
+}
+
+impl LiveConsent {
+    /// For whoever writes under this consent and cannot open it; `pins` remember it as the latest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember, [`Error::Expired`] if it had ended when it was
+    /// verified.
+    ///
+    /// # Security
+    ///
+    /// Who opens nothing cannot tell whether the consent is what it has to be. Where a custodian cheats, readers refuse it, and
+    /// what is written under it waits for the patient's next word.
+    pub fn write_only(&self, pins: &mut dyn Pins) -> Result<WriteOnly<'_>> {
+        self.remember(pins)?;
+        Ok(WriteOnly(self))
+    }
+
+    /// From now on nothing earlier is accepted, even if this one is valid no longer: what it replaced does not come back.
+    pub(super) fn remember(&self, pins: &mut dyn Pins) -> Result<()> {
+        let name = pin_name(&self.statement);
+        let precedence = Precedence::new(self.statement.devices, self.base(), self.version(), self.hash);
+        pins.reaches((WHAT, super::head::WHAT), &name, &precedence)?;
+        pins.accept_under(WHAT, &name, precedence)?;
+        if self.statement.not_after.is_some_and(|end| self.now > end) { Err(Error::Expired(WHAT)) } else { Ok(()) }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::consent::{
 use crate::error::Result;
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Time};
 use crate::identity::{PublicIdentity, SealingKey, Signed, SigningKey, decode_keys, encode_keys};
+use crate::pin::Pins;
 use crate::secret::Secret;
 
 /// What a patient's phone holds: keys that sign consents and open them.
@@ -70,8 +71,10 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// None that a caller can bring about.
+    /// As [`LiveConsent::open`]: a device does not speak for what it cannot open, or what a custodian sealed without the owner's
+    /// own keys.
     pub fn head(&self, consent: &LiveConsent, now: Time) -> Result<Head> {
+        consent.opened_sealed(&self.sealing)?;
         let statement = HeadStatement {
             owner: consent.owner().clone(),
             compartment: consent.compartment().clone(),
@@ -131,8 +134,8 @@ impl LiveConsent {
     /// # Errors
     ///
     /// As [`LiveConsent::open`]; a device that was added later is not among the slots.
-    pub fn open_as_device(&self, device: &Device) -> Result<Access> {
-        self.open_sealed(&device.sealing)
+    pub fn open_as_device(&self, device: &Device, pins: &mut dyn Pins) -> Result<Access> {
+        self.open_sealed(&device.sealing, pins)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::consent::{
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, Time};
 use crate::identity::{SealingKey, Signed, SigningKey};
+use crate::pin::Pins;
 
 /// The shortest time that a change of root key may wait for a veto: a day.
 pub const MIN_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -150,8 +151,8 @@ impl LiveConsent {
     /// # Errors
     ///
     /// As [`LiveConsent::open`].
-    pub fn open_as_recovery(&self, key: &RecoveryKey) -> Result<Access> {
-        self.open_sealed(key.sealing())
+    pub fn open_as_recovery(&self, key: &RecoveryKey, pins: &mut dyn Pins) -> Result<Access> {
+        self.open_sealed(key.sealing(), pins)
     }
 }
 

@@ -39,7 +39,7 @@ use crate::policy::{Month, PersonNumber};
 /// assert_eq!(change.preview(&[trust.credential(&issued.credential, now)?], now)?.loses.len(), 1);
 /// let (stored, next, receipt) = change.seal(now)?;
 /// let live = stored.verify(alice.devices(), next.compartment(), &mut pins, now)?;
-/// assert_eq!(live.open(&key).err(), Some(Error::CannotOpen));
+/// assert_eq!(live.open(&key, &mut pins).err(), Some(Error::CannotOpen));
 /// assert!(receipt.to_string().contains("not protected"));
 /// # Ok::<(), Error>(())
 /// ```

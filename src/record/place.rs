@@ -2,7 +2,7 @@
 
 use super::content::Content;
 use super::envelope::Wrap;
-use crate::consent::{Access, LiveConsent};
+use crate::consent::{Access, WriteOnly};
 use crate::error::Result;
 use crate::id::{CompartmentId, OwnerId, Time, Version};
 use crate::seal::Dek;
@@ -14,7 +14,7 @@ pub enum Place<'a> {
     /// The author can read there.
     Access(&'a Access),
     /// The author can write there and open nothing, not even what he wrote: a laboratory.
-    WriteOnly(&'a LiveConsent),
+    WriteOnly(WriteOnly<'a>),
 }
 
 impl<'a> From<&'a Access> for Place<'a> {
@@ -23,8 +23,8 @@ impl<'a> From<&'a Access> for Place<'a> {
     }
 }
 
-impl<'a> From<&'a LiveConsent> for Place<'a> {
-    fn from(consent: &'a LiveConsent) -> Self {
+impl<'a> From<WriteOnly<'a>> for Place<'a> {
+    fn from(consent: WriteOnly<'a>) -> Self {
         Self::WriteOnly(consent)
     }
 }
@@ -33,42 +33,42 @@ impl Place<'_> {
     pub(super) fn owner(&self) -> &OwnerId {
         match self {
             Self::Access(access) => access.owner(),
-            Self::WriteOnly(consent) => consent.owner(),
+            Self::WriteOnly(consent) => consent.consent().owner(),
         }
     }
 
     pub(super) fn compartment(&self) -> &CompartmentId {
         match self {
             Self::Access(access) => access.compartment(),
-            Self::WriteOnly(consent) => consent.compartment(),
+            Self::WriteOnly(consent) => consent.consent().compartment(),
         }
     }
 
     pub(super) fn version(&self) -> Version {
         match self {
             Self::Access(access) => access.version(),
-            Self::WriteOnly(consent) => consent.version(),
+            Self::WriteOnly(consent) => consent.consent().version(),
         }
     }
 
     pub(super) fn not_after(&self) -> Option<Time> {
         match self {
             Self::Access(access) => access.not_after(),
-            Self::WriteOnly(consent) => consent.not_after(),
+            Self::WriteOnly(consent) => consent.consent().not_after(),
         }
     }
 
     pub(super) fn issued_at(&self) -> Time {
         match self {
             Self::Access(access) => access.issued_at(),
-            Self::WriteOnly(consent) => consent.issued_at(),
+            Self::WriteOnly(consent) => consent.consent().issued_at(),
         }
     }
 
     pub(super) fn wrap(&self, content: &Content, dek: &Dek) -> Result<Wrap> {
         match self {
             Self::Access(access) => Wrap::symmetric(access, content, dek),
-            Self::WriteOnly(consent) => Wrap::written(consent, content, dek),
+            Self::WriteOnly(consent) => Wrap::written(consent.consent(), content, dek),
         }
     }
 }

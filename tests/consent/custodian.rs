@@ -25,7 +25,7 @@ fn a_master_key_custodian_signs_mandated_consents_and_heads_and_nothing_else() {
     let draft = builder.same_terms(&world.trust).unwrap().draft(NOW).unwrap();
     let consent = draft.message().unwrap();
     let (mandated, _) = draft.finish(block_on(keeper.sign(&consent)).unwrap()).unwrap();
-    let live = mandated.verify(devices, access.compartment(), &mut PinStore::default(), NOW).unwrap();
+    let live = mandated.verify(devices, access.compartment(), &PinStore::default(), NOW).unwrap();
     let draft = live.custodian_head_elsewhere(keeper.public(), NOW).unwrap();
     let head = draft.message().unwrap();
     assert!(draft.finish(block_on(keeper.sign(&head)).unwrap()).is_ok());

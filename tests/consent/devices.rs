@@ -21,16 +21,16 @@ fn any_device_of_the_list_carries_a_consent_on() {
     world.owner.add_device(&tablet.public(), NOW).unwrap();
     // The first consent still counts, but has no slot for the tablet.
     let live = world.verify(&stored).unwrap();
-    assert_eq!(live.open_as_device(&tablet).unwrap_err(), Error::CannotOpen);
+    assert_eq!(live.open_as_device(&tablet, &mut PinStore::default()).unwrap_err(), Error::CannotOpen);
 
     let next = world.consent().after(&access).unwrap().reseal().unwrap().same_terms(&world.trust).unwrap();
     let (stored, _) = next.seal(NOW).unwrap();
-    let access = world.verify(&stored).unwrap().open_as_device(&tablet).unwrap();
+    let access = world.verify(&stored).unwrap().open_as_device(&tablet, &mut PinStore::default()).unwrap();
     let next = tablet.consent(world.owner.devices(), cardiology()).after(&access).unwrap();
     let (stored, _) = next.seal(NOW).unwrap();
     let live = world.verify(&stored).unwrap();
     assert_eq!(live.version().0, 3);
-    assert!(live.open_as_device(&world.phone).is_ok());
+    assert!(live.open_as_device(&world.phone, &mut PinStore::default()).is_ok());
 }
 
 #[test]
@@ -57,9 +57,9 @@ fn a_removed_device_signs_and_opens_nothing_any_more() {
     // The consents that follow are closed to it.
     let (next, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
     let live = world.verify(&next).unwrap();
-    assert_eq!(live.open_as_device(&tablet).unwrap_err(), Error::CannotOpen);
+    assert_eq!(live.open_as_device(&tablet, &mut PinStore::default()).unwrap_err(), Error::CannotOpen);
     // Whoever holds an old list is told to fetch the new one.
-    let seen = next.verify(&old_list, &cardiology(), &mut PinStore::default(), NOW);
+    let seen = next.verify(&old_list, &cardiology(), &PinStore::default(), NOW);
     assert_eq!(seen.unwrap_err(), Error::Rollback("device list"));
 }
 
@@ -72,19 +72,22 @@ fn a_removed_device_leaves_no_pin_that_locks_readers_out() {
     let old_list = world.owner.devices().clone();
     let (stored, access) = world.sealed("role:doctor");
     let mut pins = PinStore::default();
-    let mut last = stored.verify(&old_list, &cardiology(), &mut pins, NOW).unwrap().open_as_device(&tablet).unwrap();
+    let mut last =
+        stored.verify(&old_list, &cardiology(), &pins, NOW).unwrap().open_as_device(&tablet, &mut pins).unwrap();
     for _ in 0..5 {
         let (stolen, next) = tablet.consent(&old_list, cardiology()).after(&last).unwrap().seal(NOW).unwrap();
-        assert!(stolen.verify(&old_list, &cardiology(), &mut pins, NOW).is_ok());
+        let live = stolen.verify(&old_list, &cardiology(), &pins, NOW).unwrap();
+        assert!(live.open_as_device(&tablet, &mut pins).is_ok());
         last = next;
     }
     world.owner.remove_device(tablet.id(), NOW).unwrap();
     // The numbers are used up, and the honest version 2 counts all the same; nothing of before comes back.
     let (next, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
     let list = world.owner.devices();
-    assert_eq!(stored.verify(list, &cardiology(), &mut pins, NOW).unwrap_err(), Error::Rollback("consent"));
-    assert_eq!(next.verify(list, &cardiology(), &mut pins, NOW).unwrap().version().0, 2);
-    assert_eq!(stored.verify(list, &cardiology(), &mut pins, NOW).unwrap_err(), Error::Rollback("consent"));
+    assert_eq!(stored.verify(list, &cardiology(), &pins, NOW).unwrap_err(), Error::Rollback("consent"));
+    let live = next.verify(list, &cardiology(), &pins, NOW).unwrap();
+    assert_eq!(live.open_as_device(&world.phone, &mut pins).unwrap().version().0, 2);
+    assert_eq!(stored.verify(list, &cardiology(), &pins, NOW).unwrap_err(), Error::Rollback("consent"));
     // A device that has not heard of the list yet is told so.
     let (_, late) = world.consent().seal(NOW).unwrap();
     assert!(matches!(world.phone.consent(&old_list, cardiology()).after(&late), Err(Error::ApiMisuse(_))));
@@ -95,13 +98,13 @@ fn the_root_key_brings_a_history_back_onto_a_new_phone() {
     let mut world = World::new();
     let (stored, _) = world.sealed("role:doctor");
     let new = device("new-phone");
-    let found = world.verify(&stored).unwrap().open_as_root(&world.owner).unwrap();
+    let found = world.verify(&stored).unwrap().open_as_root(&world.owner, &mut PinStore::default()).unwrap();
     world.owner.add_device(&new.public(), NOW).unwrap();
     world.owner.remove_device(world.phone.id(), NOW).unwrap();
     assert_eq!(world.verify(&stored).unwrap_err(), Error::Forged("consent"));
     let next = new.consent(world.owner.devices(), cardiology()).after(&found).unwrap();
     let (stored, _) = next.same_terms(&world.trust).unwrap().seal(NOW).unwrap();
-    assert!(world.verify(&stored).unwrap().open_as_device(&new).is_ok());
+    assert!(world.verify(&stored).unwrap().open_as_device(&new, &mut PinStore::default()).is_ok());
 }
 
 #[test]
@@ -221,8 +224,8 @@ fn owners_and_devices_survive_a_restart_and_nothing_else_is_taken_for_them() {
     let owner = world.owner.to_secret_bytes().unwrap();
     let phone = world.phone.to_secret_bytes();
     let (owner, phone) = (owner.expose(), phone.expose());
-    assert!(live.open_as_root(&Owner::decode(owner).unwrap()).is_ok());
-    assert!(live.open_as_device(&Device::decode(phone).unwrap()).is_ok());
+    assert!(live.open_as_root(&Owner::decode(owner).unwrap(), &mut PinStore::default()).is_ok());
+    assert!(live.open_as_device(&Device::decode(phone).unwrap(), &mut PinStore::default()).is_ok());
     assert_eq!(Device::decode(phone).unwrap().public(), world.phone.public());
 
     for length in 0..owner.len() {

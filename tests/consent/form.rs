@@ -4,6 +4,8 @@ use chartseal::Error;
 use chartseal::consent::{Consent, MAX_CONSENT, MAX_SLOT, MAX_SLOTS, MAX_TERMS, StoredConsent};
 use chartseal::identity::Identity;
 
+use chartseal::pin::PinStore;
+
 use crate::support::two_hospitals::{NOW, World, olave};
 
 #[test]
@@ -116,7 +118,7 @@ fn a_consent_takes_so_many_slots() {
     // Root and phone have slots of their own.
     let (stored, _) = naming(MAX_SLOTS - 2).seal(NOW).unwrap();
     assert_eq!(stored.slots().len(), MAX_SLOTS);
-    assert!(world.verify(&stored).unwrap().open_as(&people[0]).is_ok());
+    assert!(world.verify(&stored).unwrap().open_as(&people[0], &mut PinStore::default()).is_ok());
     assert!(StoredConsent::from_cbor(&stored.to_cbor().unwrap()).is_ok());
     assert_eq!(naming(MAX_SLOTS - 1).seal(NOW).unwrap_err(), Error::TooLarge("slots"));
 

@@ -8,6 +8,8 @@ use chartseal::consent::{Access, Reader, UnenforcedExclusion};
 use chartseal::identity::Identity;
 use chartseal::policy::ParseErrorKind;
 
+use chartseal::pin::PinStore;
+
 use crate::support::two_hospitals::{DAY, NOW, Person, World, cardiology, issue, olave, opens, thomas};
 
 #[test]
@@ -21,9 +23,9 @@ fn a_consent_opens_for_those_whom_its_policy_admits_and_for_the_owner() {
     assert!(opens(&live, &ada) && !opens(&live, &nina) && !opens(&live, &elsewhere));
 
     let everybody = [
-        live.open(&ada.key).unwrap(),
-        live.open_as_device(&world.phone).unwrap(),
-        live.open_as_root(&world.owner).unwrap(),
+        live.open(&ada.key, &mut PinStore::default()).unwrap(),
+        live.open_as_device(&world.phone, &mut PinStore::default()).unwrap(),
+        live.open_as_root(&world.owner, &mut PinStore::default()).unwrap(),
     ];
     for opened in everybody {
         assert_eq!(opened.terms(), access.terms());
@@ -45,8 +47,11 @@ fn a_new_compartment_is_the_owners_alone() {
     let (stored, access) = world.consent().seal(NOW).unwrap();
     let live = world.verify(&stored).unwrap();
     assert!(!opens(&live, &ada));
-    assert_eq!(live.open_as(&ada.identity).unwrap_err(), Error::CannotOpen);
-    assert!(live.open_as_device(&world.phone).is_ok() && live.open_as_root(&world.owner).is_ok());
+    assert_eq!(live.open_as(&ada.identity, &mut PinStore::default()).unwrap_err(), Error::CannotOpen);
+    assert!(
+        live.open_as_device(&world.phone, &mut PinStore::default()).is_ok()
+            && live.open_as_root(&world.owner, &mut PinStore::default()).is_ok()
+    );
     assert!(!access.may_write(&olave(), ada.shown.attributes()));
     assert_eq!(stored.slots().len(), 2);
 }
@@ -57,7 +62,7 @@ fn the_summary_is_shared_by_one_call() {
     let ada = world.at_olave("dr-ada", "role:doctor");
     let devices = world.owner.devices();
     let (stored, _) = world.phone.share_summary(devices, &world.trust, &olave(), "role:doctor", NOW).unwrap();
-    let live = stored.verify(devices, &"summary".parse().unwrap(), &mut world.pins, NOW).unwrap();
+    let live = stored.verify(devices, &"summary".parse().unwrap(), &world.pins, NOW).unwrap();
     assert!(opens(&live, &ada));
 }
 
@@ -71,10 +76,10 @@ fn named_people_and_the_custodian_open_whatever_their_attributes() {
     let (stored, access) = builder.custodian(&custodian.public()).unwrap().seal(NOW).unwrap();
     let live = world.verify(&stored).unwrap();
     for who in [&bob.identity, &carol, &custodian] {
-        assert!(live.open_as(who).is_ok());
+        assert!(live.open_as(who, &mut PinStore::default()).is_ok());
     }
     let stranger = Identity::generate("carol".parse().unwrap()).unwrap();
-    assert_eq!(live.open_as(&stranger).unwrap_err(), Error::CannotOpen);
+    assert_eq!(live.open_as(&stranger, &mut PinStore::default()).unwrap_err(), Error::CannotOpen);
     assert!(!opens(&live, &bob), "he has no attributes for it");
     let names: Vec<_> = access.terms().people.iter().map(|named| named.person.as_str()).collect();
     assert_eq!(names, ["dr-bob", "carol"]);
@@ -266,7 +271,7 @@ fn a_preview_says_who_opens_who_gains_and_who_loses() {
     let live = world.verify(&stored).unwrap();
     for person in &people {
         let reader = Reader { authority: olave(), person: person.identity.id().clone() };
-        let opened = opens(&live, person) || live.open_as(&person.identity).is_ok();
+        let opened = opens(&live, person) || live.open_as(&person.identity, &mut PinStore::default()).is_ok();
         assert_eq!(opened, preview.opens.contains(&reader), "{reader:?}");
     }
 }

@@ -70,7 +70,8 @@ fn an_old_consent_does_not_come_back() {
     let (old, access) = world.sealed("role:doctor");
     let (new, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
     let mut see = |stored: &StoredConsent| {
-        stored.verify(world.owner.devices(), &cardiology(), &mut pins, NOW).map(|live| live.version().0)
+        let live = stored.verify(world.owner.devices(), &cardiology(), &pins, NOW)?;
+        live.open_as_device(&world.phone, &mut pins).map(|access| access.version().0)
     };
     assert_eq!(see(&old), Ok(1));
     assert_eq!(see(&new), Ok(2));
@@ -97,7 +98,13 @@ fn a_consent_counts_from_its_first_second_to_its_last() {
         (Time::MAX, &expired),
         (Time::MIN, &expired),
     ] {
-        assert_eq!(world.verify_at(&stored, now).err(), *error, "{now:?}");
+        let opened = world.verify_at(&stored, now);
+        let opened = opened.and_then(|live| live.open_as_device(&world.phone, &mut PinStore::default()));
+        assert_eq!(opened.err(), *error, "{now:?}");
+        // Nor is anything written under it.
+        let written =
+            world.verify_at(&stored, now).and_then(|live| live.write_only(&mut PinStore::default()).map(drop));
+        assert_eq!(written.err(), *error, "{now:?}");
     }
     let (stored, _) = world.consent().seal(NOW).unwrap();
     assert!(world.verify_at(&stored, Time::MAX).is_ok());
@@ -136,8 +143,10 @@ fn a_consent_that_has_ended_leaves_no_way_back_to_the_one_before() {
         .valid(NOW.plus(Duration::from_secs(30 * DAY)), None)
         .seal(NOW)
         .unwrap();
-    let mut see =
-        |stored: &StoredConsent| stored.verify(world.owner.devices(), &cardiology(), &mut pins, next_week).map(drop);
+    let mut see = |stored: &StoredConsent| {
+        let live = stored.verify(world.owner.devices(), &cardiology(), &pins, next_week)?;
+        live.open_as_device(&world.phone, &mut pins).map(drop)
+    };
     assert_eq!(see(&first), Ok(()));
     // One that begins next month changes nothing this week.
     assert_eq!(see(&third), Err(Error::Expired("consent")));
@@ -153,8 +162,8 @@ fn a_forged_consent_leaves_no_pin() {
     let mut json: serde_json::Value = serde_json::from_str(&stored.to_json().unwrap()).unwrap();
     json["consent"]["statement"]["version"] = 7.into();
     let forged = StoredConsent::from_json(&json.to_string()).unwrap();
-    let mut pins = PinStore::default();
-    let seen = forged.verify(world.owner.devices(), &cardiology(), &mut pins, NOW);
+    let pins = PinStore::default();
+    let seen = forged.verify(world.owner.devices(), &cardiology(), &pins, NOW);
     assert_eq!(seen.unwrap_err(), FORGED);
     assert_eq!(pins, PinStore::default());
 }

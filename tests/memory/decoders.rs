@@ -30,7 +30,7 @@ fn no_bytes_make_a_decoder_allocate_beyond_a_multiple_of_their_length() {
     let live = world.verify(&stored).unwrap();
     let head = world.phone.head(&live, NOW).unwrap();
     world.verify(&stored).unwrap();
-    stored.verify(world.owner.devices(), live.compartment(), &mut world.pins, NOW).unwrap();
+    stored.verify(world.owner.devices(), live.compartment(), &world.pins, NOW).unwrap();
 
     // A length that the bytes do not bear out.
     let mut tried = 0;

@@ -58,7 +58,8 @@ fn whoever_may_not_write_is_refused_by_the_reader_too() {
     let world = World::new();
     let (stored, access) = world.consent("cardiology", "role:doctor");
     let live = world.live(&stored);
-    let by_nurse = record("r").part(&live).unwrap().field("/a", "1").unwrap();
+    let by_nurse =
+        record("r").part(live.write_only(&mut PinStore::default()).unwrap()).unwrap().field("/a", "1").unwrap();
     let sealed = by_nurse.seal(&world.nurse.author(), NOW).unwrap();
     assert_eq!(world.reader().open(&sealed, &[&access]).unwrap_err(), Error::NotAllowed);
 }
@@ -156,7 +157,11 @@ fn a_laboratory_writes_and_opens_nothing() {
     let world = World::new();
     let (stored, access) = world.consent("lab", "role:laboratory");
     let live = world.live(&stored);
-    let sealed = record("r").part(&live).unwrap().field("/potassium", "3.9").unwrap();
+    let sealed = record("r")
+        .part(live.write_only(&mut PinStore::default()).unwrap())
+        .unwrap()
+        .field("/potassium", "3.9")
+        .unwrap();
     let sealed = sealed.seal(&world.lab.author(), NOW).unwrap();
     assert!(value(&sealed)["parts"][0]["wrap"]["key"]["written"].is_object());
 
@@ -166,7 +171,7 @@ fn a_laboratory_writes_and_opens_nothing() {
     assert_eq!(person(&view.parts()[0].writer), "lab-7");
     // What the laboratory holds: the consent, its own keys, and no access.
     assert_eq!(reader.open(&sealed, &[]).unwrap_err(), Error::CannotOpen);
-    assert!(live.open_as(&world.lab.identity).is_err());
+    assert!(live.open_as(&world.lab.identity, &mut PinStore::default()).is_err());
 
     // The next generation makes the wrap symmetric, and everything else stays.
     let next = world.rotated(&access, "role:laboratory");

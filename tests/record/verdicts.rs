@@ -101,7 +101,14 @@ fn a_part_that_its_author_may_not_write_hides_no_other_and_its_owner_takes_it_ba
     assert_eq!(block_on(repository.put(&first)), Ok(Put::Done));
     // The nurse may write in a, and not in b; her library does not know what stands in a consent that she cannot open.
     let live = world.live(&consent);
-    let evil = world.reader().amend(&first, &[&a]).unwrap().part(&live).unwrap().field("/junk", "x").unwrap();
+    let evil = world
+        .reader()
+        .amend(&first, &[&a])
+        .unwrap()
+        .part(live.write_only(&mut PinStore::default()).unwrap())
+        .unwrap()
+        .field("/junk", "x")
+        .unwrap();
     let evil = evil.seal(&world.nurse.author(), NOW).unwrap();
     assert_eq!(block_on(repository.amend(&first, &evil)), Ok(Put::Done));
 
@@ -178,7 +185,7 @@ fn an_id_that_was_squatted_is_its_owners_again() {
     let mut junk = chartseal::record::Record::new("r".parse().unwrap(), "junk/junk".parse().unwrap());
     junk = junk.part(&a).unwrap().field("/junk", "x").unwrap();
     for live in &lives {
-        junk = junk.part(live).unwrap().field("/junk", "x").unwrap();
+        junk = junk.part(live.write_only(&mut PinStore::default()).unwrap()).unwrap().field("/junk", "x").unwrap();
     }
     let junk = junk.seal(&world.nurse.author().danger_unchecked(), NOW).unwrap();
     assert_eq!(block_on(repository.put(&junk)), Ok(Put::Done));
@@ -386,7 +393,8 @@ fn who_seals_too_late_or_too_early_is_told() {
     assert_eq!(seal(&b, after(YEAR + 1)), Err(Error::Expired("credential")));
     assert_eq!(seal(&b, NOW.minus(Duration::from_secs(1))), Err(Error::Expired("credential")));
     // Nor one who writes and cannot read; nor in an amendment, of whatever part.
-    let written = record("r").part(&live).unwrap().field("/a", "1").unwrap();
+    let written =
+        record("r").part(live.write_only(&mut PinStore::default()).unwrap()).unwrap().field("/a", "1").unwrap();
     assert_eq!(written.seal(&ada, after(101)).err(), Some(Error::Expired("consent")));
     let first = record("r").part(&b).unwrap().field("/b", "1").unwrap().seal(&ada, NOW).unwrap();
     let amend = || world.reader().amend(&first, &[&b]).unwrap();
@@ -431,7 +439,7 @@ fn a_kept_access_judges_by_no_older_rule_than_the_reader_knows() {
     let next = world.phone.consent(world.devices(), "a".parse().unwrap()).after(&first).unwrap().reseal().unwrap();
     let next = next.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();
     let (stored, second) = next.seal(after(1)).unwrap();
-    let live = stored.verify(world.devices(), first.compartment(), &mut PinStore::default(), after(1)).unwrap();
+    let live = stored.verify(world.devices(), first.compartment(), &PinStore::default(), after(1)).unwrap();
     let late = after(100 * DAY);
     let seal = |author: Author<'_>, time| {
         record("r").part(&first).unwrap().field("/a", "1").unwrap().seal(&author.danger_unchecked(), time).unwrap()

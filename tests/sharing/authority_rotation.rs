@@ -29,8 +29,8 @@ fn resealed(world: &World, access: &Access, now: Time) -> (StoredConsent, Access
 
 fn opens(world: &World, stored: &StoredConsent, key: &UserKey, now: Time) -> bool {
     let compartment = stored.consent().unverified().compartment.clone();
-    let live = stored.verify(world.devices(), &compartment, &mut PinStore::default(), now).unwrap();
-    match live.open(key) {
+    let live = stored.verify(world.devices(), &compartment, &PinStore::default(), now).unwrap();
+    match live.open(key, &mut PinStore::default()) {
         Ok(_) => true,
         Err(Error::CannotOpen) => false,
         Err(other) => panic!("{other}"),
@@ -212,7 +212,7 @@ fn a_renamed_compartment_keeps_nothing_of_the_old_one() {
     let renamed =
         StoredConsent::from_json(&stored.to_json().unwrap().replace(r#""compartment":"a""#, r#""compartment":"b""#));
     let section = "b".parse().unwrap();
-    let verified = renamed.unwrap().verify(world.devices(), &section, &mut PinStore::default(), NOW);
+    let verified = renamed.unwrap().verify(world.devices(), &section, &PinStore::default(), NOW);
     assert_eq!(verified.err(), Some(Error::Forged("consent")));
     let consent = world.phone.consent(world.devices(), section);
     let (other, access) = consent.read(&world.trust, world.hospital.id(), "role:nurse").unwrap().seal(NOW).unwrap();
@@ -250,7 +250,7 @@ fn a_consent_that_a_custodian_sealed_again_for_a_new_month_stays_closed_to_a_key
     assert_eq!([&short, &long].map(|key| opens(&world, &stored, key, NOW)), [true, true]);
 
     let mandate = world.phone.mandate((world.devices(), &access), &service.public(), after(3 * MONTH), NOW).unwrap();
-    let opened = world.live(&stored).open_as(&service).unwrap();
+    let opened = world.live(&stored).open_as(&service, &mut PinStore::default()).unwrap();
     let next = mandate.consent(&service, world.devices()).unwrap().after(&opened).unwrap();
     let later = after(2 * MONTH);
     let (sealed, again) = next.reseal().unwrap().same_terms(&world.trust).unwrap().seal(later).unwrap();
@@ -327,8 +327,11 @@ fn stolen_keys_are_reported_and_shut_out_while_the_person_stays() {
         sharing(&world, &access).replace_key(&[&credential], &new).unwrap().seal(NOW).unwrap();
     assert!(receipt.needs_rewrap());
     assert!(!opens(&world, &closed, &stolen, NOW));
-    assert_eq!(world.live(&closed).open_as(&world.ada.identity).err(), Some(Error::CannotOpen));
-    assert!(world.live(&closed).open_as(&again).is_ok());
+    assert_eq!(
+        world.live(&closed).open_as(&world.ada.identity, &mut PinStore::default()).err(),
+        Some(Error::CannotOpen)
+    );
+    assert!(world.live(&closed).open_as(&again, &mut PinStore::default()).is_ok());
     let report = Exposure::of(&[&credential], &[&access, &now_access]).unwrap();
     assert_eq!(report.opened.iter().map(|exposed| exposed.generation).collect::<Vec<_>>(), [Generation(1)]);
     // Of her new keys the sealing key opens, and so it is reported when it is stolen in its turn.
@@ -388,8 +391,8 @@ fn a_new_key_has_what_the_stolen_one_had_and_no_more() {
     let all = [&first, &second.credential];
     let replace = |access: &Access| sharing(&world, access).replace_key(&all, &new).unwrap().seal(NOW).unwrap();
     let stays_out = |stored: &StoredConsent| {
-        world.live(stored).open_as(&world.ada.identity).err() == Some(Error::CannotOpen)
-            && world.live(stored).open_as(&again).is_ok()
+        world.live(stored).open_as(&world.ada.identity, &mut PinStore::default()).err() == Some(Error::CannotOpen)
+            && world.live(stored).open_as(&again, &mut PinStore::default()).is_ok()
     };
 
     let (closed, access, _) = replace(&until);
@@ -401,7 +404,7 @@ fn a_new_key_has_what_the_stolen_one_had_and_no_more() {
     // Shown again, the referral does not name the stolen key beside the new one.
     assert!(matches!(sharing(&world, &access).refer(&accepted), Err(Error::ApiMisuse(_))));
     let (ended, ..) = sharing(&world, &access).end_referral(&end).unwrap().seal(NOW).unwrap();
-    assert_eq!(world.live(&ended).open_as(&again).err(), Some(Error::CannotOpen));
+    assert_eq!(world.live(&ended).open_as(&again, &mut PinStore::default()).err(), Some(Error::CannotOpen));
     let (closed, access, _) = replace(&kept);
     assert!(stays_out(&closed) && access.terms().people.is_empty());
     assert_eq!(access.terms().custodian.as_ref().map(|keeper| keeper.sealing), Some(*new.sealing()));

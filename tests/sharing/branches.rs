@@ -48,8 +48,14 @@ impl Branches {
     /// The doctor seals to a consent that she holds, at a time that she says.
     fn writes(&self, consent: &StoredConsent, at: Time) -> SealedRecord {
         let section = "a".parse().unwrap();
-        let live = consent.verify(self.world.devices(), &section, &mut PinStore::default(), at).unwrap();
-        record("r").part(&live).unwrap().field("/a", "1").unwrap().seal(&self.world.ada.author(), at).unwrap()
+        let live = consent.verify(self.world.devices(), &section, &PinStore::default(), at).unwrap();
+        record("r")
+            .part(live.write_only(&mut PinStore::default()).unwrap())
+            .unwrap()
+            .field("/a", "1")
+            .unwrap()
+            .seal(&self.world.ada.author(), at)
+            .unwrap()
     }
 
     fn reads(&self, record: &SealedRecord, accesses: &[&Access]) -> Option<Error> {
@@ -91,7 +97,7 @@ fn both_branches_have_their_place_and_the_owners_is_the_later() {
     let repository = Repository::new(&store).guarded(ledger);
     let (world, section) = (&branches.world, branches.first.1.compartment());
     let publish = |stored: &StoredConsent| {
-        let live = stored.verify(world.devices(), section, &mut PinStore::default(), after(LATER)).unwrap();
+        let live = stored.verify(world.devices(), section, &PinStore::default(), after(LATER)).unwrap();
         block_on(repository.publish(&live, stored)).unwrap()
     };
     assert_eq!(publish(&branches.first.0), Put::Done);
@@ -108,7 +114,7 @@ fn both_branches_have_their_place_and_the_owners_is_the_later() {
 
     // The same number, another place; and the mandate is over.
     assert_eq!(publish(&branches.own.0), Put::Done);
-    let live = branches.third.0.verify(world.devices(), section, &mut PinStore::default(), after(LATER)).unwrap();
+    let live = branches.third.0.verify(world.devices(), section, &PinStore::default(), after(LATER)).unwrap();
     assert_eq!(block_on(repository.publish(&live, &branches.third.0)).err(), Some(Error::Rollback("consent")));
     assert!(block_on(repository.behind()).unwrap().is_empty());
     let served = block_on(repository.consents(world.alice.id(), section, None)).unwrap();
@@ -196,8 +202,9 @@ fn who_was_just_let_in_writes_at_once_whatever_the_custodian_says() {
     let consent = world.phone.consent(world.devices(), "a".parse().unwrap()).after(&branches.first.1).unwrap();
     let consent = consent.write(&world.trust, world.hospital.id(), "role:nurse").unwrap();
     let (stored, own) = consent.seal(after(LATER)).unwrap();
-    let live = stored.verify(world.devices(), own.compartment(), &mut PinStore::default(), after(LATER)).unwrap();
-    let written = record("r").part(&live).unwrap().field("/a", "1").unwrap();
+    let live = stored.verify(world.devices(), own.compartment(), &PinStore::default(), after(LATER)).unwrap();
+    let written =
+        record("r").part(live.write_only(&mut PinStore::default()).unwrap()).unwrap().field("/a", "1").unwrap();
     let written = written.seal(&world.nurse.author(), after(LATER + 60)).unwrap();
     for accesses in [[&own, &branches.second.1], [&branches.second.1, &own]] {
         assert_eq!(branches.reads(&written, &accesses), None);

@@ -138,16 +138,20 @@ impl System {
     }
 
     fn check(&mut self, stored: &StoredConsent, access: Access) {
-        let live = stored.verify(self.world.devices(), &section(), &mut PinStore::default(), self.now()).unwrap();
+        let live = stored.verify(self.world.devices(), &section(), &PinStore::default(), self.now()).unwrap();
         for member in 0..3 {
-            assert_eq!(live.open(&self.keys[member]).is_ok(), self.model.admits(member), "member {member}");
+            assert_eq!(
+                live.open(&self.keys[member], &mut PinStore::default()).is_ok(),
+                self.model.admits(member),
+                "member {member}"
+            );
             let credential = self.world.trust.credential(&self.person(member).issued.credential, NOW).unwrap();
             let out = self.model.revoked.contains(&member) || self.model.declined.contains(&member);
             let writes = access.may_write(self.world.hospital.id(), credential.attributes());
             assert_eq!(writes, member < 2 && !out, "member {member}");
         }
         // Whoever has the terms and no map of people gets to the same.
-        let opened = live.open_as_device(&self.world.phone).unwrap();
+        let opened = live.open_as_device(&self.world.phone, &mut PinStore::default()).unwrap();
         let terms = opened.terms();
         let policies = terms.read.iter().filter_map(|reading| {
             Some((reading.authority.clone(), reading.sealed_policy(&terms.exclusions).unwrap()?))

@@ -33,7 +33,7 @@ fn seal(change: Result<Change<'_>, Error>) -> (StoredConsent, Access) {
 /// Whether the doctor opens it.
 fn opens(world: &World, stored: &StoredConsent) -> bool {
     let key = world.ada.identity.accept(&world.ada.issued, &world.trust, NOW).unwrap();
-    world.live(stored).open(&key).is_ok()
+    world.live(stored).open(&key, &mut PinStore::default()).is_ok()
 }
 
 fn number(world: &World) -> PersonNumber {
@@ -82,9 +82,9 @@ fn everyone_but_one_is_no_wider_with_others_beside_it() {
     let (_, wider) = seal(sharing(&world, &revoked).grant_policy(world.hospital.id(), "dept:icu"));
     let ned = world.nurse.identity.accept(&world.nurse.issued, &world.trust, NOW).unwrap();
     let (stored, anew) = seal(sharing(&world, &wider).grant_policy(world.hospital.id(), "role:nurse"));
-    assert!(world.live(&stored).open(&ned).is_err(), "{}", anew.terms().read[0].policy);
+    assert!(world.live(&stored).open(&ned, &mut PinStore::default()).is_err(), "{}", anew.terms().read[0].policy);
     let (stored, back) = seal(sharing(&world, &wider).readmit(&"dr-ada".parse().unwrap()));
-    assert!(opens(&world, &stored) && world.live(&stored).open(&ned).is_err());
+    assert!(opens(&world, &stored) && world.live(&stored).open(&ned, &mut PinStore::default()).is_err());
     assert_eq!(back.terms().read, wider.terms().read);
 }
 
@@ -157,9 +157,12 @@ fn whom_a_policy_is_for_alone_can_be_shut_out() {
     world.publish();
     let new = world.trust.credential(&issued.credential, NOW).unwrap();
     let (stored, access) = start(&world, &format!("user:{number}"));
-    assert!(world.live(&stored).open(&stolen).is_ok());
+    assert!(world.live(&stored).open(&stolen, &mut PinStore::default()).is_ok());
     let (stored, _) = seal(sharing(&world, &access).replace_key(&[&world.ada.issued.credential], &new));
-    assert!(world.live(&stored).open(&stolen).is_err() && world.live(&stored).open_as(&again).is_ok());
+    assert!(
+        world.live(&stored).open(&stolen, &mut PinStore::default()).is_err()
+            && world.live(&stored).open_as(&again, &mut PinStore::default()).is_ok()
+    );
 }
 
 /// The number that she was excluded by stands in the terms.
@@ -211,7 +214,11 @@ fn a_stolen_key_is_let_in_by_its_own_month_and_not_by_the_next() {
         let change =
             sharing(&world, &access).readmit_number(world.hospital.id(), number(&world), Cause::Stolen).unwrap();
         let (stored, ..) = change.seal(now).unwrap();
-        stored.verify(world.devices(), &section(), &mut PinStore::default(), now).unwrap().open(&key).is_ok()
+        stored
+            .verify(world.devices(), &section(), &PinStore::default(), now)
+            .unwrap()
+            .open(&key, &mut PinStore::default())
+            .is_ok()
     };
     assert_eq!([15, 40].map(|day| opens(after(day * DAY))), [true, false]);
 }
@@ -238,8 +245,8 @@ fn stolen_keys_are_shut_out_for_as_long_as_they_could_open_and_no_longer() {
     let given = (world.devices(), &access);
     let mandate = world.phone.mandate(given, &keeper.public(), after(YEAR), NOW).unwrap();
     let opens = |stored: StoredConsent, now: Time| {
-        let live = stored.verify(world.devices(), &section(), &mut PinStore::default(), now).unwrap();
-        [&key, &own].map(|key| live.open(key).is_ok())
+        let live = stored.verify(world.devices(), &section(), &PinStore::default(), now).unwrap();
+        [&key, &own].map(|key| live.open(key, &mut PinStore::default()).is_ok())
     };
     for (day, expected) in [(15, [false, false]), (30, [false, false]), (31, [false, true])] {
         let now = after(day * DAY);
@@ -285,12 +292,12 @@ fn a_decline_that_is_taken_back_lets_no_stolen_key_in() {
     let decline = Decline::decline((&again, &new), world.alice.id(), &section(), NOW).unwrap();
     let (_, out) = seal(sharing(&world, &replaced).decline(&decline.accept(&new, NOW).unwrap()));
     let (stored, back) = seal(sharing(&world, &out).readmit_number(&id, number, Cause::Declined));
-    assert!(world.live(&stored).open(&stolen).is_err());
+    assert!(world.live(&stored).open(&stolen, &mut PinStore::default()).is_err());
     assert_eq!(back.terms().exclusions, replaced.terms().exclusions);
     let none = sharing(&world, &back).readmit_number(&id, number, Cause::Declined);
     assert_eq!(none.err(), Some(Error::Unknown("exclusion")));
     let (stored, _) = seal(sharing(&world, &back).readmit_number(&id, number, Cause::Stolen));
-    assert!(world.live(&stored).open(&stolen).is_ok());
+    assert!(world.live(&stored).open(&stolen, &mut PinStore::default()).is_ok());
 }
 
 /// Nobody of that role reads here when the keys are stolen; the role is let in later.
@@ -306,9 +313,9 @@ fn stolen_keys_stay_out_of_where_they_did_not_read() {
     let new = world.trust.credential(&issued.credential, NOW).unwrap();
     let (_, access) = start(&world, "role:nurse");
     let (stored, out) = seal(sharing(&world, &access).replace_key(&[&world.ada.issued.credential], &new));
-    assert!(out.terms().people.is_empty() && world.live(&stored).open_as(&again).is_err());
+    assert!(out.terms().people.is_empty() && world.live(&stored).open_as(&again, &mut PinStore::default()).is_err());
     let (stored, _) = seal(sharing(&world, &out).grant_policy(&id, "role:doctor"));
-    assert!(world.live(&stored).open(&stolen).is_err());
+    assert!(world.live(&stored).open(&stolen, &mut PinStore::default()).is_err());
 }
 
 /// While she is kept out, and by name and number at once.

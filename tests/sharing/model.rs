@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chartseal::pin::PinStore;
+
 use crate::support::policies::cases;
 use crate::support::stored::read;
 use crate::support::waiting::block_on;
@@ -128,7 +130,9 @@ impl System {
         assert_eq!(block_on(self.repository().publish(&live, stored)).unwrap(), Put::Done);
         self.model.published(access.generation().0);
         for member in 0..3 {
-            let opened = live.open(&self.keys[member]).or_else(|_| live.open_as(&self.person(member).identity));
+            let opened = live
+                .open(&self.keys[member], &mut PinStore::default())
+                .or_else(|_| live.open_as(&self.person(member).identity, &mut PinStore::default()));
             assert_eq!(opened.is_ok(), self.model.may(member), "member {member}");
             if let Ok(opened) = opened {
                 self.held[member].insert(opened.generation().0, opened);

@@ -53,12 +53,13 @@ impl Lost {
     }
 
     fn verify(&self, stored: &StoredConsent, pins: &mut PinStore, at: u64) -> Result<(), Error> {
-        stored.verify(self.world.devices(), self.first.1.compartment(), pins, after(at)).map(drop)
+        let live = stored.verify(self.world.devices(), self.first.1.compartment(), pins, after(at))?;
+        live.open_as_device(&self.world.phone, pins).map(drop)
     }
 
     fn publish(&self, repository: &Repository<'_>, stored: &StoredConsent) -> Result<Put, Error> {
         let live =
-            stored.verify(self.world.devices(), self.first.1.compartment(), &mut PinStore::default(), after(10_000))?;
+            stored.verify(self.world.devices(), self.first.1.compartment(), &PinStore::default(), after(10_000))?;
         block_on(repository.publish(&live, stored))
     }
 }
@@ -106,7 +107,7 @@ fn the_owners_next_word_heals_a_race_for_whoever_saw_either_side() {
     assert_eq!(lost.verify(&third.0, &mut two, 500), Ok(()));
     assert_eq!(lost.verify(&lost.won.0, &mut two, 500), Err(Error::Fork("consent")));
     // A head of the phone for the one that won says so, too.
-    let live = lost.won.0.verify(lost.world.devices(), lost.first.1.compartment(), &mut one, after(500)).unwrap();
+    let live = lost.won.0.verify(lost.world.devices(), lost.first.1.compartment(), &one, after(500)).unwrap();
     let head = lost.world.phone.head(&live, after(500)).unwrap();
     assert_eq!(live.fresh(&head, &mut one, after(500), HEAD_LIMIT), Ok(Freshness::Fresh));
     assert_eq!(lost.verify(&third.0, &mut one, 500), Err(Error::Fork("consent")));
@@ -141,8 +142,8 @@ fn a_consent_of_a_time_to_come_is_not_taken_yet() {
     let world = World::new();
     let builder = world.phone.consent(world.devices(), "a".parse().unwrap()).valid(NOW, None);
     let (stored, access) = builder.seal(after(1000)).unwrap();
-    let mut pins = PinStore::default();
-    let mut verify = |at| stored.verify(world.devices(), access.compartment(), &mut pins, after(at)).map(drop);
+    let pins = PinStore::default();
+    let verify = |at| stored.verify(world.devices(), access.compartment(), &pins, after(at)).map(drop);
     assert_eq!(verify(0), Err(Error::Expired("consent")));
     assert_eq!(verify(699), Err(Error::Expired("consent")));
     assert_eq!(verify(700), Ok(()));

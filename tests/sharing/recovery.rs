@@ -69,8 +69,8 @@ impl Family {
     }
 
     fn open(&self, stored: &StoredConsent, devices: &Devices, key: &RecoveryKey) -> Result<Access, Error> {
-        let live = stored.verify(devices, &"a".parse().unwrap(), &mut PinStore::default(), NOW)?;
-        live.open_as_recovery(key)
+        let live = stored.verify(devices, &"a".parse().unwrap(), &PinStore::default(), NOW)?;
+        live.open_as_recovery(key, &mut PinStore::default())
     }
 }
 
@@ -79,8 +79,8 @@ fn guardians_bring_back_the_history_and_the_owner_after_the_delay() {
     let family = Family::new();
     let author = Author::device(&family.phone, family.owner.devices()).unwrap();
     let world = World::new();
-    let live = family.stored.verify(family.owner.devices(), &"a".parse().unwrap(), &mut PinStore::default(), NOW);
-    let access = live.unwrap().open_as_device(&family.phone).unwrap();
+    let live = family.stored.verify(family.owner.devices(), &"a".parse().unwrap(), &PinStore::default(), NOW);
+    let access = live.unwrap().open_as_device(&family.phone, &mut PinStore::default()).unwrap();
     let written = record("r").part(&access).unwrap().field("/a", "history").unwrap().seal(&author, NOW).unwrap();
 
     let (mut reader, key, new) = (family.known(), family.key(), device("new-phone"));
@@ -103,12 +103,12 @@ fn guardians_bring_back_the_history_and_the_owner_after_the_delay() {
     // The consent of the lost phone counts no more; what it gave is opened under the last list, and signed again.
     let opened = family.open(&family.stored, family.owner.devices(), &key).unwrap();
     let section = "a".parse().unwrap();
-    let refused = family.stored.verify(&devices, &section, &mut PinStore::default(), after(WEEK + 2));
+    let refused = family.stored.verify(&devices, &section, &PinStore::default(), after(WEEK + 2));
     assert_eq!(refused.err(), Some(Error::Forged("consent")));
     let consent = new.consent(&devices, section.clone()).after(&opened).unwrap().reseal().unwrap();
     let (again, _) = consent.seal(after(WEEK + 2)).unwrap();
-    let live = again.verify(&devices, &section, &mut reader, after(WEEK + 2)).unwrap();
-    let access = live.open_as_root(&back).unwrap();
+    let live = again.verify(&devices, &section, &reader, after(WEEK + 2)).unwrap();
+    let access = live.open_as_root(&back, &mut PinStore::default()).unwrap();
     let view = Reader::new(&world.trust, after(WEEK + 2)).devices(devices).open(&written, &[&access]).unwrap();
     assert_eq!(view.get("/a"), Ok(Some(&b"history"[..])));
     // An owner who was brought back survives her bytes.
@@ -218,9 +218,12 @@ fn a_planned_change_keeps_id_devices_and_recovery() {
     let devices = new.list().accept_at(&id, &mut pins, NOW).unwrap();
     assert_eq!(devices.iter().collect::<Vec<_>>(), last.iter().collect::<Vec<_>>());
     let (stored, _) = phone.consent(&devices, "a".parse().unwrap()).seal(NOW).unwrap();
-    let live = stored.verify(&devices, &"a".parse().unwrap(), &mut pins, NOW).unwrap();
-    assert!(live.open_as_root(&new).is_ok() && live.open_as_recovery(&key).is_ok());
-    assert_eq!(live.open_as_root(&old).err(), Some(Error::CannotOpen));
+    let live = stored.verify(&devices, &"a".parse().unwrap(), &pins, NOW).unwrap();
+    assert!(
+        live.open_as_root(&new, &mut PinStore::default()).is_ok()
+            && live.open_as_recovery(&key, &mut PinStore::default()).is_ok()
+    );
+    assert_eq!(live.open_as_root(&old, &mut PinStore::default()).err(), Some(Error::CannotOpen));
     // The old root key signs on: nobody who has seen the change follows.
     let mut old = old;
     old.remove_device(&"tablet".parse().unwrap(), NOW).unwrap();
@@ -278,13 +281,13 @@ fn one_of_several_devices_is_lost_and_the_others_go_on() {
     family.owner.remove_device(&"phone".parse().unwrap(), NOW).unwrap();
     let devices = family.owner.devices();
     let section = "a".parse().unwrap();
-    assert!(family.stored.verify(devices, &section, &mut PinStore::default(), NOW).is_err());
+    assert!(family.stored.verify(devices, &section, &PinStore::default(), NOW).is_err());
     let (again, again_access) =
         family.tablet.consent(devices, section.clone()).after(&access).unwrap().seal(NOW).unwrap();
     assert_eq!(again_access.generation(), Generation(2));
-    let live = again.verify(devices, &section, &mut PinStore::default(), NOW).unwrap();
-    assert!(live.open_as_device(&family.tablet).is_ok());
-    assert_eq!(live.open_as_device(&family.phone).err(), Some(Error::CannotOpen));
+    let live = again.verify(devices, &section, &PinStore::default(), NOW).unwrap();
+    assert!(live.open_as_device(&family.tablet, &mut PinStore::default()).is_ok());
+    assert_eq!(live.open_as_device(&family.phone, &mut PinStore::default()).err(), Some(Error::CannotOpen));
 }
 
 /// A parent's device signs until the child is of age: by the end of what it signs, and not by the parent's clock.
@@ -298,17 +301,17 @@ fn what_a_guardians_device_signs_ends_with_majority() {
     let (stored, access) = parent.consent(devices, section).seal(NOW).unwrap();
     assert_eq!(access.not_after(), Some(after(WEEK)));
     let mut pins = PinStore::default();
-    let live = stored.verify(devices, access.compartment(), &mut pins, after(WEEK)).unwrap();
+    let live = stored.verify(devices, access.compartment(), &pins, after(WEEK)).unwrap();
     assert!(live.fresh(&parent.head(&live, after(WEEK)).unwrap(), &mut pins, after(WEEK), DELAY).is_ok());
     let late = live.fresh(&parent.head(&live, NOW).unwrap(), &mut pins, after(WEEK + 1), DELAY);
     assert_eq!(late.err(), Some(Error::Expired("device")));
-    let ended = stored.verify(devices, access.compartment(), &mut pins, after(WEEK + 1));
+    let ended = stored.verify(devices, access.compartment(), &pins, after(WEEK + 1));
     assert_eq!(ended.err(), Some(Error::Expired("device")));
     // Its own software would put no end to it: under a list that sets no time.
     let mut careless = Owner::decode(before.expose()).unwrap();
     careless.add_device(&parent.public(), NOW).unwrap();
     let (endless, _) = parent.consent(careless.devices(), access.compartment().clone()).seal(NOW).unwrap();
-    let refused = endless.verify(devices, access.compartment(), &mut PinStore::default(), NOW);
+    let refused = endless.verify(devices, access.compartment(), &PinStore::default(), NOW);
     assert_eq!(refused.err(), Some(Error::NotAllowed));
     assert!(own.consent(devices, "b".parse().unwrap()).seal(after(WEEK + 1)).is_ok());
 }
@@ -351,9 +354,9 @@ fn a_printed_code_brings_the_owner_back() {
     drop(key);
     let (stored, _) = phone.consent(owner.devices(), "a".parse().unwrap()).seal(NOW).unwrap();
     let typed = RecoveryKey::from_code(paper.expose()).unwrap();
-    let live = stored.verify(owner.devices(), &"a".parse().unwrap(), &mut PinStore::default(), NOW).unwrap();
-    assert!(live.open_as_recovery(&typed).is_ok());
-    assert!(live.open_as_recovery(&RecoveryKey::generate().unwrap()).is_err());
+    let live = stored.verify(owner.devices(), &"a".parse().unwrap(), &PinStore::default(), NOW).unwrap();
+    assert!(live.open_as_recovery(&typed, &mut PinStore::default()).is_ok());
+    assert!(live.open_as_recovery(&RecoveryKey::generate().unwrap(), &mut PinStore::default()).is_err());
     let back = typed.succeed(owner.devices(), &["phone".parse().unwrap()], &device("new").public(), NOW).unwrap();
     assert!(back.list().accept_at(owner.id(), &mut PinStore::default(), after(WEEK + 1)).is_ok());
     // A device that was never there, and the last device's id taken again.

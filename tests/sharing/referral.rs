@@ -66,7 +66,9 @@ impl Clinic {
 
     fn open(&self, stored: &StoredConsent, now: Time) -> Result<Access, Error> {
         let section = stored.consent().unverified().compartment.clone();
-        stored.verify(self.world.devices(), &section, &mut PinStore::default(), now)?.open_as(&self.specialist)
+        stored
+            .verify(self.world.devices(), &section, &PinStore::default(), now)?
+            .open_as(&self.specialist, &mut PinStore::default())
     }
 }
 
@@ -110,8 +112,8 @@ fn the_first_consent_after_the_end_shuts_the_specialist_out() {
         assert!(new.terms().people.iter().all(|named| named.person.as_str() != "dr-bo"));
         // At a time when his own date would not stop him.
         let section = "cardiology".parse().unwrap();
-        let live = closed.verify(clinic.world.devices(), &section, &mut PinStore::default(), after(WEEK + 1)).unwrap();
-        assert_eq!(live.open_as(&clinic.specialist).err(), Some(Error::CannotOpen));
+        let live = closed.verify(clinic.world.devices(), &section, &PinStore::default(), after(WEEK + 1)).unwrap();
+        assert_eq!(live.open_as(&clinic.specialist, &mut PinStore::default()).err(), Some(Error::CannotOpen));
     }
 }
 
@@ -225,7 +227,10 @@ fn a_referral_names_nobody_whom_no_trusted_authority_vouches_for_under_that_id_w
     let herself = refer(world.ada.issued.credential.clone()).unwrap();
     let (_, with) = clinic.seal(clinic.sharing(&clinic.access).refer(&herself).unwrap(), NOW);
     let (closed, _) = clinic.seal(clinic.sharing(&with).revoke("dr-ada".parse().unwrap()).unwrap(), NOW);
-    assert_eq!(world.live(&closed).open_as(&world.ada.identity).err(), Some(Error::CannotOpen));
+    assert_eq!(
+        world.live(&closed).open_as(&world.ada.identity, &mut PinStore::default()).err(),
+        Some(Error::CannotOpen)
+    );
 }
 
 #[test]
@@ -256,14 +261,14 @@ fn the_specialist_cannot_pass_it_on() {
     let renamed = forged.to_json().unwrap().replace(mallory.id().as_str(), opened.owner().as_str());
     let section = "cardiology".parse().unwrap();
     for forged in [forged, StoredConsent::from_json(&renamed).unwrap()] {
-        let verified = forged.verify(clinic.world.devices(), &section, &mut PinStore::default(), NOW);
+        let verified = forged.verify(clinic.world.devices(), &section, &PinStore::default(), NOW);
         assert_eq!(verified.err(), Some(Error::Forged("consent")));
     }
     // A slot for the friend inside the true consent: its hash was not signed.
     let mut slots: Vec<_> = stored.slots().map(<[u8]>::to_vec).collect();
     slots.push(slots[0].clone());
     let spliced = StoredConsent::from_parts(stored.consent().clone(), stored.terms().to_vec(), slots).unwrap();
-    let verified = spliced.verify(clinic.world.devices(), &section, &mut PinStore::default(), NOW);
+    let verified = spliced.verify(clinic.world.devices(), &section, &PinStore::default(), NOW);
     assert_eq!(verified.err(), Some(Error::Forged("consent")));
 }
 
@@ -280,7 +285,7 @@ fn a_mandate_is_enough_to_end_a_referral_and_not_to_prolong_it() {
     let (stored, access) = consent.name(named.clone()).unwrap().seal(NOW).unwrap();
     let mandate = world.phone.mandate((world.devices(), &access), &service.public(), after(2 * WEEK), NOW);
     let mandate = mandate.unwrap();
-    let opened = world.live(&stored).open_as(&service).unwrap();
+    let opened = world.live(&stored).open_as(&service, &mut PinStore::default()).unwrap();
     let late = after(WEEK + 1);
     let next = || mandate.consent(&service, world.devices()).unwrap().after(&opened).unwrap();
     let (closed, new) = next().reseal().unwrap().same_terms(&world.trust).unwrap().seal(late).unwrap();
@@ -298,7 +303,7 @@ fn a_physician_who_declines_is_shut_out_by_her_own_word_only() {
     let consent = world.phone.consent(world.devices(), "cardiology".parse().unwrap());
     let (stored, access) =
         consent.read(&world.trust, world.hospital.id(), "role:doctor or role:nurse").unwrap().seal(NOW).unwrap();
-    assert!(world.live(&stored).open(&key).is_ok());
+    assert!(world.live(&stored).open(&key, &mut PinStore::default()).is_ok());
     let (ada, ned) = (clinic.credential(&world.ada), clinic.credential(&world.nurse));
     let decline = Decline::decline((&world.ada.identity, &ada), access.owner(), access.compartment(), NOW).unwrap();
     assert_eq!(decline.accept(&ned, NOW).err(), Some(Error::Forged("decline")));
@@ -306,26 +311,26 @@ fn a_physician_who_declines_is_shut_out_by_her_own_word_only() {
     let elsewhere = world.access("other");
     assert!(matches!(clinic.sharing(&elsewhere).decline(&declined), Err(Error::ApiMisuse(_))));
     let (closed, next) = clinic.seal(clinic.sharing(&access).decline(&declined).unwrap(), NOW);
-    assert_eq!(world.live(&closed).open(&key).err(), Some(Error::CannotOpen));
+    assert_eq!(world.live(&closed).open(&key, &mut PinStore::default()).err(), Some(Error::CannotOpen));
     // Whatever the patient says anew, until the physician thinks better of it; a revocation of hers is another matter.
     let id = world.hospital.id();
     let (anew, next) = clinic.seal(clinic.sharing(&next).restrict(id, "role:doctor or role:nurse").unwrap(), NOW);
-    assert_eq!(world.live(&anew).open(&key).err(), Some(Error::CannotOpen));
+    assert_eq!(world.live(&anew).open(&key, &mut PinStore::default()).err(), Some(Error::CannotOpen));
     let (_, revoked) = clinic.seal(clinic.sharing(&next).revoke("dr-ada".parse().unwrap()).unwrap(), NOW);
     for (access, opens) in [(&next, true), (&revoked, false)] {
         let (back, _) =
             clinic.seal(clinic.sharing(access).readmit_number(id, ada.number(), Cause::Declined).unwrap(), NOW);
-        assert_eq!(world.live(&back).open(&key).is_ok(), opens);
+        assert_eq!(world.live(&back).open(&key, &mut PinStore::default()).is_ok(), opens);
     }
     let (_, willing) =
         clinic.seal(clinic.sharing(&revoked).readmit_number(id, ada.number(), Cause::Declined).unwrap(), NOW);
     let (back, _) = clinic.seal(clinic.sharing(&willing).readmit(&"dr-ada".parse().unwrap()).unwrap(), NOW);
-    assert!(world.live(&back).open(&key).is_ok());
+    assert!(world.live(&back).open(&key, &mut PinStore::default()).is_ok());
     let named = clinic.sharing(&next).grant(&world.ada.identity.public()).unwrap();
     let (named, _) = clinic.seal(named, NOW);
-    assert!(world.live(&named).open_as(&world.ada.identity).is_ok());
+    assert!(world.live(&named).open_as(&world.ada.identity, &mut PinStore::default()).is_ok());
     let nurse = world.nurse.identity.accept(&world.nurse.issued, &world.trust, NOW).unwrap();
-    assert!(world.live(&closed).open(&nurse).is_ok());
+    assert!(world.live(&closed).open(&nurse, &mut PinStore::default()).is_ok());
 }
 
 /// The host keeps the referral and shows it again; the specialist keeps it, too.
@@ -384,11 +389,11 @@ fn a_decline_shuts_out_its_own_signer_and_once() {
     let at = |time| Decline::decline((&namesake, &hers), access.owner(), access.compartment(), time).unwrap();
     let declined = at(after(10)).accept(&hers, after(10)).unwrap();
     let (closed, next) = clinic.seal(clinic.sharing(&access).decline(&declined).unwrap(), after(10));
-    let live = closed.verify(world.devices(), next.compartment(), &mut PinStore::default(), after(10)).unwrap();
+    let live = closed.verify(world.devices(), next.compartment(), &PinStore::default(), after(10)).unwrap();
     let key = |person: &Identity, issued| person.accept(issued, &world.trust, NOW).unwrap();
-    assert!(live.open(&key(&world.ada.identity, &world.ada.issued)).is_ok());
-    assert!(live.open_as(&world.nurse.identity).is_ok());
-    assert_eq!(live.open(&key(&namesake, &issued)).err(), Some(Error::CannotOpen));
+    assert!(live.open(&key(&world.ada.identity, &world.ada.issued), &mut PinStore::default()).is_ok());
+    assert!(live.open_as(&world.nurse.identity, &mut PinStore::default()).is_ok());
+    assert_eq!(live.open(&key(&namesake, &issued), &mut PinStore::default()).err(), Some(Error::CannotOpen));
 
     // She is asked back; what she said before does not count against that.
     let builder = consent().after(&next).unwrap().read(&world.trust, small.id(), "role:doctor").unwrap();

@@ -41,8 +41,8 @@ impl Clinic {
 
     fn open(&self, stored: &StoredConsent, key: &UserKey) -> Result<Access, Error> {
         let compartment = "a".parse().unwrap();
-        let live = stored.verify(self.world.devices(), &compartment, &mut PinStore::default(), NOW)?;
-        live.open(key)
+        let live = stored.verify(self.world.devices(), &compartment, &PinStore::default(), NOW)?;
+        live.open(key, &mut PinStore::default())
     }
 
     /// Whether doctor and nurse open it.
@@ -102,8 +102,8 @@ fn a_person_by_name_comes_and_goes() {
     let lab = &clinic.world.lab.identity;
     let as_lab = |stored: &StoredConsent| {
         let compartment = "a".parse().unwrap();
-        let live = stored.verify(clinic.world.devices(), &compartment, &mut PinStore::default(), NOW).unwrap();
-        live.open_as(lab).is_ok()
+        let live = stored.verify(clinic.world.devices(), &compartment, &PinStore::default(), NOW).unwrap();
+        live.open_as(lab, &mut PinStore::default()).is_ok()
     };
     assert!(!as_lab(&clinic.stored));
     let (stored, access, receipt) = clinic.seal(clinic.sharing(&clinic.access).grant(&lab.public()).unwrap());
@@ -145,7 +145,8 @@ fn a_revoked_person_writes_nothing_either_and_what_she_wrote_before_stands() {
     let before = clinic.write(&clinic.access, "before");
     let (stored, new, _) = clinic.seal(clinic.sharing(&clinic.access).revoke("dr-ada".parse().unwrap()).unwrap());
     let live = clinic.world.live(&stored);
-    let written = record("r").part(&live).unwrap().field("/a", "1").unwrap();
+    let written =
+        record("r").part(live.write_only(&mut PinStore::default()).unwrap()).unwrap().field("/a", "1").unwrap();
     let written = written.seal(&clinic.world.ada.author(), NOW).unwrap();
     assert_eq!(clinic.world.reader().open(&written, &[&new]).err(), Some(Error::NotAllowed));
 
@@ -387,7 +388,13 @@ fn who_was_shut_out_does_not_come_to_write_by_a_second_authority() {
     // Sealed to the write key, so that readers alone judge.
     let write = |stored: &StoredConsent, access: &Access| {
         let live = clinic.world.live(stored);
-        let record = record("r").part(&live).unwrap().field("/a", "1").unwrap().seal(&author, NOW).unwrap();
+        let record = record("r")
+            .part(live.write_only(&mut PinStore::default()).unwrap())
+            .unwrap()
+            .field("/a", "1")
+            .unwrap()
+            .seal(&author, NOW)
+            .unwrap();
         clinic.world.reader().open(&record, &[access]).map(|_| ()).err()
     };
     assert_eq!(write(&stored, &access), None);
@@ -480,9 +487,8 @@ fn the_terms_do_not_fill_up_with_what_they_remember() {
             let given = given.unwrap();
             let next = given.consent(&keeper, world.devices()).unwrap().after(&access).unwrap();
             let (stored, _) = next.same_terms(&world.trust).unwrap().seal(after(i)).unwrap();
-            let live =
-                stored.verify(world.devices(), access.compartment(), &mut PinStore::default(), after(i)).unwrap();
-            assert!(live.open_as(&keeper).is_ok());
+            let live = stored.verify(world.devices(), access.compartment(), &PinStore::default(), after(i)).unwrap();
+            assert!(live.open_as(&keeper, &mut PinStore::default()).is_ok());
         }
     }
     // And they remember much: whoever was excluded at some time stands there by number.

@@ -1,5 +1,7 @@
 //! What crashes, slow callers and damage leave behind in a store: it opens to nobody, and stands in nobody's way.
 
+use chartseal::pin::PinStore;
+
 use crate::support::branches::Branches;
 use crate::support::hospital::{Around, Corrupt, Hospital, Interrupted, When, count, writes_wrap};
 use crate::support::stored::{contents, fill, now, read, sealed};
@@ -405,7 +407,7 @@ fn a_job_that_cannot_be_read_ends_no_sweep() {
     assert_eq!(block_on(repository.publish(&world.live(&stored), &stored)).unwrap(), Put::Done);
     let sweep = || {
         let keys = |consents: &[StoredConsent]| {
-            let open = |stored| world.live(stored).open_as_device(&world.phone);
+            let open = |stored| world.live(stored).open_as_device(&world.phone, &mut PinStore::default());
             let mut all = consents.iter().map(open).collect::<Result<Vec<_>, _>>()?;
             Ok(all.pop().map(|new| Keys { old: all, new, device: None }))
         };

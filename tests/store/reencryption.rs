@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use chartseal::pin::PinStore;
+
 use crate::support::stored::{contents, fill, now, read, sealed};
 use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, World};
@@ -259,7 +261,7 @@ fn a_sweep_seals_all_compartments_of_a_patient_again() {
         kept.push((record, access));
     }
     let keys = |consents: &[StoredConsent]| {
-        let open = |stored: &StoredConsent| world.live(stored).open_as_device(&world.phone);
+        let open = |stored: &StoredConsent| world.live(stored).open_as_device(&world.phone, &mut PinStore::default());
         let mut opened = consents.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let phone = Device::decode(world.phone.to_secret_bytes().expose())?;
         let device = Some((world.devices().clone(), phone));

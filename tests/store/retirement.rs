@@ -284,7 +284,7 @@ fn a_sweep_goes_through_all_compartments_of_its_scope_and_says_what_it_left() {
         accesses.push(access);
     }
     let owner = accesses[0].owner().clone();
-    let open = |stored: &StoredConsent| world.live(stored).open_as_device(&world.phone);
+    let open = |stored: &StoredConsent| world.live(stored).open_as_device(&world.phone, &mut PinStore::default());
     let sweep = |scope: Scope, name: &str, left_out: &str| {
         let keys = |consents: &[StoredConsent]| {
             let mut opened = consents.iter().map(open).collect::<Result<Vec<_>, _>>()?;
@@ -380,7 +380,7 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     let repository = Repository::new(&store).guarded(ledger);
     assert_eq!(block_on(repository.publish(&world.live(&stored), &stored)).unwrap(), Put::Done);
     let mandate = world.phone.mandate((world.devices(), &access), &service.public(), after(100), NOW).unwrap();
-    let old = world.live(&stored).open_as(&service).unwrap();
+    let old = world.live(&stored).open_as(&service, &mut PinStore::default()).unwrap();
     let next = mandate.consent(&service, world.devices()).unwrap().after(&old).unwrap();
     let next = next.read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
     let next = next.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();

@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chartseal::pin::PinStore;
+
 use crate::support::stored::{self, fill, read};
 use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, Person, World};
@@ -63,7 +65,10 @@ impl Hospital {
 
     /// What a person gets out of any of these consents with her key.
     fn accesses(&self, consents: &[StoredConsent], key: &UserKey) -> Vec<Access> {
-        consents.iter().filter_map(|consent| self.world.live(consent).open(key).ok()).collect()
+        consents
+            .iter()
+            .filter_map(|consent| self.world.live(consent).open(key, &mut PinStore::default()).ok())
+            .collect()
     }
 
     /// Whom the store serves each record to, of those who come with their keys and with what they once opened.

@@ -45,7 +45,7 @@ impl Branches {
 
     pub(crate) fn publish(&self, repository: &Repository<'_>, stored: &StoredConsent) -> Result<Put, Error> {
         let section = self.first.1.compartment();
-        let live = stored.verify(self.world.devices(), section, &mut PinStore::default(), after(20_000));
+        let live = stored.verify(self.world.devices(), section, &PinStore::default(), after(20_000));
         block_on(repository.publish(&live.unwrap(), stored))
     }
 }

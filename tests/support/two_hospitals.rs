@@ -78,7 +78,7 @@ impl World {
     }
 
     pub(crate) fn verify_at(&self, stored: &StoredConsent, now: Time) -> Result<LiveConsent> {
-        stored.verify(self.owner.devices(), &cardiology(), &mut PinStore::default(), now)
+        stored.verify(self.owner.devices(), &cardiology(), &PinStore::default(), now)
     }
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn issue(
 }
 
 pub(crate) fn opens(live: &LiveConsent, person: &Person) -> bool {
-    match live.open(&person.key) {
+    match live.open(&person.key, &mut PinStore::default()) {
         Ok(_) => true,
         Err(error) => {
             assert_eq!(error, Error::CannotOpen);

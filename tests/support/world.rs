@@ -99,9 +99,7 @@ impl World {
     }
 
     pub(crate) fn live(&self, stored: &StoredConsent) -> LiveConsent {
-        stored
-            .verify(self.devices(), &stored.consent().unverified().compartment, &mut PinStore::default(), NOW)
-            .unwrap()
+        stored.verify(self.devices(), &stored.consent().unverified().compartment, &PinStore::default(), NOW).unwrap()
     }
 
     pub(crate) fn reader(&self) -> Reader<'_> {

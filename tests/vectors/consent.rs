@@ -1,9 +1,9 @@
 //! Replays `tests/vectors/consent/*.txt`: consents that another implementation must open, or refuse, as we do.
 //!
 //! Each file says: `expect` (`ok` or the error's text), `comment`, `devices` (the signed device list, CBOR), `owner`,
-//! `compartment`, `now`, `form` (`json` or `cbor`) and `consent`; perhaps `seen`, a consent (CBOR) that the verifier has
-//! seen before; how it is opened, `as` (`device`, `identity`, `root` or `key`) and `secret`, with `parameters` for a user
-//! key, or `as: nobody` to verify only; and of one that opens, `terms` as JSON. Bytes are hexadecimal.
+//! `compartment`, `now`, `form` (`json` or `cbor`) and `consent`; perhaps `seen`, a consent (CBOR) that the verifier
+//! remembers; how it is opened, `as` (`device`, `identity`, `root` or `key`) and `secret`, with `parameters` for a user
+//! key, or `as: nobody` to write only; and of one that opens, `terms` as JSON. Bytes are hexadecimal.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,8 @@ fn outcome(case: &mut Case) -> Result<Option<Access>> {
     let mut pins = PinStore::default();
     let devices = DeviceList::from_cbor(&list)?.accept(&owner, &mut pins)?;
     if let Some(seen) = seen {
-        StoredConsent::from_cbor(&unhex(&seen))?.verify(&devices, &compartment, &mut pins, now).unwrap();
+        let seen = StoredConsent::from_cbor(&unhex(&seen))?.verify(&devices, &compartment, &pins, now).unwrap();
+        seen.write_only(&mut pins).unwrap();
     }
     let stored = match form.as_str() {
         "json" => StoredConsent::from_json(&text),
@@ -75,20 +76,25 @@ fn outcome(case: &mut Case) -> Result<Option<Access>> {
     }?;
     assert_eq!(StoredConsent::from_json(&stored.to_json()?)?, stored, "{}", case.name);
     assert_eq!(StoredConsent::from_cbor(&stored.to_cbor()?)?, stored, "{}", case.name);
-    let live = stored.verify(&devices, &compartment, &mut pins, now)?;
+    let live = stored.verify(&devices, &compartment, &pins, now)?;
     let secret = secret.map(|secret| unhex(&secret)).unwrap_or_default();
-    open(&live, &opener, &secret, parameters)
+    open(&live, &opener, (&secret, parameters), &mut pins)
 }
 
-fn open(live: &LiveConsent, opener: &str, secret: &[u8], parameters: Option<String>) -> Result<Option<Access>> {
+fn open(
+    live: &LiveConsent,
+    opener: &str,
+    (secret, parameters): (&[u8], Option<String>),
+    pins: &mut PinStore,
+) -> Result<Option<Access>> {
     match opener {
-        "nobody" => Ok(None),
-        "device" => live.open_as_device(&Device::decode(secret).unwrap()).map(Some),
-        "identity" => live.open_as(&Identity::decode(secret).unwrap()).map(Some),
-        "root" => live.open_as_root(&Owner::decode(secret).unwrap()).map(Some),
+        "nobody" => live.write_only(pins).map(|_| None),
+        "device" => live.open_as_device(&Device::decode(secret).unwrap(), pins).map(Some),
+        "identity" => live.open_as(&Identity::decode(secret).unwrap(), pins).map(Some),
+        "root" => live.open_as_root(&Owner::decode(secret).unwrap(), pins).map(Some),
         "key" => {
             let parameters = PublicParameters::decode(&unhex(&parameters.unwrap())).unwrap();
-            live.open(&UserKey::decode(secret, &parameters).unwrap()).map(Some)
+            live.open(&UserKey::decode(secret, &parameters).unwrap(), pins).map(Some)
         }
         other => panic!("as {other}"),
     }

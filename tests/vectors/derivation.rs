@@ -41,8 +41,8 @@ fn slots_terms_and_salts_follow_from_the_compartment_key_as_the_format_page_says
         let secret = case.bytes("device");
         let parameters = PublicParameters::decode(&case.bytes("parameters")).unwrap();
         let stored = StoredConsent::from_cbor(&case.bytes("consent")).unwrap();
-        let live = stored.verify(&devices, &compartment, &mut pins, now).unwrap();
-        let access = live.open_as_device(&Device::decode(&secret).unwrap()).unwrap();
+        let live = stored.verify(&devices, &compartment, &pins, now).unwrap();
+        let access = live.open_as_device(&Device::decode(&secret).unwrap(), &mut PinStore::default()).unwrap();
 
         let derived = derive(&stored, &access, &secret, &parameters);
         for (index, slot) in stored.slots().enumerate() {

@@ -74,8 +74,9 @@ fn consent(case: &mut Case, body: &str) {
     let list = DeviceList::from_cbor(&case.bytes("list")).unwrap();
     let (mut pins, said) = (PinStore::default(), stored.consent().unverified());
     let devices = list.accept(&said.owner, &mut pins).unwrap();
-    let live = stored.verify(&devices, &said.compartment, &mut pins, said.issued_at).unwrap();
-    let access = live.open_as_device(&Device::decode(&case.bytes("device")).unwrap()).unwrap();
+    let live = stored.verify(&devices, &said.compartment, &pins, said.issued_at).unwrap();
+    let access =
+        live.open_as_device(&Device::decode(&case.bytes("device")).unwrap(), &mut PinStore::default()).unwrap();
     let terms = access.terms();
     let exclusions = terms.exclusions.iter().map(|one| serde_json::to_string(one).unwrap());
     assert_eq!(exclusions.collect::<Vec<_>>().join(" "), case.text("exclusions"));

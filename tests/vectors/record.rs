@@ -49,8 +49,8 @@ impl Shared {
         for name in ["cardiology", "cardiology-2", "psychiatry"] {
             let stored = StoredConsent::from_cbor(&world.bytes(&format!("consent {name}"))).unwrap();
             let compartment = stored.consent().unverified().compartment.clone();
-            let live = stored.verify(&devices, &compartment, &mut PinStore::default(), now).unwrap();
-            accesses.insert(name.to_owned(), live.open_as_device(&device).unwrap());
+            let live = stored.verify(&devices, &compartment, &PinStore::default(), now).unwrap();
+            accesses.insert(name.to_owned(), live.open_as_device(&device, &mut PinStore::default()).unwrap());
         }
         world.finish();
         Self { trust, devices, accesses }

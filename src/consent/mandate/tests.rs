@@ -75,7 +75,7 @@ impl World {
     }
 
     fn verify(&self, stored: &StoredConsent, now: Time) -> Result<LiveConsent, Error> {
-        stored.verify(self.owner.devices(), &compartment(), &mut PinStore::default(), now)
+        stored.verify(self.owner.devices(), &compartment(), &PinStore::default(), now)
     }
 
     /// The same consent with other terms or another statement, made by a custodian who keeps to no rule.
@@ -113,7 +113,7 @@ impl World {
 fn a_custodian_seals_for_a_new_month_while_the_patient_is_offline() {
     let world = World::new();
     let live = world.verify(&world.stored, later(40)).unwrap();
-    let opened = live.open_as(&world.keeper).unwrap();
+    let opened = live.open_as(&world.keeper, &mut PinStore::default()).unwrap();
     let (stored, access) = world.builder(&opened).reseal().unwrap().seal(later(40)).unwrap();
     assert_eq!((access.version(), access.generation()), (Version(2), Generation(1)));
     assert_eq!(access.not_after(), Some(UNTIL));
@@ -121,13 +121,13 @@ fn a_custodian_seals_for_a_new_month_while_the_patient_is_offline() {
     assert_eq!(StoredConsent::from_json(&stored.to_json().unwrap()).unwrap(), stored);
 
     let live = world.verify(&stored, later(40)).unwrap();
-    assert!(live.open(&world.ada).is_ok());
-    assert!(live.open_as_device(&world.phone).is_ok());
+    assert!(live.open(&world.ada, &mut PinStore::default()).is_ok());
+    assert!(live.open_as_device(&world.phone, &mut PinStore::default()).is_ok());
     // Keys end after 60 days, so a sealing for the month of day 100 leaves them out, and keys of that time are let in.
     let (next, _) = world.builder(&access).reseal().unwrap().seal(later(100)).unwrap();
     let live = world.verify(&next, later(100)).unwrap();
-    assert_eq!(live.open(&world.ada).err(), Some(Error::CannotOpen));
-    assert!(live.open_as(&world.keeper).is_ok());
+    assert_eq!(live.open(&world.ada, &mut PinStore::default()).err(), Some(Error::CannotOpen));
+    assert!(live.open_as(&world.keeper, &mut PinStore::default()).is_ok());
 }
 
 #[test]
@@ -137,14 +137,17 @@ fn a_custodian_shuts_people_out_with_a_new_key() {
     let (stored, access) = builder.seal(later(1)).unwrap();
     assert_eq!(access.generation(), Generation(2));
     let live = world.verify(&stored, later(1)).unwrap();
-    assert!(live.open(&world.ada).is_ok());
-    assert_eq!(live.open(&world.bob).err(), Some(Error::CannotOpen));
+    assert!(live.open(&world.ada, &mut PinStore::default()).is_ok());
+    assert_eq!(live.open(&world.bob, &mut PinStore::default()).err(), Some(Error::CannotOpen));
     // And cannot let him in again: what is excluded under the mandate's own ceiling stays so only there.
     let (again, _) = {
         let builder = world.mandate.consent(&world.keeper, world.owner.devices()).unwrap().after(&access).unwrap();
         builder.read(&world.trust, &world.hospital, "role:doctor").unwrap().seal(later(2)).unwrap()
     };
-    assert!(world.verify(&again, later(2)).unwrap().open(&world.bob).is_ok(), "the ceiling is the owner's own word");
+    assert!(
+        world.verify(&again, later(2)).unwrap().open(&world.bob, &mut PinStore::default()).is_ok(),
+        "the ceiling is the owner's own word"
+    );
 }
 
 #[test]
@@ -167,7 +170,10 @@ fn readers_refuse_what_a_cheating_custodian_widens() {
     let world = World::new();
     let honest = world.builder(&world.access).seal(later(1)).unwrap();
     let open = |stored: &StoredConsent| {
-        world.verify(stored, later(1)).and_then(|live| live.open_as(&world.keeper)).map(|access| access.version())
+        world
+            .verify(stored, later(1))
+            .and_then(|live| live.open_as(&world.keeper, &mut PinStore::default()))
+            .map(|access| access.version())
     };
     // The forger's tool works: unchanged, what it makes opens.
     assert_eq!(open(&world.forge(&honest, |_| (), |_| ())), Ok(Version(2)));
@@ -245,7 +251,8 @@ fn readers_refuse_what_outlives_the_mandate_or_evades_it() {
     assert!(world.verify(&stored.clone().under(None).unwrap(), later(1)).is_err());
     // And an honest one is over with the mandate.
     assert!(world.verify(stored, UNTIL).is_ok());
-    assert_eq!(world.verify(stored, UNTIL.plus(Duration::from_secs(1))).err(), Some(Error::Expired("consent")));
+    let late = world.verify(stored, UNTIL.plus(Duration::from_secs(1))).unwrap();
+    assert_eq!(late.open_as(&world.keeper, &mut PinStore::default()).err(), Some(Error::Expired("consent")));
 }
 
 #[test]
@@ -255,7 +262,8 @@ fn the_owners_own_word_ends_a_mandate_whatever_version_was_used_up_under_it() {
     let honest = world.builder(&world.access).seal(later(1)).unwrap();
     let greedy = world.forge(&honest, |_| (), |statement| statement.version = Version(1 + MAX_MANDATED));
     let verify = |stored: &StoredConsent, pins: &mut PinStore| {
-        stored.verify(world.owner.devices(), &compartment(), pins, later(2)).map(|live| live.version())
+        let live = stored.verify(world.owner.devices(), &compartment(), pins, later(2))?;
+        live.open_as(&world.keeper, pins).map(|access| access.version())
     };
     assert_eq!(verify(&greedy, &mut pins), Ok(Version(1 + MAX_MANDATED)));
     assert_eq!(verify(&honest.0, &mut pins), Err(Error::Rollback("consent")));
@@ -268,8 +276,8 @@ fn the_owners_own_word_ends_a_mandate_whatever_version_was_used_up_under_it() {
     assert_eq!(verify(&greedy, &mut pins.clone()), Err(Error::Rollback("consent")));
 
     // A reader who was shown no more than the owner's head knows as much.
-    let mut fresh = PinStore::default();
-    let live = own.verify(world.owner.devices(), &compartment(), &mut fresh, later(2)).unwrap();
+    let fresh = PinStore::default();
+    let live = own.verify(world.owner.devices(), &compartment(), &fresh, later(2)).unwrap();
     let head = world.phone.head(&live, later(2)).unwrap();
     let mut told = PinStore::default();
     live.fresh(&head, &mut told, later(2), HEAD_LIMIT).unwrap();
@@ -345,7 +353,7 @@ fn a_key_service_seals_on_without_giving_its_key_away() {
     world.mandate = given;
 
     let live = world.verify(&stored, later(1)).unwrap();
-    let opened = pollster::block_on(live.open_with(service)).unwrap();
+    let opened = pollster::block_on(live.open_with(service, &mut PinStore::default())).unwrap();
     let draft = || {
         let builder = world.mandate.consent_elsewhere(world.owner.devices()).unwrap().after(&opened).unwrap();
         builder.same_terms(&world.trust).unwrap()
@@ -355,7 +363,7 @@ fn a_key_service_seals_on_without_giving_its_key_away() {
     let signature = pollster::block_on(service.sign(&unsigned.message().unwrap())).unwrap();
     let (next, _) = unsigned.finish(signature).unwrap();
     let next = world.verify(&next, later(1)).unwrap();
-    assert!(next.open(&world.ada).is_ok());
+    assert!(next.open(&world.ada, &mut PinStore::default()).is_ok());
     // It says that this is the latest, too.
     let head = || next.custodian_head_elsewhere(service.public(), later(1)).unwrap();
     let said = pollster::block_on(service.sign(&head().message().unwrap())).unwrap();
@@ -367,7 +375,7 @@ fn a_key_service_seals_on_without_giving_its_key_away() {
     let unsigned = draft().draft(later(1)).unwrap();
     assert_eq!(unsigned.finish(signature).err(), Some(Error::Forged("consent")));
     let stranger = MasterKeyCustodian::new("stranger".parse().unwrap(), &master).unwrap();
-    assert_eq!(pollster::block_on(live.open_with(&stranger)).err(), Some(Error::CannotOpen));
+    assert_eq!(pollster::block_on(live.open_with(&stranger, &mut PinStore::default())).err(), Some(Error::CannotOpen));
 }
 
 /// Between the months nothing but numbers change; these go up by one each, so that the owner has some left.
@@ -394,7 +402,10 @@ fn a_custodian_cannot_write_his_own_past() {
     let honest = world.builder(&second).seal(later(2)).unwrap();
     let open = |change: &dyn Fn(&mut PastWriting)| {
         let forged = world.forge(&honest, |terms| change(terms.past.last_mut().unwrap()), |_| ());
-        world.verify(&forged, later(2)).and_then(|live| live.open_as(&world.keeper)).map(|access| access.version())
+        world
+            .verify(&forged, later(2))
+            .and_then(|live| live.open_as(&world.keeper, &mut PinStore::default()))
+            .map(|access| access.version())
     };
     assert_eq!(open(&|_| ()), Ok(Version(3)));
     assert_eq!(open(&|last| last.issued_at = Time::MIN), Err(Error::NotAllowed));
@@ -426,7 +437,9 @@ fn a_long_past_stays_whole_under_a_mandate() {
     assert_eq!(access.terms.past.len(), MAX_PAST - MAX_MANDATES_PAST);
     world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
     let honest = world.builder(&access).seal(later(1)).unwrap();
-    let open = |stored: &StoredConsent| world.verify(stored, later(1)).and_then(|live| live.open_as(&world.keeper));
+    let open = |stored: &StoredConsent| {
+        world.verify(stored, later(1)).and_then(|live| live.open_as(&world.keeper, &mut PinStore::default()))
+    };
     assert!(open(&honest.0).is_ok());
     let shorter = world.forge(&honest, |terms| drop(terms.past.remove(0)), |_| ());
     assert_eq!(open(&shorter).err(), Some(Error::NotAllowed));
@@ -444,7 +457,9 @@ fn a_custodian_does_not_keep_whose_time_is_over_nor_forget_a_referral_that_ended
     let (_, access) = builder.consume(ended.clone()).seal(NOW).unwrap();
     world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
     let honest = world.builder(&access).seal(later(1)).unwrap();
-    let open = |stored: &StoredConsent| world.verify(stored, later(20)).and_then(|live| live.open_as(&world.keeper));
+    let open = |stored: &StoredConsent| {
+        world.verify(stored, later(20)).and_then(|live| live.open_as(&world.keeper, &mut PinStore::default()))
+    };
     assert!(open(&honest.0).is_ok());
     let kept = world.forge(&honest, |_| (), |statement| statement.issued_at = later(2));
     assert_eq!(open(&kept).err(), Some(Error::Forged("consent")));
@@ -463,12 +478,12 @@ fn a_device_whose_time_is_over_leaves_no_trace_in_what_readers_remember() {
     let (_, first) = own.consent(child.devices(), compartment()).seal(NOW).unwrap();
     let (_, second) = parent.consent(child.devices(), compartment()).after(&first).unwrap().seal(later(9)).unwrap();
     let (third, _) = parent.consent(child.devices(), compartment()).after(&second).unwrap().seal(later(9)).unwrap();
-    let mut pins = PinStore::default();
-    let late = third.verify(child.devices(), &compartment(), &mut pins, later(11));
+    let pins = PinStore::default();
+    let late = third.verify(child.devices(), &compartment(), &pins, later(11));
     assert_eq!(late.err(), Some(Error::Expired("device")));
     assert_eq!(pins, PinStore::default());
     let (honest, _) = own.consent(child.devices(), compartment()).after(&first).unwrap().seal(later(11)).unwrap();
-    assert!(honest.verify(child.devices(), &compartment(), &mut pins, later(11)).is_ok());
+    assert!(honest.verify(child.devices(), &compartment(), &pins, later(11)).is_ok());
 }
 
 /// Before it, doctors could write; now nobody can. What they wrote stands by what is remembered.
@@ -488,7 +503,7 @@ fn a_custodian_neither_pushes_the_owners_past_out_nor_fills_the_terms() {
     let open = |change: &dyn Fn(&mut Terms)| {
         let version = Version(3 + MAX_PAST as u64);
         let forged = world.forge(&honest, |terms| change(terms), |statement| statement.version = version);
-        world.verify(&forged, later(1)).and_then(|live| live.open_as(&world.keeper))
+        world.verify(&forged, later(1)).and_then(|live| live.open_as(&world.keeper, &mut PinStore::default()))
     };
     let room = MAX_MANDATES_PAST as u64;
     let refused = open(&|terms| terms.past = (0..=room).map(invented).collect()).err();
@@ -530,7 +545,7 @@ fn a_custodian_neither_forgets_nor_adds_to_whom_the_owner_shuts_out_by_number() 
     let (stored, access) = builder.seal(NOW).unwrap();
     let opens = |stored: &StoredConsent| {
         let live = world.verify(stored, later(1)).unwrap();
-        [&world.ada, &world.bob].map(|key| live.open(key).is_ok())
+        [&world.ada, &world.bob].map(|key| live.open(key, &mut PinStore::default()).is_ok())
     };
     assert_eq!(opens(&stored), [false, true]);
     world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
@@ -555,13 +570,13 @@ fn a_custodian_neither_forgets_nor_adds_to_whom_the_owner_shuts_out_by_number() 
     ];
     for list in lists {
         let forged = world.forge(&honest, |terms| terms.exclusions = list, |_| ());
-        let opened = world.verify(&forged, later(1)).and_then(|live| live.open(&world.bob));
+        let opened = world.verify(&forged, later(1)).and_then(|live| live.open(&world.bob, &mut PinStore::default()));
         assert_eq!(opened.err(), Some(Error::NotAllowed));
     }
     let by_owner = world.phone.sharing(world.owner.devices(), &world.trust, &honest.1);
     let (stored, ..) = by_owner.restrict(&world.hospital, "role:doctor").unwrap().seal(later(1)).unwrap();
     let live = world.verify(&stored, later(1)).unwrap();
-    assert_eq!([&world.ada, &world.bob].map(|key| live.open(key).is_ok()), [false, true]);
+    assert_eq!([&world.ada, &world.bob].map(|key| live.open(key, &mut PinStore::default()).is_ok()), [false, true]);
 }
 
 /// Under the first mandate he shut the doctor out, who wrote on; under the second one he wants nobody to know of the first.
@@ -588,7 +603,7 @@ fn a_custodian_does_not_forget_what_was_under_an_earlier_mandate() {
     record.rewrap(&own, &honest.1).unwrap();
     assert_eq!(reads(&record, &honest.1), Err(Error::NotAllowed));
     let forged = world.forge(&honest, |terms| terms.past.retain(|entry| entry.base.is_none()), |_| ());
-    let opened = world.verify(&forged, later(4)).and_then(|live| live.open_as(&world.keeper));
+    let opened = world.verify(&forged, later(4)).and_then(|live| live.open_as(&world.keeper, &mut PinStore::default()));
     assert_eq!(opened.err(), Some(Error::NotAllowed));
     // Nor are they pushed out by many honest nights.
     let mut last = honest.1;
@@ -618,7 +633,7 @@ fn an_earlier_custodian_makes_nobody_forget_what_a_later_one_shut_out() {
         world.mandate = world.phone.mandate(given, &world.keeper.public(), UNTIL, later(2)).unwrap();
         let builder = world.builder(&own).exclude("dr-ada".parse().unwrap());
         let (stored, night) = builder.seal(later(3)).unwrap();
-        assert!(world.verify(&stored, later(3)).unwrap().open_as(&world.keeper).is_ok());
+        assert!(world.verify(&stored, later(3)).unwrap().open_as(&world.keeper, &mut PinStore::default()).is_ok());
         let author = Author::new(&world.doctor.0, &world.doctor.1).unwrap();
         let record = Record::new("r".parse().unwrap(), "clinic/note".parse().unwrap()).part(&own).unwrap();
         let mut record = record.field("/a", "1").unwrap().seal(&author, later(4)).unwrap();
@@ -645,15 +660,16 @@ fn a_custodian_gives_no_reasons_in_the_owners_name() {
         let given = (world.owner.devices(), &access);
         world.mandate = world.phone.mandate(given, &world.keeper.public(), UNTIL, NOW).unwrap();
         let honest = world.builder(&access).seal(later(1)).unwrap();
-        assert!(world.verify(&honest.0, later(1)).unwrap().open(&world.bob).is_ok());
+        assert!(world.verify(&honest.0, later(1)).unwrap().open(&world.bob, &mut PinStore::default()).is_ok());
         for cause in [&by_policy, &declined, &stolen] {
             let reason = Exclusion { since: later(1), ..cause.clone() };
             let add = |terms: &mut Terms| {
                 terms.exclusions.push(reason);
                 terms.exclusions.sort_unstable();
             };
-            let opened =
-                world.verify(&world.forge(&honest, add, |_| ()), later(1)).and_then(|live| live.open_as(&world.keeper));
+            let opened = world
+                .verify(&world.forge(&honest, add, |_| ()), later(1))
+                .and_then(|live| live.open_as(&world.keeper, &mut PinStore::default()));
             assert_eq!(opened.err(), Some(Error::NotAllowed));
         }
     }
@@ -677,7 +693,10 @@ fn a_custodian_rewrites_no_policy_that_nobody_satisfies() {
     let honest = world.builder(&out).seal(later(1)).unwrap();
     let open = |change: &dyn Fn(&mut Terms)| {
         let forged = world.forge(&honest, |terms| change(terms), |_| ());
-        world.verify(&forged, later(1)).and_then(|live| live.open_as(&world.keeper)).map(|access| access.terms)
+        world
+            .verify(&forged, later(1))
+            .and_then(|live| live.open_as(&world.keeper, &mut PinStore::default()))
+            .map(|access| access.terms)
     };
     assert_eq!(open(&|_| ()).as_ref(), Ok(&honest.1.terms));
     let exclude_bob = |terms: &mut Terms| {
@@ -714,9 +733,10 @@ fn a_number_that_a_custodian_gave_to_a_name_yields_to_the_authoritys() {
     let bob = world.trust.resolve(&world.hospital)("dr-bob").unwrap();
     let lie = |terms: &mut Terms| terms.exclusions[0].numbers.extend([(world.hospital.clone(), bob)]);
     let forged = world.verify(&world.forge(&honest, lie, |_| ()), later(1)).unwrap();
-    let opens = |live: &LiveConsent| [&world.ada, &world.bob].map(|key| live.open(key).is_ok());
+    let opens =
+        |live: &LiveConsent| [&world.ada, &world.bob].map(|key| live.open(key, &mut PinStore::default()).is_ok());
     assert_eq!(opens(&forged), [true, false]);
-    let opened = forged.open_as(&world.keeper).unwrap();
+    let opened = forged.open_as(&world.keeper, &mut PinStore::default()).unwrap();
 
     let eve = Identity::generate("dr-eve".parse().unwrap()).unwrap();
     world.authority.enrol(&eve.enrol().unwrap()).unwrap();
@@ -727,7 +747,8 @@ fn a_number_that_a_custodian_gave_to_a_name_yields_to_the_authoritys() {
     let (stored, own, receipt) = sharing.rotate().unwrap().seal(later(2)).unwrap();
     assert_eq!((receipt.unenforced.len(), own.terms.exclusions.len()), (0, 1));
     assert_eq!(own.terms.exclusions[0].numbers[&world.hospital], trust.resolve(&world.hospital)("dr-eve").unwrap());
-    let opens = |live: &LiveConsent| [&world.ada, &world.bob].map(|key| live.open(key).is_ok());
+    let opens =
+        |live: &LiveConsent| [&world.ada, &world.bob].map(|key| live.open(key, &mut PinStore::default()).is_ok());
     assert_eq!(opens(&world.verify(&stored, later(2)).unwrap()), [true, true]);
 }
 
@@ -744,7 +765,7 @@ fn whom_the_owner_excluded_stays_so_when_a_custodian_says_policies_by_hand() {
         let (stored, access) = builder.custodian(&world.keeper.public()).unwrap().seal(later(day)).unwrap();
         assert_eq!(access.terms.exclusions, out.terms.exclusions);
         let live = world.verify(&stored, later(day)).unwrap();
-        assert_eq!([&world.ada, &world.bob].map(|key| live.open(key).is_ok()), [false, true]);
+        assert_eq!([&world.ada, &world.bob].map(|key| live.open(key, &mut PinStore::default()).is_ok()), [false, true]);
         access
     };
     by_hand(&by_hand(&out, 1), 2);
@@ -767,7 +788,10 @@ fn a_custodian_fills_the_terms_with_no_more_exclusions_than_he_may_add() {
                 terms.exclusions.push(again);
             }
         };
-        let opened = world.verify(&world.forge(&honest, add, |_| ()), later(1)).unwrap().open_as(&world.keeper);
+        let opened = world
+            .verify(&world.forge(&honest, add, |_| ()), later(1))
+            .unwrap()
+            .open_as(&world.keeper, &mut PinStore::default());
         assert_eq!(opened.err(), (!taken).then_some(Error::NotAllowed));
     }
 }
@@ -795,7 +819,10 @@ fn an_honest_custodian_goes_on_and_on() {
             builder = builder.reseal().unwrap();
         }
         let (stored, next) = builder.seal(later(day)).unwrap();
-        assert!(world.verify(&stored, later(day)).unwrap().open_as(&world.keeper).is_ok(), "day {day}");
+        assert!(
+            world.verify(&stored, later(day)).unwrap().open_as(&world.keeper, &mut PinStore::default()).is_ok(),
+            "day {day}"
+        );
         last = next;
     }
     assert!(last.terms.people.is_empty());
@@ -813,7 +840,7 @@ fn what_an_honest_custodian_seals_beyond_his_own_branch_is_taken() {
         world.phone.mandate((world.owner.devices(), &own), &world.keeper.public(), UNTIL, later(3)).unwrap();
     let (stored, next) = world.builder(&own).reseal().unwrap().beyond(&third).unwrap().seal(later(4)).unwrap();
     assert!(next.generation() > third.generation());
-    assert!(world.verify(&stored, later(4)).unwrap().open_as(&world.keeper).is_ok());
+    assert!(world.verify(&stored, later(4)).unwrap().open_as(&world.keeper, &mut PinStore::default()).is_ok());
     // A clock that is behind the mandate's is noticed here, and not by the readers.
     assert!(matches!(world.builder(&own).seal(later(2)).err(), Some(Error::ApiMisuse(_))));
 }
@@ -838,7 +865,7 @@ fn what_is_over_keeps_no_custodian_from_going_beyond() {
     world.mandate =
         world.phone.mandate((world.owner.devices(), &own), &world.keeper.public(), UNTIL, later(7)).unwrap();
     let (stored, _) = world.builder(&own).beyond(&third).unwrap().seal(later(8)).unwrap();
-    assert!(world.verify(&stored, later(8)).unwrap().open_as(&world.keeper).is_ok());
+    assert!(world.verify(&stored, later(8)).unwrap().open_as(&world.keeper, &mut PinStore::default()).is_ok());
 }
 
 #[test]
@@ -851,7 +878,7 @@ fn a_custodian_excludes_by_name_whom_he_excluded_by_number() {
     let builder = builder.read(&world.trust, &world.hospital, &policy).unwrap();
     let (_, second) = builder.custodian(&world.keeper.public()).unwrap().seal(later(1)).unwrap();
     let (stored, _) = world.builder(&second).exclude("dr-bob".parse().unwrap()).seal(later(2)).unwrap();
-    assert!(world.verify(&stored, later(2)).unwrap().open_as(&world.keeper).is_ok());
+    assert!(world.verify(&stored, later(2)).unwrap().open_as(&world.keeper, &mut PinStore::default()).is_ok());
 }
 
 /// One that is larger than all are meant to be together is kept all the same.
@@ -876,7 +903,7 @@ fn a_custodian_goes_on_from_long_write_policies() {
     world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();
     let (stored, next) = world.builder(&access).seal(later(1)).unwrap();
     assert!(next.terms.past.iter().map(PastWriting::size).sum::<usize>() > MAX_PAST_BYTES);
-    assert!(world.verify(&stored, later(1)).unwrap().open_as(&world.keeper).is_ok());
+    assert!(world.verify(&stored, later(1)).unwrap().open_as(&world.keeper, &mut PinStore::default()).is_ok());
 }
 
 /// A stolen device signed it, with whatever it likes in it; the owner goes beyond it, since records lie under its key.
@@ -934,9 +961,9 @@ fn the_owners_next_word_takes_writes_whatever_numbers_a_custodian_used_up() {
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
     let ledger = Ledger::new(&noted);
     let repository = Repository::new(&store).guarded(ledger);
-    let mut pins = PinStore::default();
-    let mut publish = |stored: &StoredConsent, at| {
-        let live = stored.verify(world.owner.devices(), &compartment(), &mut pins, at).unwrap();
+    let pins = PinStore::default();
+    let publish = |stored: &StoredConsent, at| {
+        let live = stored.verify(world.owner.devices(), &compartment(), &pins, at).unwrap();
         block_on(repository.publish(&live, stored))
     };
     assert_eq!(publish(&world.stored, later(1)), Ok(Put::Done));
@@ -946,4 +973,47 @@ fn the_owners_next_word_takes_writes_whatever_numbers_a_custodian_used_up() {
     assert_eq!(publish(&own, later(2)), Ok(Put::Done));
     let state = block_on(ledger.state(world.owner.id(), &compartment(), access.key_id())).unwrap();
     assert_eq!(state, KeyState::Active);
+}
+
+/// He lets somebody in by name whom the owner did not: what he signed verifies, and is refused by whoever opens it.
+#[test]
+fn a_consent_that_is_refused_at_opening_takes_nobody_the_one_before() {
+    let world = World::new();
+    let honest = world.builder(&world.access).seal(later(1)).unwrap();
+    let eve = Identity::generate("eve".parse().unwrap()).unwrap();
+    let evil = world.forge(&honest, |terms| terms.people.push(Named::from(&eve.public())), |_| ());
+    let mut pins = PinStore::default();
+    let verify =
+        |stored: &StoredConsent, pins: &PinStore| stored.verify(world.owner.devices(), &compartment(), pins, later(1));
+    assert!(verify(&world.stored, &pins).unwrap().open(&world.ada, &mut pins).is_ok());
+    let before = pins.clone();
+    let live = verify(&evil, &pins).unwrap();
+    assert_eq!(live.open(&world.ada, &mut pins).err(), Some(Error::NotAllowed));
+    assert_eq!(live.open_as_device(&world.phone, &mut pins).err(), Some(Error::NotAllowed));
+    assert_eq!(live.open_as(&eve, &mut pins).err(), Some(Error::NotAllowed));
+    assert_eq!(pins, before, "nothing of it is remembered");
+    // The phone does not speak for it, and the custodian's own word about it binds nobody.
+    assert_eq!(world.phone.head(&live, later(1)).err(), Some(Error::NotAllowed));
+    let head = live.custodian_head(&world.keeper, later(1)).unwrap();
+    assert_eq!(live.fresh(&head, &mut pins, later(1), HEAD_LIMIT), Ok(Freshness::Fresh));
+    assert_eq!(pins, before);
+    assert!(verify(&world.stored, &pins).unwrap().open(&world.ada, &mut pins).is_ok());
+    // What is opened is remembered, and the one before is gone.
+    assert!(verify(&honest.0, &pins).unwrap().open(&world.ada, &mut pins).is_ok());
+    assert_eq!(verify(&world.stored, &pins).err(), Some(Error::Rollback("consent")));
+}
+
+/// Who was left out, or shut out, cannot tell which; neither takes anything from him that he has.
+#[test]
+fn a_consent_that_does_not_open_is_not_remembered() {
+    let world = World::new();
+    let (closed, _) = world.builder(&world.access).exclude("dr-bob".parse().unwrap()).seal(later(1)).unwrap();
+    let mut pins = PinStore::default();
+    let live = closed.verify(world.owner.devices(), &compartment(), &pins, later(1)).unwrap();
+    assert_eq!(live.open(&world.bob, &mut pins).err(), Some(Error::CannotOpen));
+    assert_eq!(pins, PinStore::default());
+    // Who writes and opens nothing says that he goes by it.
+    assert!(live.write_only(&mut pins).is_ok());
+    let first = world.stored.verify(world.owner.devices(), &compartment(), &pins, later(1));
+    assert_eq!(first.err(), Some(Error::Rollback("consent")));
 }

@@ -107,7 +107,7 @@ fn consents(folder: &Folder) {
     let next = Mandate::consent(&mandate, &service, world.devices()).unwrap();
     let next = ConsentBuilder::after(next, &access).unwrap().same_terms(&world.trust).unwrap();
     let (stored, _) = next.seal(after(10)).unwrap();
-    let live = stored.verify(world.devices(), &section, &mut PinStore::default(), after(10)).unwrap();
+    let live = stored.verify(world.devices(), &section, &PinStore::default(), after(10)).unwrap();
     folder.write("custodian_head", &statement!("head", live.custodian_head(&service, after(10)).unwrap()));
     folder.write("mandate", &statement!("mandate", mandate));
 }

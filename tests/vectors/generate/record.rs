@@ -11,6 +11,8 @@ use chartseal::seal::FieldPath;
 use serde_json::{Value, json};
 
 use crate::record::lines_of;
+use chartseal::pin::PinStore;
+
 use crate::support::case::{directory, hex};
 use crate::support::world::{NOW, World, YEAR, after, record};
 
@@ -136,7 +138,11 @@ impl Writing {
         self.opens("amended", comment, all, &amended);
 
         let live = self.world.live(&self.live);
-        let written = record("potassium").part(&live).unwrap().field("/value", "3.9").unwrap();
+        let written = record("potassium")
+            .part(live.write_only(&mut PinStore::default()).unwrap())
+            .unwrap()
+            .field("/value", "3.9")
+            .unwrap();
         let mut written = written.seal(&self.world.lab.author(), after(49)).unwrap();
         self.opens("written", "by a laboratory that opens nothing, revoked a second later", one, &written);
         written.rewrap(&self.cardiology, &self.second).unwrap();
@@ -365,7 +371,8 @@ impl Writing {
     fn negative_people(&self) {
         let live = self.world.live(&self.live);
         let written = |person: &crate::support::world::Person, time: Time| {
-            let record = record("r").part(&live).unwrap().field("/a", "1").unwrap();
+            let record =
+                record("r").part(live.write_only(&mut PinStore::default()).unwrap()).unwrap().field("/a", "1").unwrap();
             pretty(&value(&record.seal(&person.author().danger_unchecked(), time).unwrap()))
         };
         let refused = |name: &str, expect: &str, comment: &str, json: &str| {
@@ -388,7 +395,11 @@ impl Writing {
         refused("from_the_future", "expired", "301 seconds ahead of the reader's clock", &written(ada, after(301)));
         refused("by_a_revoked_person", "revoked", "in the second of the revocation", &written(lab, after(50)));
         let psychiatry = self.world.live(&self.psychiatric);
-        let foreign = record("r").part(&psychiatry).unwrap().field("/a", "1").unwrap();
+        let foreign = record("r")
+            .part(psychiatry.write_only(&mut PinStore::default()).unwrap())
+            .unwrap()
+            .field("/a", "1")
+            .unwrap();
         let foreign = pretty(&value(&foreign.seal(&lab.author(), NOW).unwrap()));
         refused("into_another_compartment", "not allowed", "the laboratory writes elsewhere", &foreign);
         let foreign = World::new();

@@ -91,11 +91,11 @@ impl World {
     fn everybody(&self, live: &LiveConsent) -> [Option<Error>; 5] {
         let keeper = KeyService(&self.keeper, self.keeper.public());
         let ways = [
-            live.open(&self.ada),
-            live.open_as_device(&self.phone),
-            live.open_as_root(&self.owner),
-            live.open_as(&self.keeper),
-            block_on(live.open_with(&keeper)),
+            live.open(&self.ada, &mut PinStore::default()),
+            live.open_as_device(&self.phone, &mut PinStore::default()),
+            live.open_as_root(&self.owner, &mut PinStore::default()),
+            live.open_as(&self.keeper, &mut PinStore::default()),
+            block_on(live.open_with(&keeper, &mut PinStore::default())),
         ];
         ways.map(Result::err)
     }
@@ -155,7 +155,7 @@ fn a_custodian_hides_no_slot_for_somebody_whom_the_terms_do_not_name() {
         assert_eq!(opened.expose(), parts.cek.expose());
         if place == count {
             let live = parts.signed(&world, world.keeper.signing());
-            assert_eq!(live.open_as(&eve).err(), Some(FORGED));
+            assert_eq!(live.open_as(&eve, &mut PinStore::default()).err(), Some(FORGED));
             assert_eq!(world.everybody(&live), all(Some(&FORGED)));
         } else {
             // Those after it stand elsewhere now: whoever opens one of them would see it, and the others do not open.
@@ -168,8 +168,8 @@ fn a_custodian_hides_no_slot_for_somebody_whom_the_terms_do_not_name() {
         let mut parts = world.honest();
         parts.slots[place] = parts.sealed_to(place, &to);
         let live = parts.signed(&world, world.keeper.signing());
-        assert_eq!(live.open(&world.ada).err(), Some(FORGED));
-        assert_eq!(live.open_as(&eve).err(), Some(FORGED));
+        assert_eq!(live.open(&world.ada, &mut PinStore::default()).err(), Some(FORGED));
+        assert_eq!(live.open_as(&eve, &mut PinStore::default()).err(), Some(FORGED));
     }
 }
 
@@ -183,17 +183,29 @@ fn a_custodian_leaves_no_key_of_the_owners_out() {
         // Her slot is gone, and the others are where they would be without her; or another stands there.
         let mut parts = world.honest();
         parts.slots.remove(parts.place(&left_out));
-        assert_eq!(parts.signed(&world, world.keeper.signing()).open(&world.ada).err(), Some(FORGED));
+        assert_eq!(
+            parts.signed(&world, world.keeper.signing()).open(&world.ada, &mut PinStore::default()).err(),
+            Some(FORGED)
+        );
         let mut parts = world.honest();
         let place = parts.place(&left_out);
         parts.slots[place] = parts.sealed_to(place, &fill);
         let live = parts.signed(&world, world.keeper.signing());
-        assert_eq!((live.open(&world.ada).err(), live.open_as(&world.keeper).err()), (Some(FORGED), Some(FORGED)));
+        assert_eq!(
+            (
+                live.open(&world.ada, &mut PinStore::default()).err(),
+                live.open_as(&world.keeper, &mut PinStore::default()).err()
+            ),
+            (Some(FORGED), Some(FORGED))
+        );
 
         // The terms say so, too, and all slots are by the rule.
         let honest = world.builder(&world.access).seal(later(1)).unwrap();
         let stored = world.forge(&honest, |terms| terms.owner_keys.retain(|key| *key != left_out), |_| ());
-        assert_eq!(world.verify(&stored, later(1)).unwrap().open(&world.ada).err(), Some(Error::NotAllowed));
+        assert_eq!(
+            world.verify(&stored, later(1)).unwrap().open(&world.ada, &mut PinStore::default()).err(),
+            Some(Error::NotAllowed)
+        );
     }
     // Nor does he add one.
     let honest = world.builder(&world.access).seal(later(1)).unwrap();
@@ -202,7 +214,10 @@ fn a_custodian_leaves_no_key_of_the_owners_out() {
         terms.owner_keys.sort_unstable();
     };
     let stored = world.forge(&honest, more, |_| ());
-    assert_eq!(world.verify(&stored, later(1)).unwrap().open(&world.ada).err(), Some(Error::NotAllowed));
+    assert_eq!(
+        world.verify(&stored, later(1)).unwrap().open(&world.ada, &mut PinStore::default()).err(),
+        Some(Error::NotAllowed)
+    );
 }
 
 /// The consent is his own, from before there was a mandate: a thief's, who has the phone and signs as a device.
@@ -216,7 +231,7 @@ fn a_device_leaves_no_key_of_the_owners_out() {
         parts.terms.owner_keys.retain(|other| *other != key);
         parts.sealed = seal_terms(&parts.cek, parts.context().of_terms(), &parts.terms.to_bytes().unwrap()).unwrap();
         parts.again(world);
-        parts.signed(world, world.phone.signer().key).open(&world.ada).map(drop)
+        parts.signed(world, world.phone.signer().key).open(&world.ada, &mut PinStore::default()).map(drop)
     };
     let nobody = SealingKey::generate().unwrap().public();
     let present = world.owner.devices().version();
@@ -229,8 +244,8 @@ fn a_device_leaves_no_key_of_the_owners_out() {
     assert_eq!(without(&world, root, present), Err(FORGED), "nor by naming an earlier list");
     assert_eq!(without(&world, nobody, world.owner.devices().version()), Err(FORGED));
     let live = world.verify(&world.stored, NOW).unwrap();
-    assert!(live.open_as_device(&world.phone).is_ok());
-    assert_eq!(live.open_as_device(&tablet).err(), Some(Error::CannotOpen));
+    assert!(live.open_as_device(&world.phone, &mut PinStore::default()).is_ok());
+    assert_eq!(live.open_as_device(&tablet, &mut PinStore::default()).err(), Some(Error::CannotOpen));
 }
 
 fn duplicate(access: &Access) -> Access {
@@ -256,7 +271,10 @@ fn nobody_whom_the_terms_name_is_left_without_a_slot() {
             } else {
                 parts.slots[place] = parts.sealed_to(place, instead);
             }
-            assert_eq!(parts.signed(&world, world.keeper.signing()).open(&world.ada).err(), Some(FORGED));
+            assert_eq!(
+                parts.signed(&world, world.keeper.signing()).open(&world.ada, &mut PinStore::default()).err(),
+                Some(FORGED)
+            );
         }
     }
 }
@@ -353,7 +371,8 @@ fn a_capsule_for_another_policy_than_the_one_beside_it_is_found_on_demand_and_in
         let builder = world.phone.consent(world.owner.devices(), compartment()).after(access).unwrap();
         builder.same_terms(&world.trust).unwrap().preview(&[], later(1)).unwrap().unproven
     };
-    let honest = world.honest().signed(&world, world.keeper.signing()).open(&world.ada).unwrap();
+    let honest =
+        world.honest().signed(&world, world.keeper.signing()).open(&world.ada, &mut PinStore::default()).unwrap();
     assert_eq!(honest.check_policy_slots(&world.trust), Ok(()));
     assert_eq!(unproven(&honest), BTreeSet::new());
 
@@ -364,8 +383,8 @@ fn a_capsule_for_another_policy_than_the_one_beside_it_is_found_on_demand_and_in
         let SlotContent::Policy(slot) = content else { panic!() };
         Slot { salt, content: SlotContent::Policy(slot::PolicySlot { tree: tree.as_bytes().to_vec(), ..slot }) }
     });
-    assert_eq!(live.open(&world.ada).err(), Some(Error::CannotOpen));
-    let opened = live.open_as_device(&world.phone).unwrap();
+    assert_eq!(live.open(&world.ada, &mut PinStore::default()).err(), Some(Error::CannotOpen));
+    let opened = live.open_as_device(&world.phone, &mut PinStore::default()).unwrap();
     assert_eq!(opened.check_policy_slots(&world.trust), Err(FORGED));
     assert_eq!(unproven(&opened), BTreeSet::from([world.hospital.clone()]));
 }
@@ -384,12 +403,12 @@ fn a_capsule_or_a_salt_that_was_chosen_is_found_on_demand() {
         let capsule = capsule.as_bytes().to_vec();
         Slot { content: SlotContent::Policy(slot::PolicySlot { capsule, key, ..policy }), salt: slot.salt }
     });
-    assert_eq!(live.open(&world.ada).unwrap().check_policy_slots(&world.trust), Err(FORGED));
+    assert_eq!(live.open(&world.ada, &mut PinStore::default()).unwrap().check_policy_slots(&world.trust), Err(FORGED));
     let live = world.with_policy_slot(|parts, tree| {
         let slot = parts.make(|maker| maker.policy(0, public, tree).unwrap());
         Slot { salt: Salt::generate().unwrap(), ..slot }
     });
-    assert_eq!(live.open(&world.ada).unwrap().check_policy_slots(&world.trust), Err(FORGED));
+    assert_eq!(live.open(&world.ada, &mut PinStore::default()).unwrap().check_policy_slots(&world.trust), Err(FORGED));
 
     // Of parameters that nobody has, nothing can be said.
     let live = world.with_policy_slot(|parts, tree| {
@@ -397,7 +416,7 @@ fn a_capsule_or_a_salt_that_was_chosen_is_found_on_demand() {
         let SlotContent::Policy(policy) = slot.content else { panic!() };
         Slot { content: SlotContent::Policy(slot::PolicySlot { parameters: Version(9), ..policy }), salt: slot.salt }
     });
-    let opened = live.open_as_device(&world.phone).unwrap();
+    let opened = live.open_as_device(&world.phone, &mut PinStore::default()).unwrap();
     assert_eq!(opened.check_policy_slots(&world.trust), Err(Error::Unknown("public parameters")));
 }
 
@@ -405,7 +424,8 @@ fn a_capsule_or_a_salt_that_was_chosen_is_found_on_demand() {
 #[test]
 fn two_renewals_of_one_version_share_no_ephemeral_key_and_no_salt() {
     let world = World::new();
-    let opened = || world.verify(&world.stored, later(1)).unwrap().open_as(&world.keeper).unwrap();
+    let opened =
+        || world.verify(&world.stored, later(1)).unwrap().open_as(&world.keeper, &mut PinStore::default()).unwrap();
     let base = opened();
     let renewed = |excluded: &[&str]| {
         let builder = world.builder(&base).reseal().unwrap();
