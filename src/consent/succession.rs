@@ -84,6 +84,10 @@ pub struct Succession {
 }
 
 /// A device's no to a change of root key by a recovery key.
+///
+/// Any device of the list that the change was made from has it, a stolen one too, and against each new change again: a change
+/// that could drop the device that says no would be worth as much to whoever stole the recovery key. Only the root key, which
+/// removes the device, ends that.
 pub type Veto = Signed<VetoStatement>;
 
 /// What a device signs to veto a change of root key.
@@ -172,6 +176,10 @@ impl DeviceListStatement {
     /// Whether the changes that `pins` have not accepted yet may take effect, and then remembers them. Each is made from
     /// the very list that is pinned, if one is; nobody vetoed it; and its delay is over: since it was seen first, if the
     /// owner was known before, or else since it was announced by its own account.
+    ///
+    /// Of two changes that race, the one that takes effect here first stays, and the other is a fork: these pins are all that
+    /// decides it, so readers may differ. A log that witnesses announcements and vetoes has its place here: its time in the
+    /// place of the one first seen, and its order in the place of the pins' own.
     pub(super) fn take_effect(&self, pins: &mut dyn Pins, now: Time) -> Result<()> {
         let owner = self.owner.as_str();
         let accepted = pins.seen(ACCEPTED, owner)?;
