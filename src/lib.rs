@@ -13,9 +13,9 @@
 //! let ada = Identity::generate("dr-ada".parse()?)?;
 //! hospital.enrol(&ada.enrol()?)?;
 //! let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, now, next_year, now)?;
-//! let mut trust = Trust::new(REVOCATION_LIMIT);
+//! let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
 //! trust.add(hospital.anchor())?;
-//! trust.update(&hospital.publish(now)?, &mut PinStore::default())?;
+//! trust.update(&hospital.publish(now)?, &mut pins)?;
 //!
 //! let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
 //! let consent = phone.consent(alice.devices(), "cardiology".parse()?).read(&trust, hospital.id(), "role:doctor")?;
