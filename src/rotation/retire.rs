@@ -78,12 +78,11 @@ impl Rotation<'_> {
         let given_up: BTreeSet<&str> = given_up.iter().map(String::as_str).collect();
         let quarantined = self.in_quarantine(&lost, &given_up).await?;
         let found = self.walk_through(&Scope { lost, given_up }).await?;
-        // Under a later key there may be records by now, if the compartment went on meanwhile; otherwise they are of a
-        // branch that is not the owner's, or of nobody's.
-        let went_on = match ledger.newest(owner, compartment).await? {
-            Some(newest) => newest.place() > self.new.place(),
-            None => false,
-        };
+        // Under a later key there may be records by now, if the compartment went on to it meanwhile. Any other key that
+        // records lie under is not this rotation's to destroy, whatever its number: an earlier key may have come back since.
+        let newest = ledger.newest(owner, compartment).await?;
+        let newest = newest.map(|newest| newest.consent().unverified().key_id());
+        let went_on = newest != Some(self.new.key_id()) && found.later_lie_under(newest);
         if !found.is_clean() || (found.later > 0 && !went_on) || !quarantined.is_empty() {
             return Ok(Retirement::Blocked { found, quarantined });
         }

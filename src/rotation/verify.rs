@@ -18,8 +18,8 @@ pub struct Verification {
     pub moved: u64,
     /// Wraps under older keys, or unknown ones.
     pub behind: u64,
-    /// Wraps under an unknown key of a later generation than the new one. They block a retirement, unless the ledger knows a
-    /// later consent.
+    /// Wraps under an unknown key of a later generation than the new one. They block a retirement, unless all
+    /// lie under the key that the compartment went on to meanwhile.
     pub later: u64,
     /// Wraps that are damaged, do not open, or hold another key than their part's; and envelopes that are damaged.
     pub broken: u64,
@@ -29,6 +29,8 @@ pub struct Verification {
     pub lost: u64,
     /// The keys, in the store, of what is behind, later, broken or missing: the first [`MAX_NAMED`].
     pub named: Vec<String>,
+    /// The first two of the later keys: whether they are one, and which.
+    later_keys: BTreeSet<KeyId>,
 }
 
 /// How many keys a [`Verification`] names.
@@ -71,6 +73,11 @@ impl Verification {
     /// Whether the older keys open nothing that the new one does not.
     pub fn is_clean(&self) -> bool {
         (self.behind, self.broken, self.missing) == (0, 0, 0)
+    }
+
+    /// Whether everything that lies under a later key lies under this one.
+    pub(super) fn later_lie_under(&self, key: Option<KeyId>) -> bool {
+        self.later_keys.iter().all(|later| Some(*later) == key)
     }
 
     fn count(&mut self, scope: &Scope<'_>, key: &str, found: &Found) {
@@ -118,7 +125,12 @@ impl Rotation<'_> {
                         Ok(()) => Found::Moved,
                         Err(_) => Found::Broken,
                     },
-                    Ok(wrap) if self.is_later(&wrap) => Found::Later,
+                    Ok(wrap) if self.is_later(&wrap) => {
+                        if found.later_keys.len() < 2 {
+                            found.later_keys.insert(wrap.key_id());
+                        }
+                        Found::Later
+                    }
                     Ok(_) => Found::Behind,
                     Err(_) => Found::Broken,
                 };

@@ -141,6 +141,41 @@ fn two_keys_of_one_generation_are_told_apart() {
     }
 }
 
+/// A custodian moved on to a second key, and a record was written under it; then the owner, who did not know, sealed the first
+/// one again. Everybody is honest, and an old job to the first key knows nothing of the second.
+#[test]
+fn a_retirement_destroys_no_key_that_records_lie_under_where_an_earlier_key_came_back() {
+    let branches = Branches::new();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let ledger = Ledger::new(&noted);
+    let repository = Repository::new(&store).guarded(ledger);
+    let [first, custodians] = [&branches.first.1, &branches.custodians.1];
+    let reseal = branches.reseal();
+    for stored in [&branches.first.0, &branches.custodians.0] {
+        assert_eq!(branches.publish(&repository, stored), Ok(Put::Done));
+    }
+    assert_eq!(block_on(repository.put(&sealed(&branches.world, custodians, "theirs"))), Ok(Put::Done));
+    assert_eq!(branches.publish(&repository, &reseal.0), Ok(Put::Done));
+    assert!(reseal.1.has_key_of(first));
+
+    let state = || block_on(ledger.state(first.owner(), first.compartment(), custodians.key_id())).unwrap();
+    for access in [first, &reseal.1] {
+        let blind = Rotation::new(&store, &[], access, &now).unwrap();
+        let Retirement::Blocked { found, .. } = block_on(blind.retire(&ledger)).unwrap() else { panic!("retired") };
+        assert_eq!((found.later + found.behind, found.moved), (1, 0));
+        assert_eq!(state(), KeyState::DecryptOnly);
+    }
+    let record = block_on(repository.get(first.owner(), &"theirs".parse().unwrap())).unwrap().unwrap();
+    assert!(branches.world.reader().open(&record, &[custodians, &reseal.1]).is_ok());
+    // With the second key at hand, the record moves, and then the key may go.
+    let seeing = Rotation::new(&store, &[custodians], &reseal.1, &now).unwrap();
+    assert_eq!(block_on(seeing.run("job", |_| ())).unwrap().records, 1);
+    assert!(matches!(block_on(seeing.retire(&ledger)), Ok(Retirement::Done { .. })));
+    assert_eq!(state(), KeyState::Destroyed);
+    let record = read(&store, &reseal.1, "theirs");
+    assert!(branches.world.reader().open(&record, &[&reseal.1]).is_ok());
+}
+
 #[test]
 fn a_consent_whose_key_is_destroyed_while_it_is_published_does_not_become_the_newest() {
     let branches = Branches::new();
