@@ -485,3 +485,42 @@ impl Access {
         StoredConsent::from_parts(Signed::sign(statement, device.signer().key).unwrap(), terms, slots).unwrap()
     }
 }
+
+/// Five minutes ahead, as clocks may be, with as many numbers as that time allows: she cannot go beyond it yet, and is told.
+#[test]
+fn nothing_is_signed_that_no_reader_takes() {
+    let world = World::new();
+    let ahead = NOW.plus(Duration::from_secs(300));
+    let change = world.phone.sharing(world.owner.devices(), &world.trust, &world.access).rotate().unwrap();
+    let (_, thiefs, _) = change.seal(ahead).unwrap();
+    let version = Version(ahead.as_secs());
+    let thiefs = Access { statement: ConsentStatement { version, ..thiefs.statement.clone() }, ..thiefs };
+    let beyond = |at| {
+        let change = world.phone.sharing(world.owner.devices(), &world.trust, &world.access).rotate().unwrap();
+        change.beyond(&thiefs).unwrap().seal(at)
+    };
+    assert_eq!(beyond(NOW).err(), Some(Error::TooLarge("version")));
+    let next = ahead.plus(Duration::from_secs(1));
+    let (stored, ..) = beyond(next).unwrap();
+    let pins = PinStore::default();
+    assert!(stored.verify(world.owner.devices(), &compartment(), &pins, next).is_ok());
+}
+
+/// A stolen phone names the right consent, and a base that no number is above: nothing of it is remembered.
+#[test]
+fn a_head_binds_nobody_to_another_base_than_that_of_its_consent() {
+    use crate::pin::Base;
+
+    let world = World::new();
+    let live = world.verify(&world.stored).unwrap();
+    let genuine = world.phone.head(&live, NOW).unwrap().unverified().clone();
+    for base in [u64::MAX, NOW.as_secs(), 1, 0] {
+        let base = Some(Base { version: Version(base), hash: crate::id::Hash([7; 32]) });
+        let head = Signed::sign(HeadStatement { base, ..genuine.clone() }, world.phone.signer().key).unwrap();
+        let mut pins = PinStore::default();
+        assert!(live.fresh(&head, &mut pins, NOW, HEAD_LIMIT).is_err(), "{base:?}");
+        let change = world.phone.sharing(world.owner.devices(), &world.trust, &world.access).rotate().unwrap();
+        let (next, ..) = change.seal(NOW).unwrap();
+        assert!(next.verify(world.owner.devices(), &compartment(), &pins, NOW).is_ok(), "{base:?}");
+    }
+}

@@ -503,6 +503,9 @@ impl<'a> ConsentBuilder<'a> {
             mandate: self.mandate.map(Signed::hash).transpose()?,
         };
         // Whatever readers would refuse is not signed.
+        if version.0 > now.as_secs() {
+            return Err(Error::TooLarge("version"));
+        }
         if let Some(mandate) = self.mandate {
             mandate.check(self.devices, &statement)?;
         }

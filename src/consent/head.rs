@@ -172,8 +172,14 @@ impl LiveConsent {
             return Err(Error::Expired("device"));
         }
         // A number that no time allows would bind everybody to a consent that never comes.
-        if head.version.0 > head.issued_at.as_secs() {
+        let counted = head.version.0 <= head.issued_at.as_secs();
+        if !counted || head.base.is_some_and(|base| base.version >= head.version) {
             return Err(Error::Malformed(WHAT));
+        }
+        // Of this consent it says what the consent says.
+        let same = (head.version, head.hash) == (self.version(), self.hash());
+        if same && (head.base, head.devices) != (self.base(), self.statement.devices) {
+            return Err(Error::Forged(WHAT));
         }
         let under = head.devices;
         if under > self.devices.version() {

@@ -11,7 +11,7 @@ use crate::id::{AuthorityId, Version};
 use crate::identity::{Identity, SealingKey};
 use crate::kem::UserKey;
 use crate::pin::Pins;
-use crate::policy::Policy;
+use crate::policy::{Month, Policy};
 use crate::seal::{Cek, cek_salt, open_terms, write_seed};
 
 impl LiveConsent {
@@ -102,6 +102,11 @@ impl LiveConsent {
         let parameters = self.slots_say(&read)?;
         self.stays_within(&terms)?;
         self.slots_are_for(read.len(), &terms, &SlotMaker::again(context, &self.statement, &cek))?;
+        // With an earlier month, keys that were not renewed would go on; with a later one, none would.
+        let month = Month::at(self.statement.issued_at)?.count();
+        if terms.read.iter().any(|reading| reading.month != month) {
+            return Err(Error::Forged(WHAT));
+        }
         // By its own date it would shut them out: no honest signer names them any more.
         if terms.people.iter().any(|named| named.is_over(self.statement.issued_at)) {
             return Err(Error::Forged(WHAT));

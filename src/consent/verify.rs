@@ -127,8 +127,10 @@ impl LiveConsent {
     ///
     /// # Security
     ///
-    /// Who opens nothing cannot tell whether the consent is what it has to be. Where a custodian cheats, readers refuse it, and
-    /// what is written under it waits for the patient's next word.
+    /// Who opens nothing cannot tell whether the consent is what it has to be, nor whose the write key is. Where a custodian, or
+    /// a stolen device, cheats, readers refuse the consent; but what was written under it can be open to the cheater, and lost to
+    /// the patient. A writer who can wait goes by a [`Head`](super::Head) of the patient's device: a device makes none for what it
+    /// cannot open.
     pub fn write_only(&self, pins: &mut dyn Pins) -> Result<WriteOnly<'_>> {
         self.remember(pins)?;
         Ok(WriteOnly(self))

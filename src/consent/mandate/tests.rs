@@ -1017,3 +1017,23 @@ fn a_consent_that_does_not_open_is_not_remembered() {
     let first = world.stored.verify(world.owner.devices(), &compartment(), &pins, later(1));
     assert_eq!(first.err(), Some(Error::Rollback("consent")));
 }
+
+/// Keys that were not renewed are to lose the compartment with each new month: he signs for today, and seals for a month ago.
+#[test]
+fn a_consent_is_sealed_for_the_month_that_it_is_signed_in() {
+    let world = World::new();
+    let honest = world.builder(&world.access).reseal().unwrap().seal(later(100)).unwrap();
+    let open = |change: i64| {
+        let month = |terms: &mut Terms| {
+            let month = &mut terms.read[0].month;
+            *month = month.checked_add_signed(i32::try_from(change).unwrap()).unwrap();
+        };
+        let forged = world.forge(&honest, month, |_| ());
+        let live = world.verify(&forged, later(100)).unwrap();
+        live.open_as(&world.keeper, &mut PinStore::default()).map(drop)
+    };
+    assert_eq!(open(0), Ok(()));
+    for change in [-3, -1, 1, 600] {
+        assert_eq!(open(change), Err(Error::Forged("consent")), "{change}");
+    }
+}
