@@ -36,6 +36,8 @@ pub use life::{MIN_DELAY, Recovery};
 pub use receipt::{Adversary, Protection, Receipt, Step};
 pub use sharing::{Change, Sharing};
 
+use std::time::Duration;
+
 use crate::consent::{
     Access, ArrangementStatement, DeviceList, DeviceListStatement, Devices, LiveConsent, MAX_DEVICES, MAX_REMOVED,
     PublicDevice, RemovedDevice, owner_id,
@@ -197,14 +199,17 @@ fn next(devices: &Devices, now: Time) -> Result<DeviceListStatement> {
     Ok(statement)
 }
 
-/// Takes a device out of a list, and keeps its key among the removed.
+/// Takes a device out of a list, and keeps its key among the removed. One whose own time was over before counts no longer
+/// for being removed later.
 fn remove(statement: &mut DeviceListStatement, device: &DeviceId, now: Time) -> Result<()> {
     let at = statement.devices.iter().position(|other| other.id == *device).ok_or(Error::Unknown("device"))?;
-    let PublicDevice { id, signing, .. } = statement.devices.remove(at);
+    let PublicDevice { id, signing, until, .. } = statement.devices.remove(at);
     if statement.removed.len() >= MAX_REMOVED {
         statement.removed.remove(0);
     }
-    statement.removed.push(RemovedDevice { id, signing, since: now });
+    let ended = until.map(|until| until.plus(Duration::from_secs(1)));
+    let since = ended.map_or(now, |ended| ended.min(now));
+    statement.removed.push(RemovedDevice { id, signing, since });
     Ok(())
 }
 

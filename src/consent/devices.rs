@@ -74,7 +74,7 @@ pub struct RemovedDevice {
     pub id: DeviceId,
     /// Verified what the device signed.
     pub signing: SigningPublic,
-    /// When it was removed.
+    /// When it was removed, or the second after its own end, if that was earlier.
     pub since: Time,
 }
 

@@ -316,6 +316,30 @@ fn what_a_guardians_device_signs_ends_with_majority() {
     assert!(own.consent(devices, "b".parse().unwrap()).seal(after(WEEK + 1)).is_ok());
 }
 
+/// To tidy up gives nobody time that he did not have.
+#[test]
+fn a_device_that_is_removed_after_its_end_wrote_nothing_in_between() {
+    let (mut child, own) = Owner::generate_with_device("own".parse().unwrap(), NOW).unwrap();
+    let parent = device("parents");
+    child.add_device_until(&parent.public(), after(WEEK), NOW).unwrap();
+    let (_, access) = own.consent(child.devices(), "a".parse().unwrap()).seal(NOW).unwrap();
+    let world = World::new();
+    let written = |at: u64| {
+        let author = Author::device(&parent, child.devices()).unwrap().danger_unchecked();
+        record("r").part(&access).unwrap().field("/a", "1").unwrap().seal(&author, after(at)).unwrap()
+    };
+    let [before, last, late] = [0, WEEK, WEEK + 1].map(written);
+    let opens = |devices: &Devices| {
+        let trust = world.trust.clone();
+        let reader = Reader::new(&trust, after(3 * WEEK)).devices(devices.clone());
+        [&before, &last, &late].map(|record| reader.open(record, &[&access]).is_ok())
+    };
+    assert_eq!(opens(child.devices()), [true, true, false]);
+    let mut tidy = Owner::decode(child.to_secret_bytes().unwrap().expose()).unwrap();
+    tidy.remove_device(parent.id(), after(2 * WEEK)).unwrap();
+    assert_eq!(opens(tidy.devices()), [true, true, false]);
+}
+
 /// Two attestations, of the death, bring the history to the executor: shares of a second recovery key. The patient lives,
 /// and says so.
 #[test]
