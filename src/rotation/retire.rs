@@ -74,7 +74,9 @@ impl Rotation<'_> {
         };
         self.is_whole().await?;
         let given = self.given().await?;
-        let lost = Lost { destroyed, given: given.clone() };
+        // What an old access at hand opens is not lost either, whoever destroyed its key.
+        let at_hand = self.old.iter().map(|access| access.key_id());
+        let lost = Lost { destroyed, given: given.iter().copied().chain(at_hand).collect() };
         let given_up: BTreeSet<&str> = given_up.iter().map(String::as_str).collect();
         let quarantined = self.in_quarantine(&lost, &given_up).await?;
         let found = self.walk_through(&Scope { lost, given_up }).await?;
@@ -94,6 +96,12 @@ impl Rotation<'_> {
         let mut gone = given;
         gone.extend(self.old.iter().map(|access| access.key_id()));
         ledger.destroy(owner, compartment, self.new.key_id(), &gone).await?;
+        // The ledger spares the key of a consent that came meanwhile, if it is an earlier one that came back.
+        match ledger.standings(owner, &[compartment]).await?.pop() {
+            Some(Standing::Known { destroyed, .. }) => gone.retain(|key| destroyed.contains(key)),
+            // Erased meanwhile, and with it everything that was to be deleted.
+            _ => gone.clear(),
+        }
         let repository = Repository::new(self.store);
         let consents = repository.delete_consents(owner, compartment, &gone, BATCH).await?;
         caught_up(self.store, owner, compartment).await?;

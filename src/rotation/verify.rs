@@ -49,7 +49,7 @@ pub(super) struct Scope<'a> {
 pub(super) struct Lost {
     /// Those that were destroyed,
     pub(super) destroyed: BTreeSet<KeyId>,
-    /// but for these, whose consents are in the store: they came back with a backup.
+    /// but for these, whose consents are in the store, having come back with a backup; or that somebody still has.
     pub(super) given: BTreeSet<KeyId>,
 }
 

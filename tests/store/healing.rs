@@ -176,6 +176,70 @@ fn a_retirement_destroys_no_key_that_records_lie_under_where_an_earlier_key_came
     assert!(branches.world.reader().open(&record, &[&reseal.1]).is_ok());
 }
 
+/// A retirement to the custodian's key goes through the compartment; meanwhile the owner comes back to the first key, of which
+/// an earlier consent lies in the store.
+#[test]
+fn a_retirement_deletes_no_consent_of_a_key_that_it_does_not_destroy() {
+    let branches = Branches::new();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let ledger = Ledger::new(&noted);
+    let repository = Repository::new(&store).guarded(ledger);
+    let [first, custodians] = [&branches.first.1, &branches.custodians.1];
+    assert_eq!(branches.publish(&repository, &branches.first.0), Ok(Put::Done));
+    fill(&branches.world, &store, first, 3);
+    assert_eq!(branches.publish(&repository, &branches.custodians.0), Ok(Put::Done));
+    let rotation = Rotation::new(&store, &[first], custodians, &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+
+    let reseal = branches.reseal();
+    let act = || assert_eq!(branches.publish(&repository, &reseal.0), Ok(Put::Done));
+    let prefix = format!("envelope~{}~{}~", first.owner(), first.compartment());
+    let slow = Interrupted::new(&store, When::Listing(&prefix), &act);
+    let rotation = Rotation::new(&slow, &[first], custodians, &now).unwrap();
+    let retired = block_on(rotation.retire(&ledger));
+    assert!(slow.happened());
+    assert!(!matches!(retired, Ok(Retirement::Done { consents: 1.., .. })), "{retired:?}");
+
+    let (owner, section) = (first.owner(), first.compartment());
+    assert_eq!(block_on(ledger.state(owner, section, first.key_id())), Ok(KeyState::Active));
+    let stored = block_on(repository.stored_consents(owner, section, None)).unwrap();
+    assert!(stored.contains(&reseal.0), "the owner's newest consent is there");
+    assert!(block_on(repository.get(owner, &"r00000".parse().unwrap())).unwrap().is_some());
+    // Back to her key, and the custodian's may go.
+    let back = Rotation::new(&store, &[custodians], &reseal.1, &now).unwrap();
+    assert!(block_on(back.run("back", |_| ())).unwrap().finished);
+    assert!(matches!(block_on(back.retire(&ledger)), Ok(Retirement::Done { .. })));
+    assert!(branches.world.reader().open(&read(&store, &reseal.1, "r00000"), &[&reseal.1]).is_ok());
+}
+
+/// The key is destroyed, and no consent gives it any more; but the operator has it, and a wrap of before came back.
+#[test]
+fn what_the_old_key_at_hand_opens_is_not_lost() {
+    let branches = Branches::new();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let ledger = Ledger::new(&noted);
+    let repository = Repository::new(&store).guarded(ledger);
+    let [first, custodians] = [&branches.first.1, &branches.custodians.1];
+    for stored in [&branches.first.0, &branches.custodians.0] {
+        assert_eq!(branches.publish(&repository, stored), Ok(Put::Done));
+    }
+    let rotation = Rotation::new(&store, &[first], custodians, &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    assert_eq!(block_on(rotation.retire(&ledger)), Ok(Retirement::Done { consents: 1, lost: 0 }));
+    let restored = sealed(&branches.world, first, "restored");
+    assert_eq!(block_on(Repository::new(&store).put(&restored)), Ok(Put::Done));
+
+    let Retirement::Blocked { found, .. } = block_on(rotation.retire(&ledger)).unwrap() else { panic!("retired") };
+    assert_eq!((found.behind, found.lost), (1, 0));
+    assert_eq!(block_on(rotation.run("again", |_| ())).unwrap().records, 1);
+    assert_eq!(block_on(rotation.retire(&ledger)), Ok(Retirement::Done { consents: 0, lost: 0 }));
+    assert!(branches.world.reader().open(&read(&store, custodians, "restored"), &[custodians]).is_ok());
+    // Without the key, it would have been.
+    assert_eq!(block_on(Repository::new(&store).put(&sealed(&branches.world, first, "late"))), Ok(Put::Done));
+    let blind = Rotation::new(&store, &[], custodians, &now).unwrap();
+    assert_eq!(block_on(blind.retire(&ledger)), Ok(Retirement::Done { consents: 0, lost: 1 }));
+}
+
 #[test]
 fn a_consent_whose_key_is_destroyed_while_it_is_published_does_not_become_the_newest() {
     let branches = Branches::new();
