@@ -103,10 +103,16 @@ impl dyn Pins + '_ {
     ///
     /// As there.
     pub(crate) fn admits(&self, what: &'static str, name: &str, new: &Precedence) -> Result<()> {
-        let pin = self.get(&key(what, name)?)?;
-        match pin.map(|pin| new.compare(&pin.precedence(), what)).transpose()? {
-            Some(Ordering::Less) => Err(Error::Rollback(what)),
-            _ => Ok(()),
+        self.is_news(what, &key(what, name)?, new).map(|_| ())
+    }
+
+    /// Whether a statement is later than what is remembered, and not the same.
+    fn is_news(&self, what: &'static str, key: &str, new: &Precedence) -> Result<bool> {
+        let Some(pin) = self.get(key)? else { return Ok(true) };
+        match new.compare(&pin.precedence(), what)? {
+            Ordering::Less => Err(Error::Rollback(what)),
+            Ordering::Equal => Ok(false),
+            Ordering::Greater => Ok(true),
         }
     }
 
@@ -115,13 +121,11 @@ impl dyn Pins + '_ {
     /// highest number there is, and nothing that the others sign would ever be accepted again.
     pub(crate) fn accept_under(&mut self, what: &'static str, name: &str, new: Precedence) -> Result<()> {
         let key = key(what, name)?;
-        let pin = self.get(&key)?;
-        match pin.map(|pin| new.compare(&pin.precedence(), what)).transpose()? {
-            Some(Ordering::Less) => Err(Error::Rollback(what)),
-            // A row that says the same is not written again.
-            Some(Ordering::Equal) => Ok(()),
-            Some(Ordering::Greater) | None => Ok(self.set(&key, new.to_pin())?),
+        // A row that says the same is not written again.
+        if self.is_news(what, &key, &new)? {
+            self.set(&key, new.to_pin())?;
         }
+        Ok(())
     }
 
     /// What is remembered under a name.

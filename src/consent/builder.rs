@@ -503,7 +503,7 @@ impl<'a> ConsentBuilder<'a> {
             mandate: self.mandate.map(Signed::hash).transpose()?,
         };
         // Whatever readers would refuse is not signed.
-        if version.0 > now.as_secs() {
+        if !version.is_of(now) {
             return Err(Error::TooLarge("version"));
         }
         if let Some(mandate) = self.mandate {

@@ -172,8 +172,7 @@ impl LiveConsent {
             return Err(Error::Expired("device"));
         }
         // A number that no time allows would bind everybody to a consent that never comes.
-        let counted = head.version.0 <= head.issued_at.as_secs();
-        if !counted || head.base.is_some_and(|base| base.version >= head.version) {
+        if !head.version.is_of(head.issued_at) || head.base.is_some_and(|base| base.version >= head.version) {
             return Err(Error::Malformed(WHAT));
         }
         // Of this consent it says what the consent says.

@@ -151,8 +151,7 @@ impl ConsentStatement {
         let first = self.version == Version(1);
         let ends = self.not_after.is_none_or(|end| self.not_before <= end);
         let slots = (1..=MAX_SLOTS).contains(&self.slots.len());
-        // One version a second at most: no signer uses the numbers up, and every reader draws the line alike.
-        let counted = (1..=self.issued_at.as_secs()).contains(&self.version.0);
+        let counted = self.version > Version(0) && self.version.is_of(self.issued_at);
         // Each version brings one new key at most.
         let keys = (1..=self.version.0).contains(&self.generation.0);
         if counted && keys && first == self.previous.is_none() && ends && slots {
