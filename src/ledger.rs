@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::consent::{LiveConsent, StoredConsent};
+use crate::consent::{ConsentStatement, Evidence, StoredConsent};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, KeyId, OwnerId};
 use crate::store::{Entry, Op, Outcome, Store};
@@ -43,9 +43,43 @@ struct Known {
     #[serde(with = "consent_bytes")]
     consent: Vec<u8>,
     /// The keys of the consents before that one, the earliest first, each once.
-    past: Vec<KeyId>,
+    past: Vec<Earlier>,
     /// The keys that are gone, the earliest first.
-    destroyed: Vec<KeyId>,
+    destroyed: Vec<Earlier>,
+}
+
+/// A key that is not the newest, and whose consent gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Earlier(KeyId, By);
+
+/// Who signed the consent that gave a key, the one who is forgotten first at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum By {
+    Owner,
+    Custodian,
+    /// This ledger took no consent of that key.
+    Unknown,
+}
+
+impl By {
+    fn of(consent: &ConsentStatement) -> Self {
+        if consent.mandate.is_some() { Self::Custodian } else { Self::Owner }
+    }
+}
+
+/// Bounds a list. What whoever else signed goes before what the owner did, the earliest first, so that nobody who uses up
+/// numbers pushes hers out. What is dropped from either is decrypt-only from then on.
+fn bounded(mut keys: Vec<Earlier>, most: usize) -> Vec<Earlier> {
+    for by in [By::Unknown, By::Custodian, By::Owner] {
+        let mut over = keys.len().saturating_sub(most);
+        keys.retain(|key| {
+            let drop = over > 0 && key.1 == by;
+            over -= usize::from(drop);
+            !drop
+        });
+    }
+    keys
 }
 
 /// What the ledger knows of a compartment, read.
@@ -76,42 +110,64 @@ impl Standing {
 impl Known {
     /// Whether a consent is later than this one, and not the same.
     fn is_before(&self, stored: &StoredConsent) -> Result<bool> {
-        if self.destroyed.contains(&stored.consent().unverified().key_id()) {
+        let key = stored.consent().unverified().key_id();
+        if self.destroyed.iter().any(|gone| gone.0 == key) {
             return Err(Error::Rollback("compartment key"));
         }
         let newest = StoredConsent::from_cbor(&self.consent)?;
         match stored.precedence()?.compare(&newest.precedence()?, "consent")? {
             Ordering::Less => Err(Error::Rollback("consent")),
             Ordering::Equal => Ok(false),
-            Ordering::Greater => Ok(true),
+            Ordering::Greater => {
+                self.keeps_keys(newest.consent().unverified(), stored.consent().unverified())?;
+                Ok(true)
+            }
         }
+    }
+
+    /// A custodian brings no earlier key back, nor two keys of one number: only the owner's word does that.
+    fn keeps_keys(&self, newest: &ConsentStatement, next: &ConsentStatement) -> Result<()> {
+        let same = next.has_key_of(newest);
+        if next.mandate.is_none() || same && next.generation == newest.generation {
+            return Ok(());
+        }
+        let past = self.past.iter().any(|earlier| earlier.0 == next.key_id());
+        if same || past || next.generation <= newest.generation {
+            return Err(Error::Rollback("compartment key"));
+        }
+        Ok(())
     }
 
     /// With a later consent as the newest.
     fn then(&self, consent: &[u8], newest: KeyId) -> Result<Self> {
-        let before = StoredConsent::from_cbor(&self.consent)?.consent().unverified().key_id();
-        let mut past: Vec<KeyId> = self.past.iter().copied().filter(|key| *key != newest && *key != before).collect();
-        past.extend(Some(before).filter(|before| *before != newest));
-        // A signer who uses up numbers does not fill the entry: what is dropped is decrypt-only for good.
-        past.drain(..past.len().saturating_sub(MAX_KEYS));
-        Ok(Self { consent: consent.to_vec(), past, destroyed: self.destroyed.clone() })
+        let before = StoredConsent::from_cbor(&self.consent)?;
+        let before = before.consent().unverified();
+        let key = before.key_id();
+        let known = self.past.iter().find(|earlier| earlier.0 == key);
+        // The owner's key stays hers when a custodian goes on under it.
+        let by = known.map_or(By::of(before), |known| known.1.min(By::of(before)));
+        let mut past: Vec<_> =
+            self.past.iter().copied().filter(|earlier| earlier.0 != newest && earlier.0 != key).collect();
+        past.extend(Some(Earlier(key, by)).filter(|_| key != newest));
+        Ok(Self { consent: consent.to_vec(), past: bounded(past, MAX_KEYS), destroyed: self.destroyed.clone() })
     }
 
     /// With these keys destroyed, and those of the consents before the one that gave `new`.
     fn without(&self, new: KeyId, mut gone: BTreeSet<KeyId>) -> Result<Self> {
         let newest = StoredConsent::from_cbor(&self.consent)?.consent().unverified().key_id();
-        let at = self.past.iter().position(|key| *key == new);
+        let at = self.past.iter().position(|earlier| earlier.0 == new);
         if at.is_none() && newest != new {
             return Err(Error::ApiMisuse("the ledger does not know the consent of the new key"));
         }
         let (before, rest) = self.past.split_at(at.unwrap_or(self.past.len()));
-        gone.extend(before);
-        gone.retain(|key| *key != newest && !rest.contains(key));
+        gone.extend(before.iter().map(|earlier| earlier.0));
+        let known = |keys: &[Earlier], key: KeyId| keys.iter().find(|earlier| earlier.0 == key).copied();
+        gone.retain(|key| *key != newest && known(rest, *key).is_none());
         let mut destroyed = self.destroyed.clone();
-        destroyed.extend(gone.into_iter().filter(|key| !self.destroyed.contains(key)));
+        let new = gone.into_iter().filter(|key| known(&self.destroyed, *key).is_none());
+        destroyed.extend(new.map(|key| known(before, key).unwrap_or(Earlier(key, By::Unknown))));
         // What is dropped is decrypt-only again; there is no consent left that gives it.
-        destroyed.drain(..destroyed.len().saturating_sub(MAX_DESTROYED));
-        Ok(Self { consent: self.consent.clone(), past: rest.to_vec(), destroyed })
+        Ok(Self { consent: self.consent.clone(), past: rest.to_vec(), destroyed: bounded(destroyed, MAX_DESTROYED) })
     }
 }
 
@@ -121,33 +177,39 @@ impl<'a> Ledger<'a> {
         Self { store }
     }
 
-    /// Takes note of a consent that was verified. Its key is the one for new writes from now on.
+    /// Takes note of a consent that was verified, and opened if a custodian signed it. Its key is the one for new writes from now
+    /// on.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the two are not one consent; [`Error::Rollback`] if a later one is known, or its key is
-    /// destroyed, [`Error::Fork`] if another one of the same version is; [`Error::Store`].
-    pub async fn advance(&self, live: &LiveConsent, stored: &StoredConsent) -> Result<()> {
-        if stored.consent().hash()? != live.hash() {
+    /// [`Error::NotAllowed`] if a custodian signed it, and the evidence is nobody's who opened it; [`Error::ApiMisuse`] if the two
+    /// are not one consent; [`Error::Rollback`] if a later one is known, or its key is destroyed, or was an earlier one that a
+    /// custodian brings back, [`Error::Fork`] if another one of the same version is; [`Error::Store`].
+    pub async fn advance(&self, evidence: impl Into<Evidence> + Send, stored: &StoredConsent) -> Result<()> {
+        let evidence: Evidence = evidence.into();
+        if stored.consent().hash()? != evidence.consent {
             return Err(Error::ApiMisuse("the consent that was verified is another one"));
         }
+        evidence.check()?;
         let bytes = stored.to_cbor()?;
-        if self.is_erased(live.owner()).await? {
+        let statement = stored.consent().unverified();
+        let owner = &statement.owner;
+        if self.is_erased(owner).await? {
             return Err(Error::Rollback("consent"));
         }
-        self.change(live.owner(), live.compartment(), |known| {
+        self.change(owner, &statement.compartment, |known| {
             let Some(known) = known else {
                 return Ok(Some(Known { consent: bytes.clone(), past: Vec::new(), destroyed: Vec::new() }));
             };
             if !known.is_before(stored)? {
                 return Ok(None);
             }
-            known.then(&bytes, live.key_id()).map(Some)
+            known.then(&bytes, statement.key_id()).map(Some)
         })
         .await?;
         // Once more: the owner may have been erased meanwhile, and her entries gone through already.
-        if self.is_erased(live.owner()).await? {
-            self.forget(live.owner()).await?;
+        if self.is_erased(owner).await? {
+            self.forget(owner).await?;
             return Err(Error::Rollback("consent"));
         }
         Ok(())
@@ -197,7 +259,7 @@ impl<'a> Ledger<'a> {
             let Some(entry) = entry else { return Ok(Standing::Unknown) };
             let known: Known = wire::from_cbor(&entry.value, MAX_ENTRY, WHAT)?;
             let newest = Box::new(StoredConsent::from_cbor(&known.consent)?);
-            Ok(Standing::Known { newest, destroyed: known.destroyed.into_iter().collect() })
+            Ok(Standing::Known { newest, destroyed: known.destroyed.into_iter().map(|gone| gone.0).collect() })
         };
         held.map(standing).collect()
     }
@@ -338,6 +400,39 @@ const PREFIX: &str = "ledger~";
 const MAX_KEYS: usize = 1024;
 /// Most destroyed keys that are remembered of a compartment: one a day for twenty years.
 const MAX_DESTROYED: usize = 8192;
-/// The consent, and 17 bytes a key.
+/// The consent, and at most 28 bytes a key.
 const MAX_ENTRY: usize = 512 * 1024;
 const WHAT: &str = "ledger";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(by: By, range: std::ops::Range<u16>) -> Vec<Earlier> {
+        let id = |number: u16| {
+            let mut id = [by as u8; 16];
+            id[..2].copy_from_slice(&number.to_be_bytes());
+            Earlier(KeyId(id), by)
+        };
+        range.map(id).collect()
+    }
+
+    #[test]
+    fn whoever_uses_up_numbers_pushes_no_key_of_the_owners_out() {
+        let all = [keys(By::Owner, 0..10), keys(By::Custodian, 0..100), keys(By::Unknown, 0..100)].concat();
+        let kept = bounded(all.clone(), 50);
+        assert_eq!(kept, [keys(By::Owner, 0..10), keys(By::Custodian, 60..100)].concat());
+        assert_eq!(bounded(all.clone(), 5), keys(By::Owner, 5..10));
+        assert_eq!(bounded(all[..20].to_vec(), 20), all[..20]);
+    }
+
+    /// What is written can be read back, however full it is.
+    #[test]
+    fn the_fullest_entry_is_within_its_bound() {
+        let past = keys(By::Custodian, 0..u16::try_from(MAX_KEYS).unwrap());
+        let destroyed = keys(By::Custodian, 0..u16::try_from(MAX_DESTROYED).unwrap());
+        let known = Known { consent: vec![0; crate::consent::MAX_CONSENT], past, destroyed };
+        let bytes = wire::to_cbor(&known, WHAT).unwrap();
+        assert_eq!(wire::from_cbor::<Known>(&bytes, MAX_ENTRY, WHAT).unwrap(), known);
+    }
+}

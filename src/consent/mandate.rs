@@ -14,10 +14,10 @@ use super::terms::{
 };
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, OwnerId, Time, Version};
-use crate::identity::{Identity, PublicIdentity, Signed, Statement};
+use crate::identity::{Identity, PublicIdentity, SealingPublic, Signed, Statement};
 use crate::pin::Base;
 use crate::policy::Policy;
-use crate::seal::{Salt, ceiling_salt, label};
+use crate::seal::{Commitment, Salt, ceiling_salt, label};
 use crate::wire;
 
 /// Most versions that a custodian may sign under one mandate.
@@ -57,6 +57,10 @@ pub struct MandateStatement {
     pub hash: Hash,
     /// The generation of its key, from which the custodian goes on.
     pub generation: Generation,
+    /// The commitment to that key: no other one has this generation, and no other generation this key.
+    pub commitment: Commitment,
+    /// What those who only write seal to under it.
+    pub write_key: SealingPublic,
     /// The hash of its terms, salted: `SHA-256(label ‖ canonical CBOR of the ceiling)`.
     pub ceiling: Hash,
     /// The custodian.
@@ -299,6 +303,8 @@ impl Signed<MandateStatement> {
             base: access.version(),
             hash: access.hash(),
             generation: access.generation(),
+            commitment: access.statement.commitment.clone(),
+            write_key: access.write_key(),
             ceiling: Ceiling::of(access)?.hash()?,
             custodian,
             until,
@@ -374,9 +380,13 @@ impl Signed<MandateStatement> {
         let steps = consent.version.0.checked_sub(mandate.base.0).filter(|steps| (1..=MAX_MANDATED).contains(steps));
         let keys = consent.generation.0.checked_sub(mandate.generation.0);
         let counted = steps.is_some_and(|steps| keys.is_some_and(|keys| keys <= steps));
+        // The owner's key stands under her own number, with her own write key; another one never does.
+        let own = (consent.generation, &consent.commitment, consent.write_key)
+            == (mandate.generation, &mandate.commitment, mandate.write_key);
+        let other = consent.generation != mandate.generation && consent.commitment != mandate.commitment;
         let ends = consent.not_after.is_some_and(|end| end <= mandate.until);
         let signed = (mandate.issued_at..=mandate.until).contains(&consent.issued_at);
-        if under && counted && ends && signed { Ok(mandate) } else { Err(Error::NotAllowed) }
+        if under && counted && (own || other) && ends && signed { Ok(mandate) } else { Err(Error::NotAllowed) }
     }
 }
 

@@ -106,7 +106,7 @@ impl StoredConsent {
 }
 
 /// What those go by who write in a compartment and read nothing there: a laboratory. Got from
-/// [`LiveConsent::write_only`].
+/// [`LiveConsent::write_only`], or [`Confirmed::write_only`](super::Confirmed::write_only).
 #[derive(Debug, Clone, Copy)]
 pub struct WriteOnly<'a>(&'a LiveConsent);
 
@@ -120,18 +120,25 @@ impl<'a> WriteOnly<'a> {
 impl LiveConsent {
     /// For whoever writes under this consent and cannot open it; `pins` remember it as the latest.
     ///
+    /// Who opens nothing cannot tell whose the write key is. Here it is the owner's word: she signed the consent, or the mandate
+    /// with this very key. Under a key that a custodian brought, what is written could be open to a cheater and lost to the
+    /// patient: wait until one of her devices has opened the consent ([`LiveConsent::confirmed`]), and write under the consent
+    /// before until then.
+    ///
     /// # Errors
     ///
-    /// [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember, [`Error::Expired`] if it had ended when it was
-    /// verified.
+    /// [`Error::NotAllowed`] if the custodian brought the key; [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember,
+    /// [`Error::Expired`] if the consent had ended when it was verified.
     ///
     /// # Security
     ///
-    /// Who opens nothing cannot tell whether the consent is what it has to be, nor whose the write key is. Where a custodian, or
-    /// a stolen device, cheats, readers refuse the consent; but what was written under it can be open to the cheater, and lost to
-    /// the patient. A writer who can wait goes by a [`Head`](super::Head) of the patient's device: a device makes none for what it
-    /// cannot open.
+    /// Whoever has a stolen device signs as the owner until she removes it: its write key may be the thief's.
     pub fn write_only(&self, pins: &mut dyn Pins) -> Result<WriteOnly<'_>> {
+        let vouched = |mandate: &MandateStatement| mandate.generation == self.generation();
+        if self.mandate.as_ref().is_none_or(vouched) { self.write_under(pins) } else { Err(Error::NotAllowed) }
+    }
+
+    pub(super) fn write_under(&self, pins: &mut dyn Pins) -> Result<WriteOnly<'_>> {
         self.remember(pins)?;
         Ok(WriteOnly(self))
     }

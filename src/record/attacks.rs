@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+mod late;
+
 use super::author::By;
 use super::block::{AuthorBlock, SealerBlock};
 use super::envelope::{Part, WrapKey, field_header, revision_of};

@@ -104,10 +104,17 @@ impl SealedRecord {
         self.parts.len() == self.content.parts.len()
     }
 
-    /// Whether it has the same body for a compartment as another record.
+    /// Whether it has the same body for a compartment as another record, written in the same content. A body alone says
+    /// nothing: whoever sends both records makes the two alike.
     pub(crate) fn has_part_of(&self, other: &Self, compartment: &CompartmentId) -> bool {
-        let root = |record: &Self| record.part(compartment).map(|part| part.envelope.statement.root);
-        root(self).is_some() && root(self) == root(other)
+        let part = |record: &Self| {
+            record.part(compartment).map(|part| {
+                let statement = &part.envelope.statement;
+                (statement.content, statement.root)
+            })
+        };
+        let written = self.content.part(compartment) == other.content.part(compartment);
+        written && part(self).is_some() && part(self) == part(other)
     }
 
     /// With one part alone, if it has it, written in that content.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::restored::{RESTORING, caught_up, marker};
 use super::{Put, Repository};
-use crate::consent::{LiveConsent, StoredConsent};
+use crate::consent::{Evidence, StoredConsent};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, KeyId, OwnerId};
 use crate::ledger::{KeyState, Standing};
@@ -12,17 +12,20 @@ use crate::record::StoredWrap;
 use crate::store::{Entry, Op, Outcome, each};
 
 impl Repository<'_> {
-    /// Writes a consent that was verified, and takes note of it in the ledger, if there is one.
+    /// Writes a consent that was verified, and opened if a custodian signed it, and takes note of it in the ledger, if there is
+    /// one.
     ///
     /// # Errors
     ///
     /// As [`Ledger::advance`](crate::ledger::Ledger::advance); what the ledger refuses is not written, unless it came to know a
     /// later one meanwhile. After [`Error::Store`], publish it again: until then it may be served, and writers go on under the
     /// one before.
-    pub async fn publish(&self, live: &LiveConsent, consent: &StoredConsent) -> Result<Put> {
-        if consent.consent().hash()? != live.hash() {
+    pub async fn publish(&self, evidence: impl Into<Evidence> + Send, consent: &StoredConsent) -> Result<Put> {
+        let evidence: Evidence = evidence.into();
+        if consent.consent().hash()? != evidence.consent {
             return Err(Error::ApiMisuse("the consent that was verified is another one"));
         }
+        evidence.check()?;
         if let Some(ledger) = &self.ledger {
             ledger.admits(consent).await?;
         }
@@ -31,7 +34,7 @@ impl Repository<'_> {
             put = self.mend(consent).await?;
         }
         if let (Put::Done, Some(ledger)) = (put, &self.ledger) {
-            ledger.advance(live, consent).await?;
+            ledger.advance(evidence, consent).await?;
         }
         Ok(put)
     }

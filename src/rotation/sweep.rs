@@ -4,7 +4,7 @@ use super::{Pass, Progress, Rotation};
 use crate::authority::Trust;
 use crate::consent::{Access, Devices, StoredConsent};
 use crate::error::{Error, Result};
-use crate::id::{AuthorityId, CompartmentId, OwnerId, Time};
+use crate::id::{AuthorityId, CompartmentId, Hash, OwnerId, Time};
 use crate::ledger::Ledger;
 use crate::owner::Device;
 use crate::record::Author;
@@ -54,13 +54,16 @@ pub struct Swept {
     /// Compartments of which a consent cannot be read, and which were gone through as far as the others tell; or of which the
     /// entry of this job cannot be read, where nothing was done: take another name.
     pub damaged: Vec<(OwnerId, CompartmentId)>,
+    /// Compartments where nothing was done, and why: a consent of theirs does not open, or the access that was given is not that
+    /// of the newest consent in the store.
+    pub refused: Vec<(OwnerId, CompartmentId, Error)>,
 }
 
 impl Swept {
     /// Whether every compartment in the scope was gone through, and nothing stayed behind.
     pub fn is_complete(&self) -> bool {
         let left = [&self.held, &self.closed, &self.outdated, &self.damaged];
-        self.quarantined == 0 && left.iter().all(|left| left.is_empty())
+        self.quarantined == 0 && self.refused.is_empty() && left.iter().all(|left| left.is_empty())
     }
 }
 
@@ -93,9 +96,10 @@ impl<'a> Sweep<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`], and what `keys` fails with; run it again then. [`Error::ApiMisuse`] if `keys` gives another access
-    /// than that of the newest consent (records under a key that nobody published would be lost), or a device to seal again
-    /// where nobody is [trusted](Sweep::trusting).
+    /// [`Error::Store`]; run it again then. [`Error::Malformed`] for a name that is none. Whatever else is wrong with one
+    /// compartment, what `keys` fails with among it, is in [`Swept::refused`], and the others are gone through: with
+    /// [`Error::ApiMisuse`] if `keys` gives another access than that of the newest consent (records under a key that nobody
+    /// published would be lost), or a device to seal again where nobody is [trusted](Sweep::trusting).
     pub async fn run(
         &self,
         name: &str,
@@ -119,43 +123,61 @@ impl<'a> Sweep<'a> {
                 if !self.is_in_scope(&consents) {
                     continue;
                 }
-                let Some(Keys { old, new, device }) = keys(&consents)? else {
-                    swept.closed.push(place);
-                    continue;
+                let keys = match keys(&consents) {
+                    Ok(Some(keys)) => keys,
+                    Ok(None) => {
+                        swept.closed.push(place);
+                        continue;
+                    }
+                    Err(error) if stops(&error) => return Err(error),
+                    Err(error) => {
+                        swept.refused.push((place.0, place.1, error));
+                        continue;
+                    }
                 };
                 let newest = consents.last().map(|newest| newest.consent().hash()).transpose()?;
-                if newest != Some(new.hash()) {
-                    return Err(Error::ApiMisuse("a sweep moves to the newest consent in the store"));
-                }
-                let earlier = |access: &&Access| access.place() < new.place() || new.has_key_of(access);
-                let old: Vec<&Access> = old.iter().filter(earlier).collect();
-                let mut rotation = Rotation::new(self.store, &old, &new, self.clock)?;
-                let author = device.as_ref().map(|(devices, device)| Author::device(device, devices)).transpose()?;
-                if let (Some(author), Some((devices, _))) = (&author, &device) {
-                    let (ledger, trust) = self.trust.ok_or(Error::ApiMisuse("say whom the sweep trusts"))?;
-                    rotation = rotation.reencrypt(ledger, trust, devices, author);
-                }
-                let done = match rotation.run(name, |at| progress(&place.1, at)).await {
-                    Err(Error::Rollback(_)) => {
-                        swept.outdated.push(place);
-                        continue;
+                let moved = self.sweep((name, newest), &keys, |at| progress(&place.1, at)).await;
+                match moved {
+                    Ok((done, quarantined)) => {
+                        swept.records += done.records;
+                        swept.quarantined += quarantined;
+                        if done.finished && done.pass == Pass::Rewrap {
+                            swept.finished += 1;
+                        } else {
+                            swept.held.push(place);
+                        }
                     }
+                    Err(error) if stops(&error) => return Err(error),
+                    Err(Error::Rollback(_)) => swept.outdated.push(place),
                     // Its entry of the job; the other compartments have their own.
-                    Err(error) if error.is_damage() => {
-                        swept.damaged.push(place);
-                        continue;
-                    }
-                    done => done?,
-                };
-                swept.records += done.records;
-                swept.quarantined += u64::try_from(rotation.quarantined(name).await?.len()).unwrap_or(u64::MAX);
-                if done.finished && done.pass == Pass::Rewrap {
-                    swept.finished += 1;
-                } else {
-                    swept.held.push(place);
+                    Err(error) if error.is_damage() => swept.damaged.push(place),
+                    Err(error) => swept.refused.push((place.0, place.1, error)),
                 }
             }
         }
+    }
+
+    /// One compartment: how far its job is, and how many entries are in its quarantine.
+    async fn sweep(
+        &self,
+        (name, newest): (&str, Option<Hash>),
+        Keys { old, new, device }: &Keys,
+        progress: impl FnMut(&Progress) + Send,
+    ) -> Result<(Progress, u64)> {
+        if newest != Some(new.hash()) {
+            return Err(Error::ApiMisuse("a sweep moves to the newest consent in the store"));
+        }
+        let earlier = |access: &&Access| access.place() < new.place() || new.has_key_of(access);
+        let old: Vec<&Access> = old.iter().filter(earlier).collect();
+        let mut rotation = Rotation::new(self.store, &old, new, self.clock)?;
+        let author = device.as_ref().map(|(devices, device)| Author::device(device, devices)).transpose()?;
+        if let (Some(author), Some((devices, _))) = (&author, device) {
+            let (ledger, trust) = self.trust.ok_or(Error::ApiMisuse("say whom the sweep trusts"))?;
+            rotation = rotation.reencrypt(ledger, trust, devices, author);
+        }
+        let done = rotation.run(name, progress).await?;
+        let quarantined = rotation.quarantined(name).await?.len();
+        Ok((done, u64::try_from(quarantined).unwrap_or(u64::MAX)))
     }
 
     async fn consents(&self, (owner, compartment): &(OwnerId, CompartmentId)) -> Result<Vec<StoredConsent>> {
@@ -182,6 +204,11 @@ impl<'a> Sweep<'a> {
             }
         }
     }
+}
+
+/// Whether the other compartments would fail, too: what one lacks is its own.
+fn stops(error: &Error) -> bool {
+    matches!(error, Error::Store(_)) && !error.is_damage()
 }
 
 impl std::fmt::Debug for Sweep<'_> {

@@ -50,7 +50,7 @@ impl Branches {
         let section = "a".parse().unwrap();
         let live = consent.verify(self.world.devices(), &section, &PinStore::default(), at).unwrap();
         record("r")
-            .part(live.write_only(&mut PinStore::default()).unwrap())
+            .part(&live.open_as_device(&self.world.phone, &mut PinStore::default()).unwrap())
             .unwrap()
             .field("/a", "1")
             .unwrap()
@@ -98,7 +98,8 @@ fn both_branches_have_their_place_and_the_owners_is_the_later() {
     let (world, section) = (&branches.world, branches.first.1.compartment());
     let publish = |stored: &StoredConsent| {
         let live = stored.verify(world.devices(), section, &PinStore::default(), after(LATER)).unwrap();
-        block_on(repository.publish(&live, stored)).unwrap()
+        let access = live.open_as_device(&world.phone, &mut PinStore::default()).unwrap();
+        block_on(repository.publish(&access, stored)).unwrap()
     };
     assert_eq!(publish(&branches.first.0), Put::Done);
     fill(world, &store, &branches.first.1, 3);
@@ -114,8 +115,10 @@ fn both_branches_have_their_place_and_the_owners_is_the_later() {
 
     // The same number, another place; and the mandate is over.
     assert_eq!(publish(&branches.own.0), Put::Done);
-    let live = branches.third.0.verify(world.devices(), section, &PinStore::default(), after(LATER)).unwrap();
-    assert_eq!(block_on(repository.publish(&live, &branches.third.0)).err(), Some(Error::Rollback("consent")));
+    assert_eq!(
+        block_on(repository.publish(&branches.third.1, &branches.third.0)).err(),
+        Some(Error::Rollback("consent"))
+    );
     assert!(block_on(repository.behind()).unwrap().is_empty());
     let served = block_on(repository.consents(world.alice.id(), section, None)).unwrap();
     assert_eq!(served, [branches.second.0.clone(), branches.own.0.clone()]);

@@ -60,7 +60,8 @@ impl Lost {
     fn publish(&self, repository: &Repository<'_>, stored: &StoredConsent) -> Result<Put, Error> {
         let live =
             stored.verify(self.world.devices(), self.first.1.compartment(), &PinStore::default(), after(10_000))?;
-        block_on(repository.publish(&live, stored))
+        let access = live.open_as_device(&self.world.phone, &mut PinStore::default())?;
+        block_on(repository.publish(&access, stored))
     }
 }
 

@@ -322,8 +322,44 @@ fn a_sweep_goes_through_all_compartments_of_its_scope_and_says_what_it_left() {
         let access = open(consents.first().unwrap())?;
         Ok(Some(Keys { new: world.rotated(&access, "role:doctor"), old: vec![access], device: None }))
     };
-    let lost = block_on(Sweep::new(&store, &now, Scope::Everything).run("five", keys, |_, _| ()));
-    assert!(matches!(lost, Err(Error::ApiMisuse(_))));
+    let lost = block_on(Sweep::new(&store, &now, Scope::Everything).run("five", keys, |_, _| ())).unwrap();
+    assert_eq!((lost.refused.len(), lost.is_complete()), (3, false));
+    assert!(lost.refused.iter().all(|(_, _, why)| matches!(why, Error::ApiMisuse(_))));
+}
+
+/// A consent that nobody can open, of a custodian who cheats or a stolen phone, in one compartment of many.
+#[test]
+fn one_compartment_that_does_not_open_stops_no_sweep() {
+    let world = World::new();
+    let store = MemoryStore::new();
+    let repository = Repository::new(&store);
+    let mut accesses = Vec::new();
+    for compartment in ["a", "b", "c"] {
+        let (stored, access) = world.consent(compartment, "role:doctor");
+        assert_eq!(block_on(repository.put_consent(&stored)).unwrap(), Put::Done);
+        let record = sealed(&world, &access, &format!("in-{compartment}"));
+        assert_eq!(block_on(repository.put(&record)).unwrap(), Put::Done);
+        let sharing = world.phone.sharing(world.devices(), &world.trust, &access).rotate().unwrap();
+        let (next, ..) = sharing.seal(NOW).unwrap();
+        assert_eq!(block_on(repository.put_consent(&next)).unwrap(), Put::Done);
+        accesses.push(access);
+    }
+    let keys = |consents: &[StoredConsent]| {
+        let open = |stored: &StoredConsent| match stored.consent().unverified().compartment.as_str() {
+            "a" => Err(Error::CannotOpen),
+            _ => world.live(stored).open_as_device(&world.phone, &mut PinStore::default()),
+        };
+        let mut opened = consents.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        Ok(opened.pop().map(|new| Keys { old: opened, new, device: None }))
+    };
+    let swept = block_on(Sweep::new(&store, &now, Scope::Everything).run("one", keys, |_, _| ())).unwrap();
+    let owner = world.alice.id().clone();
+    assert_eq!((swept.finished, swept.is_complete()), (2, false));
+    assert_eq!(swept.refused, [(owner, "a".parse().unwrap(), Error::CannotOpen)]);
+    for access in &accesses[1..] {
+        let moved = read(&store, access, &format!("in-{}", access.compartment()));
+        assert_eq!(moved.generation(access.compartment()).unwrap().0, 2);
+    }
 }
 
 #[test]

@@ -45,7 +45,8 @@ impl Branches {
 
     pub(crate) fn publish(&self, repository: &Repository<'_>, stored: &StoredConsent) -> Result<Put, Error> {
         let section = self.first.1.compartment();
-        let live = stored.verify(self.world.devices(), section, &PinStore::default(), after(20_000));
-        block_on(repository.publish(&live.unwrap(), stored))
+        let live = stored.verify(self.world.devices(), section, &PinStore::default(), after(20_000)).unwrap();
+        let access = live.open_as_device(&self.world.phone, &mut PinStore::default()).unwrap();
+        block_on(repository.publish(&access, stored))
     }
 }

@@ -1,0 +1,90 @@
+//! What speaks for a consent that a server is to go by.
+
+use std::time::Duration;
+
+use super::access::Access;
+use super::head::{Freshness, Head};
+use super::verify::{LiveConsent, WriteOnly};
+use crate::error::{Error, Result};
+use crate::id::{Hash, Time};
+use crate::pin::Pins;
+
+/// Why a server, which opens nothing, may take a consent for the latest.
+///
+/// What a device of the owner signed is the owner's word. What a custodian signed under a mandate may be nothing that anybody
+/// can open, or a copy of the present key's public half with slots for nobody; a server cannot tell, and would hide the consent
+/// before it. So it takes it from somebody who has opened it: the custodian himself, with his [`Access`], or a device of the
+/// owner by its [`Head`] ([`LiveConsent::confirmed`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence {
+    pub(crate) consent: Hash,
+    by: By,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// It was opened, or is the owner's.
+    Opened,
+    Nobody,
+}
+
+/// A consent that a device of the owner has opened, by its head.
+#[derive(Debug, Clone, Copy)]
+pub struct Confirmed<'a>(&'a LiveConsent);
+
+impl Evidence {
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] if a custodian signed it, and nobody says that he opened it.
+    pub(crate) fn check(self) -> Result<()> {
+        if self.by == By::Opened { Ok(()) } else { Err(Error::NotAllowed) }
+    }
+}
+
+impl From<&LiveConsent> for Evidence {
+    fn from(live: &LiveConsent) -> Self {
+        let by = if live.mandate.is_none() { By::Opened } else { By::Nobody };
+        Self { consent: live.hash(), by }
+    }
+}
+
+impl From<&Access> for Evidence {
+    fn from(access: &Access) -> Self {
+        Self { consent: access.hash(), by: By::Opened }
+    }
+}
+
+impl From<Confirmed<'_>> for Evidence {
+    fn from(Confirmed(live): Confirmed<'_>) -> Self {
+        Self { consent: live.hash(), by: By::Opened }
+    }
+}
+
+impl LiveConsent {
+    /// The consent as one that a device of the owner has opened, by a fresh head that it signed: a device signs none for what
+    /// it cannot open ([`Device::head`](crate::owner::Device::head)).
+    ///
+    /// # Errors
+    ///
+    /// As [`LiveConsent::fresh`]; [`Error::NotAllowed`] if it is the custodian's head, [`Error::Expired`] if it is stale.
+    pub fn confirmed(&self, head: &Head, pins: &mut dyn Pins, now: Time, limit: Duration) -> Result<Confirmed<'_>> {
+        if head.unverified().mandate.is_some() {
+            return Err(Error::NotAllowed);
+        }
+        match self.fresh(head, pins, now, limit)? {
+            Freshness::Fresh => Ok(Confirmed(self)),
+            Freshness::Stale => Err(Error::Expired("head")),
+        }
+    }
+}
+
+impl<'a> Confirmed<'a> {
+    /// As [`LiveConsent::write_only`], whoever signed the consent.
+    ///
+    /// # Errors
+    ///
+    /// As there, but for [`Error::NotAllowed`].
+    pub fn write_only(self, pins: &mut dyn Pins) -> Result<WriteOnly<'a>> {
+        self.0.write_under(pins)
+    }
+}

@@ -1,0 +1,68 @@
+//! What opening a custodian's consent refuses, and what is remembered then.
+
+use super::*;
+
+/// He lets somebody in by name whom the owner did not: what he signed verifies, and is refused by whoever opens it.
+#[test]
+fn a_consent_that_is_refused_at_opening_takes_nobody_the_one_before() {
+    let world = World::new();
+    let honest = world.builder(&world.access).seal(later(1)).unwrap();
+    let eve = Identity::generate("eve".parse().unwrap()).unwrap();
+    let evil = world.forge(&honest, |terms| terms.people.push(Named::from(&eve.public())), |_| ());
+    let mut pins = PinStore::default();
+    let verify =
+        |stored: &StoredConsent, pins: &PinStore| stored.verify(world.owner.devices(), &compartment(), pins, later(1));
+    assert!(verify(&world.stored, &pins).unwrap().open(&world.ada, &mut pins).is_ok());
+    let before = pins.clone();
+    let live = verify(&evil, &pins).unwrap();
+    assert_eq!(live.open(&world.ada, &mut pins).err(), Some(Error::NotAllowed));
+    assert_eq!(live.open_as_device(&world.phone, &mut pins).err(), Some(Error::NotAllowed));
+    assert_eq!(live.open_as(&eve, &mut pins).err(), Some(Error::NotAllowed));
+    assert_eq!(pins, before, "nothing of it is remembered");
+    // The phone does not speak for it, and the custodian's own word about it binds nobody.
+    assert_eq!(world.phone.head(&live, later(1)).err(), Some(Error::NotAllowed));
+    let head = live.custodian_head(&world.keeper, later(1)).unwrap();
+    assert_eq!(live.fresh(&head, &mut pins, later(1), HEAD_LIMIT), Ok(Freshness::Fresh));
+    assert_eq!(pins, before);
+    assert!(verify(&world.stored, &pins).unwrap().open(&world.ada, &mut pins).is_ok());
+    // What is opened is remembered, and the one before is gone.
+    assert!(verify(&honest.0, &pins).unwrap().open(&world.ada, &mut pins).is_ok());
+    assert_eq!(verify(&world.stored, &pins).err(), Some(Error::Rollback("consent")));
+}
+
+/// Who was left out, or shut out, cannot tell which; neither takes anything from him that he has.
+#[test]
+fn a_consent_that_does_not_open_is_not_remembered() {
+    let world = World::new();
+    let (closed, _) = world.builder(&world.access).exclude("dr-bob".parse().unwrap()).seal(later(1)).unwrap();
+    let mut pins = PinStore::default();
+    let live = closed.verify(world.owner.devices(), &compartment(), &pins, later(1)).unwrap();
+    assert_eq!(live.open(&world.bob, &mut pins).err(), Some(Error::CannotOpen));
+    assert_eq!(pins, PinStore::default());
+    // Who writes and opens nothing says that he goes by it.
+    let head = world.phone.head(&live, later(1)).unwrap();
+    let confirmed = live.confirmed(&head, &mut PinStore::default(), later(1), HEAD_LIMIT).unwrap();
+    assert!(confirmed.write_only(&mut pins).is_ok());
+    let first = world.stored.verify(world.owner.devices(), &compartment(), &pins, later(1));
+    assert_eq!(first.err(), Some(Error::Rollback("consent")));
+}
+
+/// Keys that were not renewed are to lose the compartment with each new month: he signs for today, and seals for a month ago.
+#[test]
+fn a_consent_is_sealed_for_the_month_that_it_is_signed_in() {
+    let world = World::new();
+    let honest = world.builder(&world.access).reseal().unwrap().seal(later(100)).unwrap();
+    let open = |change: i64| {
+        let month = |terms: &mut Terms| {
+            let month = &mut terms.read[0].month;
+            *month = month.checked_add_signed(i32::try_from(change).unwrap()).unwrap();
+        };
+        let forged = world.forge(&honest, month, |_| ());
+        let live = world.verify(&forged, later(100)).unwrap();
+        live.open_as(&world.keeper, &mut PinStore::default()).map(drop)
+    };
+    assert_eq!(open(0), Ok(()));
+    for change in [-3, -1, 1, 600] {
+        assert_eq!(open(change), Err(Error::Forged("consent")), "{change}");
+    }
+}

@@ -1,0 +1,38 @@
+//! Writing under a key that takes no writes any more.
+
+use pollster::block_on;
+
+use super::*;
+use crate::ledger::Ledger;
+use crate::repository::{Put, Repository};
+use crate::store::MemoryStore;
+
+/// Whoever sends an amendment sends the revision before, too, and shapes both: a body that was there before needs no new key.
+#[test]
+fn a_revision_before_that_was_made_up_lets_nothing_in_under_an_older_key() {
+    let world = world();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let repository = Repository::new(&store).guarded(Ledger::new(&noted));
+    let consent = world.phone.consent(world.alice.devices(), "cardiology".parse().unwrap());
+    let (stored, first) = consent.seal(NOW).unwrap();
+    assert_eq!(block_on(repository.publish(&first, &stored)), Ok(Put::Done));
+    let author = Author::device(&world.phone, world.alice.devices()).unwrap();
+    let record = Record::new("r".parse().unwrap(), "s".parse().unwrap()).part(&first).unwrap();
+    let before = record.field("/diagnosis", "I21.9").unwrap().seal(&author, NOW).unwrap();
+    assert_eq!(block_on(repository.put(&before)), Ok(Put::Done));
+
+    let sharing = world.phone.sharing(world.alice.devices(), &world.trust, &first);
+    let (stored, second, _) = sharing.rotate().unwrap().seal(NOW).unwrap();
+    assert_eq!(block_on(repository.publish(&second, &stored)), Ok(Put::Done));
+    let reader = Reader::new(&world.trust, NOW).devices(world.alice.devices().clone());
+    let amended = |access| {
+        let amendment = reader.amend(&before, &[&first]).unwrap().anew(access).unwrap();
+        amendment.field("/diagnosis", "Z99").unwrap().seal(&author, NOW).unwrap()
+    };
+    let late = amended(&first);
+    assert_eq!(block_on(repository.amend(&before, &late)), Ok(Put::Outdated));
+    let mut made_up = before.clone();
+    made_up.parts[0].envelope.statement.root = late.parts[0].envelope.statement.root;
+    assert_eq!(block_on(repository.amend(&made_up, &late)), Ok(Put::Outdated));
+    assert_eq!(block_on(repository.amend(&before, &amended(&second))), Ok(Put::Done));
+}
