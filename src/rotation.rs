@@ -72,6 +72,7 @@ impl<'a> Rotation<'a> {
         new: &'a Access,
         clock: &'a (dyn Fn() -> Time + Sync),
     ) -> Result<Self> {
+        new.check_rules()?;
         for access in old {
             if (access.owner(), access.compartment()) != (new.owner(), new.compartment()) {
                 return Err(Error::ApiMisuse("a rotation stays in one compartment"));

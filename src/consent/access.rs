@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::statement::ConsentStatement;
 use super::terms::{Named, Terms};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
 use crate::identity::{SealingKey, SealingPublic};
 use crate::pin::{Base, Place};
@@ -28,6 +28,15 @@ pub struct Access {
     pub(super) past: Vec<Vec<(AuthorityId, Policy)>>,
     /// The version of the parameters of each policy slot, in the order of `read`.
     pub(super) parameters: Vec<Version>,
+    pub(super) use_for: Use,
+}
+
+/// What an access is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    All,
+    /// Its consent was replaced: what lies under its key opens, and nothing is judged, sealed or signed by its terms.
+    ItsKey,
 }
 
 /// Who could write under one or several versions.
@@ -124,6 +133,21 @@ impl Access {
     /// Whether the consent lets somebody write who has these attributes from `authority`.
     pub fn may_write(&self, authority: &AuthorityId, attributes: &Attributes) -> bool {
         self.write_rule().admits(authority, attributes)
+    }
+
+    /// Whether its terms are to be gone by, and not its key alone used: see [`OpenedConsents`](super::OpenedConsents).
+    pub(crate) fn rules(&self) -> bool {
+        self.use_for == Use::All
+    }
+
+    /// As [`Access::rules`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`].
+    pub(crate) fn check_rules(&self) -> Result<()> {
+        const EARLIER: Error = Error::ApiMisuse("this consent was replaced, and opened for its key alone");
+        if self.rules() { Ok(()) } else { Err(EARLIER) }
     }
 
     /// Where the consent stands among all to its compartment.

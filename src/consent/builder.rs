@@ -5,7 +5,7 @@ mod terms;
 
 use std::collections::BTreeSet;
 
-use super::access::Access;
+use super::access::{Access, Use};
 use super::devices::Devices;
 use super::exclusion::{Action, Cause, Exclusion, excluded};
 use super::mandate::{Ceiling, Mandate, MandateStatement};
@@ -127,9 +127,11 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment, or was signed under a later device
-    /// list: readers would take this one for older.
+    /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment, or was opened for its key alone
+    /// ([`OpenedConsents::earlier`](super::OpenedConsents::earlier)), or was signed under a later device list: readers would take
+    /// this one for older.
     pub fn after(mut self, access: &'a Access) -> Result<Self> {
+        access.check_rules()?;
         if access.owner() != self.devices.owner() || *access.compartment() != self.compartment {
             return Err(Error::ApiMisuse("the consent before this one is for another owner or compartment"));
         }
@@ -513,7 +515,18 @@ impl<'a> ConsentBuilder<'a> {
         let signing = self.signing.public();
         // Its hash is given when it is signed.
         let base = self.mandate.map(|mandate| mandate.unverified().base());
-        let access = Access { statement, hash: Hash([0; 32]), base, cek, terms, read, write, past, parameters };
+        let access = Access {
+            statement,
+            hash: Hash([0; 32]),
+            base,
+            cek,
+            terms,
+            read,
+            write,
+            past,
+            parameters,
+            use_for: Use::All,
+        };
         Ok(ConsentDraft { access, sealed_terms, slots, mandate, signing })
     }
 

@@ -278,6 +278,7 @@ impl Signed<MandateStatement> {
         custodian: PublicIdentity,
         (until, now): (Time, Time),
     ) -> Result<Self> {
+        access.check_rules()?;
         let named = access.terms.custodian.as_ref();
         if named.is_none_or(|named| (&named.person, named.sealing) != (&custodian.id, custodian.sealing)) {
             return Err(Error::ApiMisuse("the consent names another custodian, or none"));

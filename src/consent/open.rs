@@ -1,6 +1,6 @@
 //! Opening a checked consent.
 
-use super::access::Access;
+use super::access::{Access, Use};
 use super::custodian::Custodian;
 use super::slot::{Context, Slot, SlotContent, SlotMaker, slot_hash};
 use super::statement::ConsentStatement;
@@ -112,7 +112,7 @@ impl LiveConsent {
             return Err(Error::Forged(WHAT));
         }
         let (statement, base) = (self.statement.clone(), self.base());
-        Ok(Access { statement, hash: self.hash, base, cek, terms, read, write, past, parameters })
+        Ok(Access { statement, hash: self.hash, base, cek, terms, read, write, past, parameters, use_for: Use::All })
     }
 
     /// What a custodian signed goes no further than the owner's mandate.

@@ -68,7 +68,7 @@ impl StoredConsent {
                 (mandate.custodian.signing, Some(mandate.base()))
             }
         };
-        let statement = self.consent().verify(&signing)?.clone();
+        let statement = self.consent().verify(&signing)?;
         let hash = self.consent().hash()?;
         statement.check()?;
         if !device.lasts(statement.not_after) {
@@ -81,11 +81,18 @@ impl StoredConsent {
         if now < statement.not_before || statement.issued_at > now.plus(CLOCK_SKEW) {
             return Err(Error::Expired(WHAT));
         }
-        let name = pin_name(&statement);
+        let name = pin_name(statement);
         let precedence = Precedence::new(statement.devices, base, statement.version, hash);
         pins.reaches((WHAT, super::head::WHAT), &name, &precedence)?;
         pins.admits(WHAT, &name, &precedence)?;
 
+        self.live(devices, now)
+    }
+
+    /// What is signed is whole. Who signed it, and whether it holds, was checked.
+    pub(super) fn live(&self, devices: &Devices, now: Time) -> Result<LiveConsent> {
+        let (statement, hash) = (self.consent().unverified().clone(), self.consent().hash()?);
+        statement.check()?;
         if terms_hash(self.terms()) != statement.terms
             || !self.slots().map(slot_hash).eq(statement.slots.iter().copied())
         {

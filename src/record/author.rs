@@ -124,6 +124,9 @@ impl<'a> Author<'a> {
 
     /// Whether the author may write there at any time, as far as the author knows.
     pub(super) fn check_place(&self, place: &Place<'_>) -> Result<()> {
+        if let Place::Access(access) = place {
+            access.check_rules()?;
+        }
         let allowed = match (&self.may, place) {
             (May::Attributes(authority, attributes, _), Place::Access(access)) => {
                 access.may_write(authority, attributes)

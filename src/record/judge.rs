@@ -51,7 +51,7 @@ impl Reader<'_> {
             let mut keys = accesses.iter().filter(own).copied();
             let Some(access) = keys.find(|access| access.key_id() == part.wrap.id) else { continue };
             let (hash, content) = contents.iter().find(|(hash, _)| hash == named).ok_or(Error::CannotOpen)?;
-            let rules: Vec<&Access> = accesses.iter().filter(own).copied().collect();
+            let rules: Vec<&Access> = accesses.iter().filter(own).copied().filter(|access| access.rules()).collect();
             let outcome = self.part((index, part), (hash, content), access, &rules);
             weighed.push(Weighed { compartment: compartment.clone(), outcome });
             signed.push(*content);

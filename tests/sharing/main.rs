@@ -5,6 +5,7 @@ mod authority_rotation;
 mod branches;
 mod exclusions;
 mod kept_out;
+mod memory;
 mod model;
 mod races;
 mod recovery;

@@ -66,3 +66,28 @@ fn a_consent_is_sealed_for_the_month_that_it_is_signed_in() {
         assert_eq!(open(change), Err(Error::Forged("consent")), "{change}");
     }
 }
+
+/// The server serves what a cheating custodian signed; a reader goes on with the one before, request by request, and is told.
+#[test]
+fn a_reader_goes_on_with_the_consent_before_one_that_a_cheating_custodian_signed() {
+    let world = World::new();
+    let honest = world.builder(&world.access).seal(later(1)).unwrap();
+    let eve = Identity::generate("eve".parse().unwrap()).unwrap();
+    let evil = world.forge(&honest, |terms| terms.people.push(Named::from(&eve.public())), |_| ());
+    let mut pins = PinStore::default();
+    let open = |stored: &[StoredConsent], pins: &mut PinStore| {
+        let devices = world.owner.devices();
+        devices.open_consents(&compartment(), stored, pins, later(1), |live, pins| live.open(&world.ada, pins)).unwrap()
+    };
+    for _ in 0..2 {
+        let opened = open(&[world.stored.clone(), evil.clone()], &mut pins);
+        assert_eq!(opened.newest.hash(), world.access.hash());
+        assert!(matches!(opened.refused.as_slice(), [refused] if refused.why == Error::NotAllowed));
+    }
+    // The owner's next word heals it.
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (own, access, _) = sharing.rotate().unwrap().seal(later(1)).unwrap();
+    let opened = open(&[world.stored.clone(), evil, own], &mut pins);
+    assert_eq!((opened.newest.hash(), opened.refused.len()), (access.hash(), 0));
+    assert_eq!(opened.earlier.len(), 1, "of the cheater's, not even the key is used");
+}

@@ -253,7 +253,18 @@ fn duplicate(access: &Access) -> Access {
     let cek = Cek::from_secret(Secret::new(*access.cek.expose()));
     let (read, write, past) = (access.read.clone(), access.write.clone(), access.past.clone());
     let parameters = access.parameters.clone();
-    Access { statement, hash: access.hash, base: access.base, cek, terms, read, write, past, parameters }
+    Access {
+        statement,
+        hash: access.hash,
+        base: access.base,
+        cek,
+        terms,
+        read,
+        write,
+        past,
+        parameters,
+        use_for: access.use_for,
+    }
 }
 
 #[test]

@@ -1,0 +1,163 @@
+//! Opening what a server has of the consents to a compartment, by a reader who remembers what he has seen.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::access::{Access, Use};
+use super::devices::Devices;
+use super::mandate::MandateStatement;
+use super::statement::ConsentStatement;
+use super::stored::StoredConsent;
+use super::verify::{LiveConsent, WHAT};
+use crate::error::{Error, Result};
+use crate::id::{CompartmentId, Hash, Time, Version};
+use crate::identity::SigningPublic;
+use crate::pin::{PinStore, Pins};
+
+/// The consents to a compartment that somebody opened: the one that holds, and the keys of earlier ones.
+///
+/// # Example
+///
+/// ```no_run
+/// # use chartseal::{Error, consent::{Devices, StoredConsent}, id::{CompartmentId, Time}, kem::UserKey, pin::Pins};
+/// # use chartseal::record::{Reader, SealedRecord, View};
+/// # fn example(devices: &Devices, section: &CompartmentId, stored: &[StoredConsent], key: &UserKey, pins: &mut dyn Pins,
+/// #     reader: &Reader, record: &SealedRecord, now: Time) -> Result<View, Error> {
+/// let opened = devices.open_consents(section, stored, pins, now, |live, pins| live.open(key, pins))?;
+/// for refused in &opened.refused {
+///     println!("version {} is not gone by: {}", refused.version.0, refused.why);
+/// }
+/// // Records are sealed to `opened.newest`; what a rotation has not moved yet opens, too.
+/// reader.open(record, &opened.accesses())
+/// # }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenedConsents {
+    /// The newest that opened: it says who may write, and new records are sealed to it.
+    pub newest: Access,
+    /// Accesses to other keys, of consents that this one replaced, the latest first. They open what still lies under these keys,
+    /// and are good for nothing else.
+    pub earlier: Vec<Access>,
+    /// Those that are later than `newest` and were not opened, the latest first: somebody should be told.
+    pub refused: Vec<RefusedConsent>,
+}
+
+/// A consent that was not gone by, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedConsent {
+    /// Its version, by its own account.
+    pub version: Version,
+    /// Its hash.
+    pub hash: Hash,
+    /// [`Error::CannotOpen`] for one that lets this reader in no more, or never did; [`Error::Forged`] or [`Error::NotAllowed`]
+    /// for one whose signer cheats: tell the patient; what [`StoredConsent::verify`] says otherwise.
+    pub why: Error,
+}
+
+impl OpenedConsents {
+    /// All accesses, the newest first, as a [`Reader`](crate::record::Reader) takes them.
+    pub fn accesses(&self) -> Vec<&Access> {
+        std::iter::once(&self.newest).chain(&self.earlier).collect()
+    }
+}
+
+impl Devices {
+    /// Opens the newest of these consents that holds by what `pins` remember and that `open` opens, and has it remembered; then
+    /// the earlier ones that have other keys. While a rotation is under way, records lie under both.
+    ///
+    /// If the newest is refused, the one before takes its place, unless a later one was remembered; what was passed over stands
+    /// in [`OpenedConsents::refused`]. That is how a reader goes on whom a custodian shut out by a consent that nobody can open;
+    /// and it is all that somebody sees who was left out: what is written from then on lies under a key that he does not have.
+    ///
+    /// `open` is asked once for each: [`LiveConsent::open`] or one of its sisters, with the memory that it is given.
+    ///
+    /// # Errors
+    ///
+    /// If none opens: why the latest did not. [`Error::CannotOpen`] if there is none.
+    pub fn open_consents(
+        &self,
+        compartment: &CompartmentId,
+        consents: &[StoredConsent],
+        pins: &mut dyn Pins,
+        now: Time,
+        open: impl Fn(&LiveConsent, &mut dyn Pins) -> Result<Access>,
+    ) -> Result<OpenedConsents> {
+        let mut ordered: Vec<&StoredConsent> = consents.iter().collect();
+        ordered.sort_by_key(|stored| Reverse(stored.place()));
+        let mut refused = Vec::new();
+        let mut rest = ordered.into_iter();
+        let newest = loop {
+            let Some(stored) = rest.next() else {
+                let first = refused.into_iter().next();
+                return Err(first.map_or(Error::CannotOpen, |refused: RefusedConsent| refused.why));
+            };
+            let opened = stored.verify(self, compartment, pins, now).and_then(|live| open(&live, pins));
+            match opened {
+                Ok(access) => break access,
+                // Without the memory, nothing is gone by.
+                Err(Error::Store(error)) => return Err(Error::Store(error)),
+                Err(why) => {
+                    let version = stored.consent().unverified().version;
+                    refused.push(RefusedConsent { version, hash: stored.consent().hash()?, why });
+                }
+            }
+        };
+        let (mut earlier, mut keys) = (Vec::new(), BTreeSet::from([newest.key_id()]));
+        for stored in rest {
+            if keys.contains(&stored.consent().unverified().key_id()) {
+                continue;
+            }
+            // Whom one that is over never let in cannot open it, and needs not.
+            let opened = stored.verify_earlier(self, compartment).and_then(|live| {
+                let mut unread = PinStore::default();
+                open(&live, &mut unread)
+            });
+            if let Ok(access) = opened.map(Access::for_its_key) {
+                keys.insert(access.key_id());
+                earlier.push(access);
+            }
+        }
+        Ok(OpenedConsents { newest, earlier, refused })
+    }
+
+    /// The key that a device signs by, or signed by before it was removed.
+    fn signed_by(&self, statement: &ConsentStatement) -> Result<SigningPublic> {
+        let listed = self.get(&statement.device).map(|device| device.signing);
+        let mut removed = self.removed().iter().filter(|device| device.id == statement.device);
+        listed.or_else(|| removed.next().map(|device| device.signing)).ok_or(Error::Forged(WHAT))
+    }
+}
+
+impl StoredConsent {
+    /// As [`StoredConsent::verify`], for one that a later one replaced, whose key is wanted and not its word: whether it has
+    /// ended, or its device was removed since, is of no account. Whoever had the device, or the mandate, may have signed it.
+    fn verify_earlier(&self, devices: &Devices, compartment: &CompartmentId) -> Result<LiveConsent> {
+        let claimed = self.consent().unverified();
+        if claimed.owner != *devices.owner() || claimed.compartment != *compartment {
+            return Err(Error::Forged(WHAT));
+        }
+        let device = devices.signed_by(claimed)?;
+        let signing = match self.mandate() {
+            None if claimed.mandate.is_none() => device,
+            Some(mandate) if claimed.mandate == Some(mandate.hash()?) => {
+                let MandateStatement { owner, compartment, custodian, .. } = mandate.verify(&device)?;
+                if (owner, compartment) != (&claimed.owner, &claimed.compartment) {
+                    return Err(Error::Forged(WHAT));
+                }
+                custodian.signing
+            }
+            _ => return Err(Error::Forged(WHAT)),
+        };
+        self.consent().verify(&signing)?;
+        // As of its last second: who was in it then has its key.
+        self.live(devices, claimed.not_after.unwrap_or(claimed.issued_at))
+    }
+}
+
+impl Access {
+    fn for_its_key(self) -> Self {
+        Self { use_for: Use::ItsKey, ..self }
+    }
+}

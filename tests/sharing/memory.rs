@@ -1,0 +1,174 @@
+//! A reader with memory, request by request: what the server has of the consents, and records that a rotation is moving.
+
+use crate::support::waiting::block_on;
+use crate::support::world::{NOW, World, YEAR, after, record};
+use chartseal::Error;
+use chartseal::consent::{Access, LiveConsent, OpenedConsents, StoredConsent};
+use chartseal::id::{Time, Version};
+use chartseal::kem::UserKey;
+use chartseal::owner::Device;
+use chartseal::pin::{PinStore, Pins};
+use chartseal::record::SealedRecord;
+use chartseal::rotation::Rotation;
+use chartseal::store::MemoryStore;
+
+/// A patient whose compartment doctors read and write, and the doctor's key.
+struct Ward {
+    world: World,
+    key: UserKey,
+    first: (StoredConsent, Access),
+}
+
+impl Ward {
+    fn new() -> Self {
+        let world = World::new();
+        let key = world.ada.identity.accept(&world.ada.issued, &world.trust, NOW).unwrap();
+        let builder = world.phone.consent(world.devices(), "a".parse().unwrap());
+        let builder = builder.read(&world.trust, world.hospital.id(), "role:doctor or role:nurse").unwrap();
+        let first =
+            builder.write(&world.trust, world.hospital.id(), "role:doctor or role:nurse").unwrap().seal(NOW).unwrap();
+        Self { world, key, first }
+    }
+
+    /// The next consent, under a new key.
+    fn rotated(&self, before: &Access, at: Time) -> (StoredConsent, Access) {
+        let sharing = self.world.phone.sharing(self.world.devices(), &self.world.trust, before);
+        let (stored, access, _) = sharing.rotate().unwrap().seal(at).unwrap();
+        (stored, access)
+    }
+
+    /// One request of the doctor's, who keeps her pins as bytes in between.
+    fn opens(&self, stored: &[StoredConsent], pins: &mut Vec<u8>, now: Time) -> Result<OpenedConsents, Error> {
+        let mut kept = PinStore::from_cbor(pins).unwrap();
+        let open = |live: &LiveConsent, pins: &mut dyn Pins| live.open(&self.key, pins);
+        let opened = self.world.devices().open_consents(&"a".parse().unwrap(), stored, &mut kept, now, open);
+        *pins = kept.to_cbor().unwrap();
+        opened
+    }
+
+    fn written(&self, access: &Access, id: &str) -> SealedRecord {
+        let record = record(id).part(access).unwrap().field("/diagnosis", format!("of {id}")).unwrap();
+        record.seal(&self.world.ada.author(), NOW).unwrap()
+    }
+}
+
+fn no_pins() -> Vec<u8> {
+    PinStore::default().to_cbor().unwrap()
+}
+
+#[test]
+fn a_reader_with_memory_reads_on_while_a_rotation_is_under_way() {
+    let ward = Ward::new();
+    let second = ward.rotated(&ward.first.1, NOW);
+    let stored = [ward.first.0.clone(), second.0.clone()];
+    let behind = ward.written(&ward.first.1, "behind");
+    let mut moved = ward.written(&ward.first.1, "moved");
+    moved.rewrap(&ward.first.1, &second.1).unwrap();
+    let mut pins = no_pins();
+    for request in 0..3 {
+        let opened = ward.opens(&stored, &mut pins, NOW).unwrap();
+        assert_eq!((opened.newest.hash(), opened.earlier.len(), opened.refused.len()), (second.1.hash(), 1, 0));
+        for record in [&behind, &moved] {
+            let view = ward.world.reader().open(record, &opened.accesses()).unwrap();
+            let said = format!("of {}", record.record());
+            assert_eq!(view.get("/diagnosis").unwrap(), Some(said.as_bytes()), "{request}");
+        }
+        // One by one, the earlier is refused for good once the later was opened.
+        let kept = PinStore::from_cbor(&pins).unwrap();
+        let told = ward.first.0.verify(ward.world.devices(), ward.first.1.compartment(), &kept, NOW);
+        assert_eq!(told.err(), Some(Error::Rollback("consent")));
+    }
+    // What is served in another order is the same; and without the newest, nothing is gone by.
+    let turned = [second.0.clone(), ward.first.0.clone()];
+    assert_eq!(ward.opens(&turned, &mut pins, NOW).unwrap().newest.hash(), second.1.hash());
+    assert_eq!(ward.opens(&stored[..1], &mut pins, NOW).err(), Some(Error::Rollback("consent")));
+    assert_eq!(ward.opens(&[], &mut pins, NOW).err(), Some(Error::CannotOpen));
+}
+
+/// The key of an earlier consent is wanted, and not its word.
+#[test]
+fn what_was_opened_for_its_key_alone_neither_judges_nor_seals() {
+    let ward = Ward::new();
+    let world = &ward.world;
+    let second = ward.rotated(&ward.first.1, after(60));
+    let old = ward.written(&ward.first.1, "old");
+    let opened = ward.opens(&[ward.first.0.clone(), second.0.clone()], &mut no_pins(), after(60)).unwrap();
+    let [earlier] = opened.earlier.as_slice() else { panic!("one key of before") };
+    let misuse = |told: Option<Error>| assert!(matches!(told, Some(Error::ApiMisuse(_))), "{told:?}");
+    let part = record("r").part(earlier).unwrap().field("/a", "1").unwrap();
+    misuse(part.seal(&world.ada.author(), after(60)).err());
+    misuse(world.phone.consent(world.devices(), "a".parse().unwrap()).after(earlier).err());
+    misuse(world.phone.sharing(world.devices(), &world.trust, earlier).rotate().err());
+    let store = MemoryStore::new();
+    let now = || NOW;
+    misuse(Rotation::new(&store, &[], earlier, &now).err());
+    // It opens what lies under it for whoever goes by the newest, and alone it says nothing of who may write.
+    assert!(world.reader().open(&old, &opened.accesses()).is_ok());
+    assert_eq!(world.reader().open(&old, &[earlier]).err(), Some(Error::NotAllowed));
+    // A job moves records from it.
+    let rotation = Rotation::new(&store, &[earlier], &opened.newest, &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+}
+
+/// The nurse wrote under the first consent and may not under the second; she names the first, with a date of today.
+#[test]
+fn an_earlier_consent_lets_nobody_write_on() {
+    let ward = Ward::new();
+    let world = &ward.world;
+    let builder = world.phone.consent(world.devices(), "a".parse().unwrap()).after(&ward.first.1).unwrap();
+    let builder = builder.read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let builder = builder.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let second = builder.seal(after(10_000)).unwrap();
+    let part = |at: Time| {
+        let part = record("r").part(&ward.first.1).unwrap().field("/a", "1").unwrap();
+        part.seal(&world.nurse.author(), at).unwrap()
+    };
+    let opened = ward.opens(&[ward.first.0.clone(), second.0], &mut no_pins(), after(30_000)).unwrap();
+    let reader = chartseal::record::Reader::new(&world.trust, after(30_000)).devices(world.devices().clone());
+    assert!(reader.open(&part(after(100)), &opened.accesses()).is_ok());
+    assert_eq!(reader.open(&part(after(20_000)), &opened.accesses()).err(), Some(Error::NotAllowed));
+}
+
+/// The phone was lost, and the tablet signed the next consent under the list without it; the old one had an end, too.
+#[test]
+fn what_was_not_moved_opens_although_the_device_of_its_consent_is_gone_and_its_end_over() {
+    let mut ward = Ward::new();
+    let world = &mut ward.world;
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    world.alice.add_device(&tablet.public(), NOW).unwrap();
+    let builder = world.phone.consent(world.alice.devices(), "a".parse().unwrap()).after(&ward.first.1).unwrap();
+    let builder = builder.read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let builder = builder.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();
+    let second = builder.valid(NOW, after(YEAR / 12)).seal(NOW).unwrap();
+    let old = ward.written(&second.1, "old");
+    let world = &mut ward.world;
+    world.alice.remove_device(&"phone".parse().unwrap(), after(YEAR / 6)).unwrap();
+    let later = after(YEAR / 6 + 60);
+    let builder = tablet.consent(world.alice.devices(), "a".parse().unwrap()).after(&second.1).unwrap();
+    let builder = builder.same_terms(&world.trust).unwrap().valid(later, after(YEAR));
+    let (third, _) = builder.seal(later).unwrap();
+    let stored = [ward.first.0.clone(), second.0.clone(), third];
+    let mut pins = no_pins();
+    for _ in 0..2 {
+        let opened = ward.opens(&stored, &mut pins, later).unwrap();
+        assert_eq!((opened.newest.version(), opened.earlier.len()), (Version(3), 2));
+        let reader = chartseal::record::Reader::new(&ward.world.trust, later).devices(ward.world.devices().clone());
+        assert!(reader.open(&old, &opened.accesses()).is_ok());
+    }
+    // Alone, it is gone by no more.
+    let told = ward.opens(&stored[..2], &mut no_pins(), later);
+    assert_eq!(told.err(), Some(Error::Forged("consent")));
+}
+
+/// The doctor was left out of the newest: the one before still opens, and it is said that it was replaced.
+#[test]
+fn whoever_was_left_out_is_told_that_there_is_a_later_consent() {
+    let ward = Ward::new();
+    let world = &ward.world;
+    let sharing = world.phone.sharing(world.devices(), &world.trust, &ward.first.1);
+    let (stored, access, _) = sharing.revoke("dr-ada".parse().unwrap()).unwrap().seal(NOW).unwrap();
+    let opened = ward.opens(&[ward.first.0.clone(), stored], &mut no_pins(), NOW).unwrap();
+    assert_eq!(opened.newest.hash(), ward.first.1.hash());
+    let refused: Vec<_> = opened.refused.iter().map(|refused| (refused.version, refused.hash, &refused.why)).collect();
+    assert_eq!(refused, [(Version(2), access.hash(), &Error::CannotOpen)]);
+}
