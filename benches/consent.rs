@@ -30,7 +30,7 @@ fn consent(c: &mut Criterion) {
     let issued = hospital.issue(ada.id(), &attributes, NOW, NEXT_YEAR, NOW).unwrap();
     let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
     trust.add(hospital.anchor()).unwrap();
-    trust.update(&hospital.publish(NOW).unwrap(), &mut pins).unwrap();
+    trust.update(&hospital.publish(NOW).unwrap(), &mut pins, NOW).unwrap();
     let key = ada.accept(&issued, &trust, NOW).unwrap();
     let (alice, phone) = Owner::generate_with_device(DeviceId::new("phone").unwrap(), NOW).unwrap();
 

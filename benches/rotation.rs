@@ -38,7 +38,7 @@ impl World {
         }
         let mut trust = Trust::new(REVOCATION_LIMIT);
         trust.add(hospital.anchor()).unwrap();
-        trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+        trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
         let (alice, phone) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
         Self { trust, hospital, alice, phone }
     }

@@ -186,7 +186,7 @@ fn visit(
 
 /// From the store's files to the compartment key, believing nothing but the patient's id.
 fn enter(staff: &mut Staff, chart: &Chart, cabinet: &Cabinet, section: Section) -> Result<Access, Failure> {
-    let devices = cabinet.devices()?.accept(chart.id(), &mut staff.pins)?;
+    let devices = cabinet.devices()?.accept(chart.id(), &mut staff.pins, NOW)?;
     let consent = cabinet.consent(section)?.verify(&devices, &compartment(section)?, &staff.pins, NOW)?;
     Ok(consent.open(&staff.key, &mut staff.pins)?)
 }

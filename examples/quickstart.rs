@@ -20,7 +20,7 @@ fn main() -> Result<(), Error> {
     let (for_ada, for_bob) = (join(&ada)?, join(&bob)?);
     let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
     trust.add(hospital.anchor())?;
-    trust.update(&hospital.publish(now)?, &mut pins)?;
+    trust.update(&hospital.publish(now)?, &mut pins, now)?;
     // Alice lets every cardiologist read but Dr Bob, and doctors write. Her phone signs that.
     let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
     let consent = phone.consent(alice.devices(), "cardiology".parse()?);

@@ -55,7 +55,7 @@ fn main() -> Result<(), Failure> {
     println!("{} resources are sealed; {} guardians hold a share each", bundle.entries().len(), safes.len());
     let (list, id) = (owner.list().clone(), owner.id().clone());
     let mut hospital = PinStore::default();
-    let last = list.accept(&id, &mut hospital)?;
+    let last = list.accept(&id, &mut hospital, NOW)?;
     drop((owner, phone, access, consent));
 
     // What is left: the server's data, and the safes. One guardian is not enough.
@@ -71,9 +71,9 @@ fn main() -> Result<(), Failure> {
     let new = Device::generate(DeviceId::new("new-phone")?)?;
     let mut back = key.succeed(&last, &[DeviceId::new("phone")?], &new.public(), day(1))?;
     println!("friend and notary bring the recovery key back; it names a new root key and a new phone");
-    let waits = back.list().accept_at(&id, &mut hospital, day(1));
+    let waits = back.list().accept(&id, &mut hospital, day(1));
     println!("the hospital, when it hears of it: {}", waits.err().ok_or("the change did not wait")?);
-    let devices = back.list().accept_at(&id, &mut hospital, day(9))?;
+    let devices = back.list().accept(&id, &mut hospital, day(9))?;
     println!("and after the delay: version {} of the list counts, with the new phone", devices.version().0);
 
     let access = take_over(repository, &last, (&key, &new, &devices))?;
@@ -148,13 +148,13 @@ fn thief(last: &Devices, honest: &DeviceList, id: &chartseal::id::OwnerId) -> Re
     let key = RecoveryKey::generate()?;
     owner.arrange_recovery(&[Recovery { key: key.public(), delay: WEEK, plan: None }], NOW)?;
     let mut hospital = PinStore::default();
-    owner.list().accept(owner.id(), &mut hospital)?;
+    owner.list().accept(owner.id(), &mut hospital, NOW)?;
     let stolen = key.succeed(owner.devices(), &[], &Device::generate(DeviceId::new("thiefs")?)?.public(), day(1))?;
-    if stolen.list().accept_at(owner.id(), &mut hospital, day(1)).is_ok() {
+    if stolen.list().accept(owner.id(), &mut hospital, day(1)).is_ok() {
         return Err("the theft did not wait".into());
     }
     tablet.veto(owner.devices(), stolen.list())?.accept(owner.devices(), stolen.list(), &mut hospital, day(1))?;
-    if stolen.list().accept_at(owner.id(), &mut hospital, day(365)).is_ok() {
+    if stolen.list().accept(owner.id(), &mut hospital, day(365)).is_ok() {
         return Err("the veto does not count".into());
     }
     // A veto stops what it was made against, and nothing else.
@@ -162,7 +162,7 @@ fn thief(last: &Devices, honest: &DeviceList, id: &chartseal::id::OwnerId) -> Re
     if tablet.veto(owner.devices(), stolen.list())?.accept(last, honest, &mut other, day(1)).is_ok() {
         return Err("a veto of another owner counts".into());
     }
-    honest.accept_at(id, &mut other, day(9))?;
+    honest.accept(id, &mut other, day(9))?;
     Ok(())
 }
 

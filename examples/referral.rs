@@ -51,7 +51,7 @@ fn main() -> Result<(), Failure> {
     let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, NOW, days(365), NOW)?;
     let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(hospital.anchor())?;
-    trust.update(&hospital.publish(NOW)?, &mut PinStore::default())?;
+    trust.update(&hospital.publish(NOW)?, &mut PinStore::default(), NOW)?;
     let ada_says = trust.credential(&issued.credential, NOW)?;
     // The specialist has a practice of his own, which the patient knows; the hospital need not.
     let mut practice = Authority::setup("practice-bo".parse()?, NOW)?;
@@ -59,7 +59,7 @@ fn main() -> Result<(), Failure> {
     practice.enrol(&bo.enrol()?)?;
     let issued = practice.issue(bo.id(), &"role:specialist".parse()?, NOW, days(365), NOW)?;
     trust.add(practice.anchor())?;
-    trust.update(&practice.publish(NOW)?, &mut PinStore::default())?;
+    trust.update(&practice.publish(NOW)?, &mut PinStore::default(), NOW)?;
     let bo_says = trust.credential(&issued.credential, NOW)?;
     // The custodian is a service of the patient's own.
     let custodian = Identity::generate("custodian".parse()?)?;
@@ -237,7 +237,7 @@ fn called_back(
 ) -> Result<(), Failure> {
     // A month later: nobody is believed by the lists of then.
     for authority in authorities {
-        trust.update_revocations(&authority.renew_revocations(days(31))?, &mut PinStore::default())?;
+        trust.update_revocations(&authority.renew_revocations(days(31))?, &mut PinStore::default(), days(31))?;
     }
     let section = CompartmentId::new(Section::Laboratory.name())?;
     let consents = block_on(patient.repository.consents(patient.owner.id(), &section, None))?;

@@ -50,7 +50,7 @@ fn whole() -> Result<(), Failure> {
     let (for_ada, for_ned) = (join(&ada, "role:doctor")?, join(&ned, "role:nurse")?);
     let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(hospital.anchor())?;
-    trust.update(&hospital.publish(clock())?, &mut PinStore::default())?;
+    trust.update(&hospital.publish(clock())?, &mut PinStore::default(), clock())?;
     let (doctor, nurse) = (ada.accept(&for_ada, &trust, clock())?, ned.accept(&for_ned, &trust, clock())?);
     let (alice, phone) = Owner::generate_with_device("phone".parse()?, clock())?;
 
@@ -161,7 +161,7 @@ fn start(path: &Path) -> Result<Child, Failure> {
 fn work(path: &Path) -> Result<(), Failure> {
     let phone = Device::decode(&std::fs::read(path.join("phone"))?)?;
     let list = DeviceList::from_cbor(&std::fs::read(path.join("list"))?)?;
-    let devices = list.accept(&list.unverified().owner.clone(), &mut PinStore::default())?;
+    let devices = list.accept(&list.unverified().owner.clone(), &mut PinStore::default(), clock())?;
     let disk = Disk::open(path)?;
     let [old, new] = disk.accesses(&phone, &devices)?;
 

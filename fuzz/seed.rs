@@ -124,7 +124,7 @@ fn statements() -> std::io::Result<()> {
     both!("head", 8, &CLINIC.head);
     both!("anchor", 9, &PUBLISHED.anchor);
     let mut pins = PinStore::default();
-    CLINIC.list.accept(&CLINIC.owner, &mut pins).expect("it is genuine");
+    CLINIC.list.accept(&CLINIC.owner, &mut pins, NOW).expect("it is genuine");
     let pins = pins.to_cbor().expect("it was made");
     write("statements", "pins", &[&[20], &pins[..]].concat())?;
     write("statements", "cut", &[&[20], &pins[..pins.len() - 1]].concat())?;

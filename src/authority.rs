@@ -23,13 +23,13 @@
 //! let mut trust = Trust::new(REVOCATION_LIMIT);
 //! let mut pins = PinStore::default();
 //! trust.add(hospital.anchor())?;
-//! trust.update(&hospital.publish(now)?, &mut pins)?;
+//! trust.update(&hospital.publish(now)?, &mut pins, now)?;
 //! let key = ada.accept(&issued, &trust, now)?;
 //! let shown = trust.credential(&issued.credential, now)?;
 //! assert_eq!(shown.attributes().to_string(), "dept:icu, role:doctor, user:#1, valid-until = 2027-03");
 //!
 //! hospital.revoke(ada.id(), now, Reason::Ended, now)?;
-//! trust.update(&hospital.publish(now)?, &mut pins)?;
+//! trust.update(&hospital.publish(now)?, &mut pins, now)?;
 //! assert!(matches!(trust.credential(&issued.credential, now), Err(Error::Revoked(_))));
 //! # let _ = key;
 //! # Ok::<(), Error>(())
@@ -231,6 +231,9 @@ impl Authority {
     /// Then issue everybody's key again ([`Authority::reissue`]), and have owners or their custodians seal their consents
     /// again, under new compartment keys where a key was stolen. A person who left has no way back to a key.
     ///
+    /// Parameters of a time to come were made by a clock that was wrong. Nobody takes them over, so they are not published
+    /// beside the new ones.
+    ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] while parameters before these are published, [`Error::Randomness`].
@@ -241,8 +244,10 @@ impl Authority {
         let previous = self.parameters()?;
         let (_, master) = kem::rotate(&self.master)?;
         self.master = master;
-        self.state.rotated_at = Some(now.max(previous.unverified().issued_at));
-        self.state.previous = Some(previous);
+        let made = previous.unverified().issued_at;
+        let wrong = made.is_to_come(now);
+        self.state.rotated_at = Some(if wrong { now } else { now.max(made) });
+        self.state.previous = (!wrong).then_some(previous);
         Ok(())
     }
 
@@ -280,7 +285,8 @@ impl Authority {
         self.state.revoke(Revoked { person: person.clone(), number, signing, since, reason })
     }
 
-    /// The public parameters, signed.
+    /// The public parameters, signed. Verifiers refuse them before they were made, by a clock that was wrong then: see
+    /// [`Authority::rotate`].
     ///
     /// # Errors
     ///
@@ -297,11 +303,12 @@ impl Authority {
     }
 
     /// The revocation list, signed. It has a new version, issued now, if it changed since it was published last;
-    /// otherwise it is the same statement as then.
+    /// otherwise it is the same statement as then. If that is signed for a time to come, by a clock that was wrong, it has a
+    /// new version, too: no verifier takes the other one.
     ///
     /// # Errors
     ///
-    /// None that a caller can bring about.
+    /// [`Error::TooLarge`] if the clock is wrong today, and says less seconds than there were versions.
     pub fn revocations(&mut self, now: Time) -> Result<Signed<RevocationList>> {
         let (version, issued_at) = self.state.revocations.publish(now)?;
         let revoked = self.state.revoked.clone();
@@ -314,7 +321,7 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// None that a caller can bring about.
+    /// As there.
     pub fn renew_revocations(&mut self, now: Time) -> Result<Signed<RevocationList>> {
         self.state.revocations.changed = true;
         self.revocations(now)
@@ -325,7 +332,7 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// None that a caller can bring about.
+    /// As there.
     pub fn people(&mut self, now: Time) -> Result<Signed<PeopleMap>> {
         let (version, issued_at) = self.state.directory.publish(now)?;
         let people = self.state.people.iter().map(|(person, known)| (person.clone(), known.number)).collect();
@@ -337,10 +344,15 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// None that a caller can bring about.
+    /// [`Error::Expired`] if the parameters are of a time to come, by a clock that was wrong: [`Authority::rotate`] makes
+    /// others. As [`Authority::revocations`].
     pub fn publish(&mut self, now: Time) -> Result<Bulletin> {
         let previous = self.state.previous.clone();
-        let (parameters, revocations) = (self.parameters()?, self.revocations(now)?);
+        let parameters = self.parameters()?;
+        if parameters.unverified().issued_at.is_to_come(now) {
+            return Err(Error::Expired("parameters statement"));
+        }
+        let revocations = self.revocations(now)?;
         Ok(Bulletin { parameters, revocations, people: self.people(now)?, previous })
     }
 

@@ -23,7 +23,7 @@
 //! let (for_ada, for_bob) = (issue(&ada)?, issue(&bob)?);
 //! let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
 //! trust.add(hospital.anchor())?;
-//! trust.update(&hospital.publish(now)?, &mut pins)?;
+//! trust.update(&hospital.publish(now)?, &mut pins, now)?;
 //!
 //! // The patient: every doctor but Dr Bob.
 //! let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
@@ -31,7 +31,7 @@
 //! let (stored, _) = builder.read(&trust, hospital.id(), "role:doctor and not user:dr-bob")?.seal(now)?;
 //!
 //! // The readers.
-//! let devices = alice.list().accept(alice.id(), &mut pins)?;
+//! let devices = alice.list().accept(alice.id(), &mut pins, now)?;
 //! let live = stored.verify(&devices, &"cardiology".parse()?, &mut pins, now)?;
 //! let access = live.open(&ada.accept(&for_ada, &trust, now)?, &mut pins)?;
 //! assert_eq!(access.terms().read[0].policy, "role:doctor");

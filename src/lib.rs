@@ -15,7 +15,7 @@
 //! let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, now, next_year, now)?;
 //! let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
 //! trust.add(hospital.anchor())?;
-//! trust.update(&hospital.publish(now)?, &mut pins)?;
+//! trust.update(&hospital.publish(now)?, &mut pins, now)?;
 //!
 //! let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
 //! let consent = phone.consent(alice.devices(), "cardiology".parse()?).read(&trust, hospital.id(), "role:doctor")?;

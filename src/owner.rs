@@ -14,8 +14,8 @@
 //! alice.add_device(&Device::generate("tablet".parse()?)?.public(), now)?;
 //!
 //! let mut pins = PinStore::default();
-//! assert_eq!(alice.list().accept(alice.id(), &mut pins)?.iter().len(), 2);
-//! assert_eq!(first.accept(alice.id(), &mut pins).err(), Some(Error::Rollback("device list")));
+//! assert_eq!(alice.list().accept(alice.id(), &mut pins, now)?.iter().len(), 2);
+//! assert_eq!(first.accept(alice.id(), &mut pins, now).err(), Some(Error::Rollback("device list")));
 //!
 //! let (stored, _) = phone.consent(alice.devices(), "cardiology".parse()?).seal(now)?;
 //! let live = stored.verify(alice.devices(), &"cardiology".parse()?, &mut pins, now)?;
@@ -190,12 +190,16 @@ impl Owner {
     }
 }
 
-/// The next list, with everything as it is.
+/// The next list, with everything as it is. A list that a wrong clock signed for a time to come is taken over by nobody, so
+/// this one heals it: it is of now, and what was removed then is removed now at the latest.
 fn next(devices: &Devices, now: Time) -> Result<DeviceListStatement> {
     let mut statement = devices.statement().clone();
     statement.version = Version(statement.version.0.checked_add(1).ok_or(Error::TooLarge("version"))?);
     statement.previous = Some(devices.hash());
     statement.issued_at = now;
+    for removed in &mut statement.removed {
+        removed.since = removed.since.min(now);
+    }
     Ok(statement)
 }
 

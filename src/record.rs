@@ -100,7 +100,7 @@ type Older = BTreeMap<FieldPath, Revision>;
 /// let issued = hospital.issue(ada.id(), &"role:doctor".parse()?, now, next_year, now)?;
 /// let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
 /// trust.add(hospital.anchor())?;
-/// trust.update(&hospital.publish(now)?, &mut pins)?;
+/// trust.update(&hospital.publish(now)?, &mut pins, now)?;
 ///
 /// // A patient, and her consent.
 /// let (alice, phone) = Owner::generate_with_device(DeviceId::new("phone")?, now)?;

@@ -81,6 +81,11 @@ impl Time {
         Self(self.0.saturating_sub(duration.as_secs()))
     }
 
+    /// Whether it lies in the future, and not only by what the clock of whoever signed may be ahead.
+    pub(crate) fn is_to_come(self, now: Self) -> bool {
+        self > now.plus(CLOCK_SKEW)
+    }
+
     /// How long ago `earlier` was at this time; nothing if it was not yet.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_secs(self.0.saturating_sub(earlier.0))

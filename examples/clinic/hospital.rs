@@ -36,7 +36,7 @@ impl Hospital {
             let identity = Identity::generate(member.id.parse()?)?;
             hired.push((member, authority.enrol(&identity.enrol()?)?, identity));
         }
-        trust.update(&authority.publish(ISSUED)?, &mut PinStore::default())?;
+        trust.update(&authority.publish(ISSUED)?, &mut PinStore::default(), ISSUED)?;
 
         let mut staff = Vec::new();
         for (member, number, identity) in hired {
@@ -48,7 +48,7 @@ impl Hospital {
         }
         let laboratory = staff.pop().ok_or("the laboratory was hired last")?;
         // The list of a year ago tells nobody who is still trusted today.
-        trust.update_revocations(&authority.renew_revocations(NOW)?, &mut PinStore::default())?;
+        trust.update_revocations(&authority.renew_revocations(NOW)?, &mut PinStore::default(), NOW)?;
         Ok(Self { authority, trust, staff, laboratory })
     }
 

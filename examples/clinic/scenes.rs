@@ -63,7 +63,7 @@ fn a_forged_consent_is_refused(hospital: &mut Hospital, chart: &Chart, cabinet: 
     let genuine = cabinet.consent(section)?;
     let mut refused = |consent: &StoredConsent| {
         let noor = hospital.member("dr-noor")?;
-        let devices = cabinet.devices()?.accept(chart.id(), &mut noor.pins)?;
+        let devices = cabinet.devices()?.accept(chart.id(), &mut noor.pins, NOW)?;
         let found = consent.verify(&devices, &compartment(section)?, &noor.pins, NOW);
         require(matches!(found, Err(Error::Forged(_))))
     };

@@ -60,7 +60,7 @@ pub(crate) fn life(data: &[u8]) -> bool {
         }
         6 => {
             let list = read!(DeviceList, json, data);
-            let accepted = list.accept_at(devices.owner(), &mut PinStore::default(), Time::MAX);
+            let accepted = list.accept(devices.owner(), &mut PinStore::default(), Time::MAX);
             assert!(accepted.is_ok_and(|devices| devices.owner() == CLINIC.root.id()) || list != *CHANGED);
         }
         7 => _ = read!(Guardianship, json, data),

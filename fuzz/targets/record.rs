@@ -78,14 +78,14 @@ struct RecordWorld {
 static RECORD_WORLD: LazyLock<RecordWorld> = LazyLock::new(|| {
     let text = include_str!("../../tests/vectors/record_world/world.txt");
     let bytes = |name: &str| header_bytes(text, name);
+    let now = Time::from_secs(header(text, "now").parse().unwrap()).unwrap();
     let (mut trust, mut pins) = (Trust::new(Duration::MAX), PinStore::default());
     let key: [u8; 32] = bytes("anchor").try_into().unwrap();
     trust.add(Anchor { authority: header(text, "authority").parse().unwrap(), key: key.into() }).unwrap();
-    trust.update_revocations(&Signed::from_cbor(&bytes("revocations")).unwrap(), &mut pins).unwrap();
+    trust.update_revocations(&Signed::from_cbor(&bytes("revocations")).unwrap(), &mut pins, now).unwrap();
     let device = Device::decode(&bytes("device")).unwrap();
     let list = DeviceList::from_cbor(&bytes("devices")).unwrap();
-    let devices = list.accept(&list.unverified().owner, &mut pins).unwrap();
-    let now = Time::from_secs(header(text, "now").parse().unwrap()).unwrap();
+    let devices = list.accept(&list.unverified().owner, &mut pins, now).unwrap();
     let access = |name: &str| {
         let stored = StoredConsent::from_cbor(&bytes(&format!("consent {name}"))).unwrap();
         let compartment = "cardiology".parse().unwrap();

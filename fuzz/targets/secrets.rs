@@ -82,8 +82,8 @@ fn published(house: &mut Authority, trust: &mut Trust, pins: &mut PinStore) -> b
     let lists = house.revocations(NOW).and_then(|revocations| Ok((revocations, house.people(NOW)?)));
     match lists {
         Ok((revocations, people)) => {
-            trust.update_revocations(&revocations, pins).expect("its revocations are believed");
-            trust.update_people(&people, pins).expect("its map is believed");
+            trust.update_revocations(&revocations, pins, NOW).expect("its revocations are believed");
+            trust.update_people(&people, pins, NOW).expect("its map is believed");
             true
         }
         Err(error) => {
@@ -126,7 +126,7 @@ pub(crate) static HOUSE: LazyLock<House> = LazyLock::new(|| {
     house.revoke(PEOPLE[1].id(), NOW, Reason::Ended, NOW).unwrap();
     let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(house.anchor()).unwrap();
-    trust.update(&house.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    trust.update(&house.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
     House { bytes: house.to_secret_bytes().unwrap().expose().clone(), state, trust, issued }
 });
 

@@ -60,20 +60,20 @@ pub(crate) fn statements(data: &[u8]) -> bool {
         }
         1 => {
             let statement = read!(Signed<ParametersStatement>, json, data);
-            let believed = trust.update_parameters(&statement, pins).is_ok();
+            let believed = trust.update_parameters(&statement, pins, NOW).is_ok();
             assert_eq!(believed, statement == genuine.bulletin.parameters);
         }
         2 => {
             let list = read!(Signed<RevocationList>, json, data);
-            assert_eq!(trust.update_revocations(&list, pins).is_ok(), list == genuine.bulletin.revocations);
+            assert_eq!(trust.update_revocations(&list, pins, NOW).is_ok(), list == genuine.bulletin.revocations);
         }
         3 => {
             let map = read!(Signed<PeopleMap>, json, data);
-            assert_eq!(trust.update_people(&map, pins).is_ok(), map == genuine.bulletin.people);
+            assert_eq!(trust.update_people(&map, pins, NOW).is_ok(), map == genuine.bulletin.people);
         }
         4 => {
             let bulletin = read!(Bulletin, json, data);
-            assert_eq!(trust.update(&bulletin, pins).is_ok(), bulletin == genuine.bulletin);
+            assert_eq!(trust.update(&bulletin, pins, NOW).is_ok(), bulletin == genuine.bulletin);
         }
         5 => {
             let issued = read!(Issued, json, data);
@@ -91,7 +91,7 @@ pub(crate) fn statements(data: &[u8]) -> bool {
         }
         7 => {
             let list = read!(DeviceList, json, data);
-            let accepted = list.accept(&CLINIC.owner, pins).is_ok();
+            let accepted = list.accept(&CLINIC.owner, pins, NOW).is_ok();
             assert_eq!(accepted, list == CLINIC.list);
             assert_eq!(*pins == PinStore::default(), !accepted, "nothing is remembered of a list that is refused");
         }
@@ -109,8 +109,8 @@ pub(crate) fn statements(data: &[u8]) -> bool {
             let Ok(mut pins) = PinStore::from_cbor(data) else { return false };
             assert_eq!(pins.to_cbor().expect("it can be written"), data);
             // A memory of anything can refuse the genuine list, and nothing else comes of it.
-            match CLINIC.list.accept(&CLINIC.owner, &mut pins) {
-                Ok(_) => assert!(CLINIC.list.accept(&CLINIC.owner, &mut pins).is_ok()),
+            match CLINIC.list.accept(&CLINIC.owner, &mut pins, NOW) {
+                Ok(_) => assert!(CLINIC.list.accept(&CLINIC.owner, &mut pins, NOW).is_ok()),
                 Err(error) => assert!(matches!(error, Error::Rollback(_) | Error::Fork(_)), "{error}"),
             }
         }
@@ -204,7 +204,7 @@ pub(crate) static CLINIC: LazyLock<Clinic> = LazyLock::new(|| {
     let [key, unsatisfied, device, root, unnamed, later, forked] = VECTORS;
     let owner: OwnerId = header(key, "owner").parse().unwrap();
     let list = DeviceList::from_cbor(&header_bytes(key, "devices")).unwrap();
-    let accept = |list: &DeviceList| list.accept(&list.unverified().owner, &mut PinStore::default()).unwrap();
+    let accept = |list: &DeviceList| list.accept(&list.unverified().owner, &mut PinStore::default(), NOW).unwrap();
     let devices = accept(&list);
     let record_world = include_str!("../../tests/vectors/record_world/world.txt");
     let other_devices = accept(&DeviceList::from_cbor(&header_bytes(record_world, "devices")).unwrap());

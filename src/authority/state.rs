@@ -174,11 +174,14 @@ impl Enrolled {
 }
 
 impl Published {
-    /// The version to publish and its time; times never go back.
+    /// The version to publish and its time. Times do not go back, but for one that a wrong clock made: no verifier takes that
+    /// over before it comes, so the next version, of now, is said in its place.
     pub(super) fn publish(&mut self, now: Time) -> Result<(Version, Time)> {
-        if self.changed {
+        let wrong = self.issued_at.is_to_come(now);
+        if self.changed || wrong {
             let version = self.version.0.checked_add(1).ok_or(Error::TooLarge("version"))?;
-            let (version, issued_at) = (Version(version), self.issued_at.max(now));
+            let issued_at = if wrong { now } else { self.issued_at.max(now) };
+            let version = Version(version);
             if !version.is_of(issued_at) {
                 return Err(Error::TooLarge("version"));
             }

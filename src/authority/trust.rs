@@ -11,7 +11,6 @@ use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
 use crate::kem::PublicParameters;
 use crate::pin::Pins;
 use crate::policy::{Attributes, Month, PersonNumber};
-use crate::time::CLOCK_SKEW;
 
 /// How old a revocation list may be, unless the host has a reason for another limit: a week. An authority renews it every day.
 pub const REVOCATION_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -163,9 +162,9 @@ impl Trust {
     /// A bulletin is a bundle of signed statements, and no statement itself: whoever serves it can leave out the previous
     /// parameters, or bring them back in an old one until the parameters change again. With them come user keys of before,
     /// and nothing is sealed under them.
-    pub fn update(&mut self, bulletin: &Bulletin, pins: &mut dyn Pins) -> Result<()> {
-        let previous = bulletin.previous.as_ref().map(|previous| self.previous(previous, bulletin)).transpose()?;
-        self.update_parameters(&bulletin.parameters, pins)?;
+    pub fn update(&mut self, bulletin: &Bulletin, pins: &mut dyn Pins, now: Time) -> Result<()> {
+        let previous = bulletin.previous.as_ref().map(|previous| self.previous(previous, bulletin, now)).transpose()?;
+        self.update_parameters(&bulletin.parameters, pins, now)?;
         let authority = &bulletin.parameters.unverified().authority;
         if let Some(known) = self.authorities.get_mut(authority) {
             match previous {
@@ -173,8 +172,8 @@ impl Trust {
                 None => known.previous = None,
             }
         }
-        self.update_revocations(&bulletin.revocations, pins)?;
-        self.update_people(&bulletin.people, pins)
+        self.update_revocations(&bulletin.revocations, pins, now)?;
+        self.update_people(&bulletin.people, pins, now)
     }
 
     /// Takes over public parameters.
@@ -185,12 +184,15 @@ impl Trust {
     /// [`Error::Fork`] if the pins or this trust saw a later or another one; [`Error::Malformed`],
     /// [`Error::UnknownVersion`] or [`Error::Untrusted`] if the parameters are none, or those of another authority or
     /// version than the statement says. [`Error::Malformed`] also for a version that is higher than its time has seconds.
+    /// [`Error::Expired`] if it is signed for a time to come: nothing of it is remembered, or one slip of a clock would close
+    /// the authority until then.
     pub fn update_parameters(
         &mut self,
         signed: &Signed<ParametersStatement>,
         pins: &mut dyn Pins,
+        now: Time,
     ) -> Result<PublicParameters> {
-        let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
+        let (known, statement) = self.verify(signed, |statement| &statement.authority, now)?;
         let held = Held::parameters(signed, statement)?;
         if known.parameters.as_ref().is_some_and(|before| before.version < held.version) {
             known.previous = None;
@@ -203,8 +205,9 @@ impl Trust {
         &mut self,
         signed: &Signed<ParametersStatement>,
         bulletin: &Bulletin,
+        now: Time,
     ) -> Result<Held<PublicParameters>> {
-        let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
+        let (known, statement) = self.verify(signed, |statement| &statement.authority, now)?;
         let held = Held::parameters(signed, statement)?;
         let current = bulletin.parameters.unverified();
         if statement.authority != current.authority || statement.version.0.checked_add(1) != Some(current.version.0) {
@@ -220,10 +223,16 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Malformed`] if
-    /// its entries are not in order, [`Error::Untrusted`] if it takes back what the list before it said.
-    pub fn update_revocations(&mut self, signed: &Signed<RevocationList>, pins: &mut dyn Pins) -> Result<()> {
-        let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
+    /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`], [`Error::Fork`] and [`Error::Expired`] as above.
+    /// [`Error::Malformed`] if its entries are not in order, [`Error::Untrusted`] if it takes back what the list before it
+    /// said.
+    pub fn update_revocations(
+        &mut self,
+        signed: &Signed<RevocationList>,
+        pins: &mut dyn Pins,
+        now: Time,
+    ) -> Result<()> {
+        let (known, statement) = self.verify(signed, |statement| &statement.authority, now)?;
         let mut value = Revocations::new();
         for revoked in &statement.revoked {
             let at = revoked.key();
@@ -246,11 +255,11 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`] and [`Error::Fork`] as above. [`Error::Untrusted`] if
-    /// somebody has another number than in the map before it, or none, or a number went to somebody else: numbers are for
-    /// life.
-    pub fn update_people(&mut self, signed: &Signed<PeopleMap>, pins: &mut dyn Pins) -> Result<()> {
-        let (known, statement) = self.verify(signed, |statement| &statement.authority)?;
+    /// [`Error::Unknown`], [`Error::Forged`], [`Error::Rollback`], [`Error::Fork`] and [`Error::Expired`] as above.
+    /// [`Error::Untrusted`] if somebody has another number than in the map before it, or none, or a number went to somebody
+    /// else: numbers are for life.
+    pub fn update_people(&mut self, signed: &Signed<PeopleMap>, pins: &mut dyn Pins, now: Time) -> Result<()> {
+        let (known, statement) = self.verify(signed, |statement| &statement.authority, now)?;
         let value = People::of(&statement.people)?;
         if let Some(before) = &known.people
             && before.version < statement.version
@@ -333,7 +342,7 @@ impl Trust {
         let authority = &said.authority;
         let (revocations, backing) = match (self.authorities.get(authority), self.retired.get(authority)) {
             (Some(Known { revocations: Some(held), .. }), _) => {
-                let old = now.since(held.issued_at) > self.limit || held.issued_at > now.plus(CLOCK_SKEW);
+                let old = now.since(held.issued_at) > self.limit || held.issued_at.is_to_come(now);
                 (Some(held), if old { Backing::OldList } else { Backing::Whole })
             }
             (Some(Known { revocations: None, .. }), _) => (None, Backing::NoList),
@@ -376,16 +385,21 @@ impl Trust {
         self.authorities.get(authority)?.revocations.as_ref().map(|held| held.issued_at)
     }
 
-    /// What was signed, and the authority that signed it.
+    /// What was signed by now, and the authority that signed it.
     fn verify<'a, T: Versioned>(
         &mut self,
         signed: &'a Signed<T>,
         authority: impl Fn(&T) -> &AuthorityId,
+        now: Time,
     ) -> Result<(&mut Known, &'a T)> {
         let known = self.authorities.get_mut(authority(signed.unverified())).ok_or(Error::Unknown("authority"))?;
         let statement = signed.verify(&known.key)?;
         let (version, issued_at) = statement.version();
-        if version.is_of(issued_at) { Ok((known, statement)) } else { Err(Error::Malformed(T::WHAT)) }
+        if !version.is_of(issued_at) {
+            return Err(Error::Malformed(T::WHAT));
+        }
+        // Its version counts the seconds of that time: taken over, it would outrank all that is signed until then.
+        if issued_at.is_to_come(now) { Err(Error::Expired(T::WHAT)) } else { Ok((known, statement)) }
     }
 }
 

@@ -41,7 +41,7 @@ impl World {
                 let end = NOW.plus(Duration::from_secs(30_000_000));
                 (hospital.issue(identity.id(), &attributes.parse().unwrap(), NOW, end, NOW).unwrap(), identity)
             });
-        trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+        trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
         let [ada, nina] = people.map(|(issued, identity)| {
             let key = identity.accept(&issued, &trust, NOW).unwrap();
             (identity, key)
@@ -143,7 +143,7 @@ fn a_consent_that_a_reader_signs_is_refused_by_everybody() {
     // A list with her own device is another owner's.
     let other = Owner::generate(&impostor.public(), NOW).unwrap();
     let pins = &mut PinStore::default();
-    assert_eq!(other.list().accept(world.owner.id(), pins).unwrap_err(), Error::Forged("device list"));
+    assert_eq!(other.list().accept(world.owner.id(), pins, NOW).unwrap_err(), Error::Forged("device list"));
     statement.owner = other.id().clone();
     let consent = Signed::sign(statement, impostor.signer().key).unwrap();
     let stored = StoredConsent::from_parts(consent, world.stored.terms().to_vec(), world.slots()).unwrap();

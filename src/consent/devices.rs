@@ -92,21 +92,6 @@ impl Statement for DeviceListStatement {
 }
 
 impl Signed<DeviceListStatement> {
-    /// The list, if it is the owner's: the root key makes the owner id, and signed the list. For a list after a change of
-    /// root key, [`DeviceList::accept_at`](Signed::accept_at).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Forged`] if it is another owner's or not signed by the root key, [`Error::Malformed`] if it has no
-    /// device or too many, two of one id or key, or a version that is higher than its time has seconds, [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember.
-    /// [`Error::ApiMisuse`] if the root key was changed: whether that counts depends on the time.
-    pub fn accept(&self, owner: &OwnerId, pins: &mut dyn Pins) -> Result<Devices> {
-        if !self.unverified().succession.is_empty() {
-            return Err(Error::ApiMisuse("the root key was changed: accept the list at a time"));
-        }
-        self.accept_at(owner, pins, Time::MIN)
-    }
-
     /// The list, if it is the owner's at this time: signed by the first root key, which makes the owner id, or by one that
     /// a chain of changes leads to.
     ///
@@ -116,12 +101,18 @@ impl Signed<DeviceListStatement> {
     ///
     /// # Errors
     ///
-    /// As [`DeviceList::accept`](Signed::accept); [`Error::Expired`] before a change has taken effect, [`Error::Revoked`]
-    /// if a device vetoed it.
-    pub fn accept_at(&self, owner: &OwnerId, pins: &mut dyn Pins, now: Time) -> Result<Devices> {
+    /// [`Error::Forged`] if it is another owner's or not signed by the root key, [`Error::Malformed`] if it has no
+    /// device or too many, two of one id or key, or a version that is higher than its time has seconds, [`Error::Rollback`]
+    /// or [`Error::Fork`] by what `pins` remember. [`Error::Expired`] if it is signed for a time to come, of which nothing is
+    /// remembered, or before a change has taken effect; [`Error::Revoked`] if a device vetoed the change.
+    pub fn accept(&self, owner: &OwnerId, pins: &mut dyn Pins, now: Time) -> Result<Devices> {
         let devices = self.accept_own()?;
         if devices.owner() != owner {
             return Err(Error::Forged(WHAT));
+        }
+        // Its version counts the seconds of that time: pinned, it would outrank all that the owner signs until then.
+        if devices.statement.issued_at.is_to_come(now) {
+            return Err(Error::Expired(WHAT));
         }
         devices.statement.take_effect(pins, now)?;
         pins.accept(WHAT, owner.as_str(), devices.version(), devices.hash)?;

@@ -23,7 +23,8 @@
 //! - [`a_backup_is_taken`]: a backup is taken;
 //! - [`a_backup_comes_back`]: a backup comes back;
 //! - [`the_ledger_is_lost`]: the ledger is lost;
-//! - [`a_patient_is_erased`]: a patient is erased.
+//! - [`a_patient_is_erased`]: a patient is erased;
+//! - [`a_clock_was_wrong`]: a clock was ahead when something was signed.
 
 #[doc = include_str!("runbooks/grant_or_restrict.md")]
 pub mod grant_or_restrict {}
@@ -96,3 +97,6 @@ pub mod the_ledger_is_lost {}
 
 #[doc = include_str!("runbooks/a_patient_is_erased.md")]
 pub mod a_patient_is_erased {}
+
+#[doc = include_str!("runbooks/a_clock_was_wrong.md")]
+pub mod a_clock_was_wrong {}

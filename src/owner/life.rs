@@ -77,7 +77,7 @@ impl Owner {
     }
 
     /// Draws a new root key in place of this one, which signs for the last time. The owner keeps id, devices and recovery
-    /// keys. It takes effect at once: readers take the list by [`DeviceList::accept_at`](Signed::accept_at).
+    /// keys. It takes effect at once: readers take the list by [`DeviceList::accept`](Signed::accept).
     ///
     /// Seal the consents again: their slot for the root key is for the old one.
     ///

@@ -28,7 +28,7 @@ use crate::policy::{Month, PersonNumber};
 /// let issued = hospital.issue(bob.id(), &"role:doctor".parse()?, now, Time::at(1_776_000_000), now)?;
 /// let (mut trust, mut pins) = (Trust::new(REVOCATION_LIMIT), PinStore::default());
 /// trust.add(hospital.anchor())?;
-/// trust.update(&hospital.publish(now)?, &mut pins)?;
+/// trust.update(&hospital.publish(now)?, &mut pins, now)?;
 /// let key = bob.accept(&issued, &trust, now)?;
 ///
 /// let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;

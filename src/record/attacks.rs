@@ -42,7 +42,7 @@ fn world() -> World {
     let mallory = person("dr-mallory", "role:doctor");
     let mut trust = Trust::new(Duration::MAX);
     trust.add(hospital.anchor()).unwrap();
-    trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
     let (alice, phone) = Owner::generate_with_device(DeviceId::new("phone").unwrap(), NOW).unwrap();
     let consent = phone.consent(alice.devices(), "cardiology".parse().unwrap());
     let (_, access) = consent.write(&trust, hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();

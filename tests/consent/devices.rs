@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chartseal::Error;
 use chartseal::consent::{DeviceList, MAX_DEVICES, MAX_REMOVED, PublicDevice};
+use chartseal::id::Time;
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
 
@@ -114,9 +115,9 @@ fn a_device_list_is_the_owners_and_the_latest() {
     let first = world.owner.list().clone();
     let second = world.owner.add_device(&device("tablet").public(), NOW).unwrap().clone();
     let mut pins = PinStore::default();
-    assert_eq!(first.accept(&id, &mut pins).unwrap().version().0, 1);
-    assert_eq!(second.accept(&id, &mut pins).unwrap().version().0, 2);
-    assert_eq!(first.accept(&id, &mut pins).unwrap_err(), Error::Rollback("device list"));
+    assert_eq!(first.accept(&id, &mut pins, NOW).unwrap().version().0, 1);
+    assert_eq!(second.accept(&id, &mut pins, NOW).unwrap().version().0, 2);
+    assert_eq!(first.accept(&id, &mut pins, NOW).unwrap_err(), Error::Rollback("device list"));
 
     // The same root key, brought back from a backup, signs another second list.
     let mut twin = World::new();
@@ -125,15 +126,43 @@ fn a_device_list_is_the_owners_and_the_latest() {
     let one = twin.owner.add_device(&device("tablet").public(), NOW).unwrap().clone();
     let two = restored.add_device(&device("watch").public(), NOW).unwrap();
     let id = twin.owner.id();
-    assert!(one.accept(id, &mut pins).is_ok());
-    assert_eq!(two.accept(id, &mut pins).unwrap_err(), Error::Fork("device list"));
+    assert!(one.accept(id, &mut pins, NOW).is_ok());
+    assert_eq!(two.accept(id, &mut pins, NOW).unwrap_err(), Error::Fork("device list"));
 
     // Another owner's, or one that somebody altered.
-    assert_eq!(first.accept(id, &mut pins).unwrap_err(), Error::Forged("device list"));
+    assert_eq!(first.accept(id, &mut pins, NOW).unwrap_err(), Error::Forged("device list"));
     let mut json: serde_json::Value = serde_json::from_str(&first.to_json().unwrap()).unwrap();
     json["statement"]["owner"] = id.as_str().into();
     let renamed = DeviceList::from_json(&json.to_string()).unwrap();
-    assert_eq!(renamed.accept(id, &mut pins).unwrap_err(), Error::Forged("device list"));
+    assert_eq!(renamed.accept(id, &mut pins, NOW).unwrap_err(), Error::Forged("device list"));
+}
+
+#[test]
+fn a_device_list_from_the_future_is_neither_taken_over_nor_remembered() {
+    let mut world = World::new();
+    let id = world.owner.id().clone();
+    let mut pins = PinStore::default();
+    world.owner.list().accept(&id, &mut pins, NOW).unwrap();
+    let before = pins.clone();
+    world.owner.add_device(&device("tablet").public(), Time::MAX).unwrap();
+    let wrong = world.owner.remove_device(world.phone.id(), Time::MAX).unwrap().clone();
+    assert_eq!(wrong.accept(&id, &mut pins, NOW), Err(Error::Expired("device list")));
+    let slightly = NOW.plus(Duration::from_secs(300));
+    assert_eq!(wrong.accept(&id, &mut pins, slightly), Err(Error::Expired("device list")));
+    assert_eq!(pins, before);
+
+    // The next list is of the right clock, and says so of what was removed by the wrong one.
+    let healed = world.owner.add_device(&device("watch").public(), slightly).unwrap().clone();
+    let devices = healed.accept(&id, &mut pins, NOW).unwrap();
+    assert_eq!(devices.removed()[0].since, slightly);
+    let mut misled = PinStore::default();
+    wrong.accept(&id, &mut misled, Time::MAX).unwrap();
+    assert!(healed.accept(&id, &mut misled, slightly).is_ok());
+
+    // A change of root key, as well.
+    let changed = world.owner.change_root(Time::MAX).unwrap();
+    assert_eq!(changed.list().accept(&id, &mut pins, NOW), Err(Error::Expired("device list")));
+    assert!(healed.accept(&id, &mut pins, NOW).is_ok());
 }
 
 #[test]
@@ -150,7 +179,7 @@ fn every_altered_cut_or_longer_device_list_is_refused() {
     for at in 0..bytes.len() {
         let mut altered = bytes.clone();
         altered[at] ^= 1;
-        let seen = DeviceList::from_cbor(&altered).and_then(|list| list.accept(world.owner.id(), &mut pins));
+        let seen = DeviceList::from_cbor(&altered).and_then(|list| list.accept(world.owner.id(), &mut pins, NOW));
         let error = seen.unwrap_err();
         assert!(matches!(error, Error::Forged(_) | Error::Malformed(_)), "{at}: {error:?}");
     }
@@ -188,7 +217,7 @@ fn a_list_takes_so_many_devices_and_none_twice() {
     assert!(matches!(world.owner.remove_device(world.phone.id(), NOW), Err(Error::ApiMisuse(_))));
     // A refused change leaves the list as it was.
     let id = world.owner.id();
-    assert!(world.owner.list().accept(id, &mut world.pins).is_ok());
+    assert!(world.owner.list().accept(id, &mut world.pins, NOW).is_ok());
 }
 
 #[test]
@@ -213,7 +242,7 @@ fn a_device_can_be_removed_however_many_were_before() {
     }
     assert_eq!(world.owner.devices().removed().len(), MAX_REMOVED);
     let bytes = world.owner.list().to_cbor().unwrap();
-    assert!(DeviceList::from_cbor(&bytes).unwrap().accept(world.owner.id(), &mut world.pins).is_ok());
+    assert!(DeviceList::from_cbor(&bytes).unwrap().accept(world.owner.id(), &mut world.pins, NOW).is_ok());
 }
 
 #[test]
@@ -246,5 +275,5 @@ fn owners_and_devices_survive_a_restart_and_nothing_else_is_taken_for_them() {
     let mixed = [&owner[..36], &other.expose()[36..68], &owner[68..]].concat();
     assert_eq!(Owner::decode(&mixed).unwrap_err(), Error::Forged("device list"));
     let id = world.owner.id();
-    assert!(world.owner.list().accept(id, &mut world.pins).is_ok());
+    assert!(world.owner.list().accept(id, &mut world.pins, NOW).is_ok());
 }

@@ -64,7 +64,7 @@ fn trusting(forge: &Forge, revoked: &[Revoked]) -> Trust {
     let mut trust = Trust::new(Duration::MAX);
     trust.add(forge.anchor(ID)).unwrap();
     let list = Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &list(1, revoked))).unwrap();
-    trust.update_revocations(&list, &mut PinStore::default()).unwrap();
+    trust.update_revocations(&list, &mut PinStore::default(), NOW).unwrap();
     trust
 }
 
@@ -93,15 +93,15 @@ fn nobody_is_trusted_without_an_anchor() {
         if let Some(anchor) = anchor {
             trust.add(anchor).unwrap();
         }
-        assert_eq!(trust.update(&bulletin, &mut pins), Err(error.clone()));
+        assert_eq!(trust.update(&bulletin, &mut pins, NOW), Err(error.clone()));
         if error == unknown {
-            assert_eq!(trust.update_revocations(&bulletin.revocations, &mut pins), Err(unknown.clone()));
-            assert_eq!(trust.update_people(&bulletin.people, &mut pins), Err(unknown.clone()));
+            assert_eq!(trust.update_revocations(&bulletin.revocations, &mut pins, NOW), Err(unknown.clone()));
+            assert_eq!(trust.update_people(&bulletin.people, &mut pins, NOW), Err(unknown.clone()));
             assert_eq!(trust.credential(&credential(&forge, &statement()), NOW), Err(unknown.clone()));
         } else {
-            let forged = trust.update_revocations(&bulletin.revocations, &mut pins);
+            let forged = trust.update_revocations(&bulletin.revocations, &mut pins, NOW);
             assert_eq!(forged, Err(Error::Forged("revocation list")));
-            assert_eq!(trust.update_people(&bulletin.people, &mut pins), Err(Error::Forged("people map")));
+            assert_eq!(trust.update_people(&bulletin.people, &mut pins, NOW), Err(Error::Forged("people map")));
             let forged = trust.credential(&credential(&forge, &statement()), NOW);
             assert_eq!(forged, Err(Error::Forged("credential")));
         }
@@ -135,28 +135,28 @@ fn stale_swapped_and_forked_statements_are_refused() {
     let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(forge.anchor(ID)).unwrap();
     let mut pins = PinStore::default();
-    assert_eq!(trust.update_revocations(&signed(3, 1), &mut pins), Ok(()));
-    assert_eq!(trust.update_revocations(&signed(3, 1), &mut pins), Ok(()), "the same again");
-    assert_eq!(trust.update_revocations(&signed(3, 2), &mut pins), Err(Error::Fork("revocation list")));
-    assert_eq!(trust.update_revocations(&signed(2, 1), &mut pins), Err(Error::Rollback("revocation list")));
+    assert_eq!(trust.update_revocations(&signed(3, 1), &mut pins, NOW), Ok(()));
+    assert_eq!(trust.update_revocations(&signed(3, 1), &mut pins, NOW), Ok(()), "the same again");
+    assert_eq!(trust.update_revocations(&signed(3, 2), &mut pins, NOW), Err(Error::Fork("revocation list")));
+    assert_eq!(trust.update_revocations(&signed(2, 1), &mut pins, NOW), Err(Error::Rollback("revocation list")));
 
     // Pins without the trust, as after a restart; then the trust without the pins.
     let mut later = Trust::new(REVOCATION_LIMIT);
     later.add(forge.anchor(ID)).unwrap();
     let mut pins = PinStore::from_cbor(&pins.to_cbor().unwrap()).unwrap();
-    assert_eq!(later.update_revocations(&signed(2, 1), &mut pins), Err(Error::Rollback("revocation list")));
-    assert_eq!(later.update_revocations(&signed(3, 2), &mut pins), Err(Error::Fork("revocation list")));
+    assert_eq!(later.update_revocations(&signed(2, 1), &mut pins, NOW), Err(Error::Rollback("revocation list")));
+    assert_eq!(later.update_revocations(&signed(3, 2), &mut pins, NOW), Err(Error::Fork("revocation list")));
     let mut none = PinStore::default();
-    assert_eq!(trust.update_revocations(&signed(2, 1), &mut none), Err(Error::Rollback("revocation list")));
-    assert_eq!(trust.update_revocations(&signed(3, 2), &mut none), Err(Error::Fork("revocation list")));
+    assert_eq!(trust.update_revocations(&signed(2, 1), &mut none, NOW), Err(Error::Rollback("revocation list")));
+    assert_eq!(trust.update_revocations(&signed(3, 2), &mut none, NOW), Err(Error::Fork("revocation list")));
     assert_eq!(none, PinStore::default());
 
     let signed =
         |statement: ParametersStatement| Signed::from_cbor(&forge.sign(forge::PARAMETERS, &statement)).unwrap();
     let good = signed(parameters(&public, ID, 1));
-    assert_eq!(trust.update_parameters(&good, &mut pins), Ok(public.clone()));
+    assert_eq!(trust.update_parameters(&good, &mut pins, NOW), Ok(public.clone()));
     let swapped = signed(parameters(&other, ID, 1));
-    assert_eq!(trust.update_parameters(&swapped, &mut pins), Err(Error::Fork("public parameters")));
+    assert_eq!(trust.update_parameters(&swapped, &mut pins, NOW), Err(Error::Fork("public parameters")));
     assert_eq!(trust.parameters(&ID.parse().unwrap()), Some(&public));
 }
 
@@ -169,7 +169,7 @@ fn parameters_must_be_those_that_the_statement_names() {
     let mut pins = PinStore::default();
     let mut update = |statement: &ParametersStatement| {
         let signed = Signed::from_cbor(&forge.sign(forge::PARAMETERS, statement)).unwrap();
-        trust.update_parameters(&signed, &mut pins).map(|_| ())
+        trust.update_parameters(&signed, &mut pins, NOW).map(|_| ())
     };
     assert_eq!(update(&parameters(&public, ID, 2)), Err(Error::Untrusted("public parameters")));
     assert_eq!(update(&parameters(&foreign, ID, 1)), Err(Error::Untrusted("public parameters")));
@@ -186,7 +186,7 @@ fn a_map_that_renumbers_anybody_is_refused() {
     let mut pins = PinStore::default();
     let mut update = |map: &PeopleMap| {
         let signed: Signed<PeopleMap> = Signed::from_cbor(&forge.sign(forge::PEOPLE, map))?;
-        trust.update_people(&signed, &mut pins)
+        trust.update_people(&signed, &mut pins, NOW)
     };
     assert_eq!(update(&people(1, &[("dr-ada", 1), ("dr-bob", 2)])), Ok(()));
     let refused = Err(Error::Untrusted("people map"));
@@ -214,7 +214,7 @@ fn nobody_is_believed_by_a_revocation_list_over_the_limit_or_from_the_future() {
     let published = NOW.plus(Duration::from_secs(5000));
     let signed = RevocationList { issued_at: published, ..list(1, &[]) };
     let signed = Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &signed)).unwrap();
-    trust.update_revocations(&signed, &mut PinStore::default()).unwrap();
+    trust.update_revocations(&signed, &mut PinStore::default(), published).unwrap();
     let (second, refused) = (Duration::from_secs(1), Err(Error::Expired("revocation list")));
     for now in [published.minus(skew), published, published.plus(limit)] {
         assert!(trust.credential(&shown, now).is_ok());
@@ -238,7 +238,7 @@ fn a_credential_that_contradicts_the_map_of_people_at_hand_is_refused() {
     assert!(trust.credential(&shown("mallory", 2), NOW).is_ok(), "without a map nobody can tell");
     let map = people(1, &[("dr-ada", 1), ("dr-bob", 2)]);
     let map = Signed::from_cbor(&forge.sign(forge::PEOPLE, &map)).unwrap();
-    trust.update_people(&map, &mut PinStore::default()).unwrap();
+    trust.update_people(&map, &mut PinStore::default(), NOW).unwrap();
     let refused = Err(Error::Untrusted("people map"));
     assert_eq!(trust.credential(&shown("mallory", 2), NOW), refused, "the number is Bob's");
     assert_eq!(trust.credential(&shown("dr-bob", 3), NOW), refused, "Bob has another number");
@@ -255,15 +255,76 @@ fn no_statement_of_an_authority_has_a_version_above_the_seconds_of_its_time() {
     let mut pins = PinStore::default();
     for above in [NOW.as_secs() + 1, u64::MAX] {
         let all = Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &list(above, &[]))).unwrap();
-        assert_eq!(trust.update_revocations(&all, &mut pins), Err(Error::Malformed("revocation list")));
+        assert_eq!(trust.update_revocations(&all, &mut pins, NOW), Err(Error::Malformed("revocation list")));
         let all = Signed::from_cbor(&forge.sign(forge::PEOPLE, &people(above, &[]))).unwrap();
-        assert_eq!(trust.update_people(&all, &mut pins), Err(Error::Malformed("people map")));
+        assert_eq!(trust.update_people(&all, &mut pins, NOW), Err(Error::Malformed("people map")));
         let all = Signed::from_cbor(&forge.sign(forge::PARAMETERS, &parameters(&public, ID, above))).unwrap();
-        assert_eq!(trust.update_parameters(&all, &mut pins).err(), Some(Error::Malformed("parameters statement")));
+        assert_eq!(trust.update_parameters(&all, &mut pins, NOW).err(), Some(Error::Malformed("parameters statement")));
     }
     assert_eq!(pins, PinStore::default(), "what is refused leaves no pin");
     let last = Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &list(NOW.as_secs(), &[]))).unwrap();
-    assert_eq!(trust.update_revocations(&last, &mut pins), Ok(()));
+    assert_eq!(trust.update_revocations(&last, &mut pins, NOW), Ok(()));
+}
+
+#[test]
+fn a_list_from_the_future_is_neither_taken_over_nor_remembered() {
+    let forge = Forge::new(1);
+    let (public, _) = kem::setup(ID.parse().unwrap()).unwrap();
+    let ahead = |seconds| NOW.plus(Duration::from_secs(seconds));
+    let mut trust = trusting(&forge, &[]);
+    let mut pins = PinStore::default();
+    let mut take = |version: u64, issued_at: Time, now: Time| {
+        let inside = parameters(&public, ID, 1);
+        let bytes = forge.sign(forge::PARAMETERS, &ParametersStatement { issued_at, ..inside });
+        let parameters = trust.update_parameters(&Signed::from_cbor(&bytes).unwrap(), &mut pins, now).map(|_| ());
+        let bytes = forge.sign(forge::REVOCATIONS, &RevocationList { issued_at, ..list(version, &[]) });
+        let revocations = trust.update_revocations(&Signed::from_cbor(&bytes).unwrap(), &mut pins, now);
+        let bytes = forge.sign(forge::PEOPLE, &PeopleMap { issued_at, ..people(version, &[]) });
+        let people = trust.update_people(&Signed::from_cbor(&bytes).unwrap(), &mut pins, now);
+        ([parameters, revocations, people], pins.clone())
+    };
+    let refused = ["parameters statement", "revocation list", "people map"].map(|what| Err(Error::Expired(what)));
+    for (version, issued_at) in [(3, ahead(301)), (Time::MAX.as_secs(), Time::MAX)] {
+        assert_eq!(take(version, issued_at, NOW), (refused.clone(), PinStore::default()), "{issued_at:?}");
+    }
+    // What the authority signs by a right clock is taken over after it, with lower versions and all.
+    assert_eq!(take(2, ahead(300), NOW).0, [Ok(()), Ok(()), Ok(())]);
+    let (same, _) = take(3, ahead(301), ahead(1));
+    assert_eq!(same[1..], [Ok(()), Ok(())], "its time has come");
+}
+
+#[test]
+fn an_authority_whose_clock_was_wrong_goes_on_by_the_right_one() {
+    let mut authority = Authority::setup(ID.parse().unwrap(), NOW).unwrap();
+    let mut pins = PinStore::default();
+    let mut trust = Trust::new(REVOCATION_LIMIT);
+    trust.add(authority.anchor()).unwrap();
+    trust.update(&authority.publish(NOW).unwrap(), &mut pins, NOW).unwrap();
+    let before = pins.clone();
+
+    let wrong = authority.renew_revocations(Time::MAX).unwrap();
+    assert_eq!(trust.update_revocations(&wrong, &mut pins, NOW), Err(Error::Expired("revocation list")));
+    assert_eq!(pins, before);
+    let healed = authority.publish(NOW).unwrap();
+    assert!(healed.revocations.unverified().version > wrong.unverified().version);
+    assert_eq!(healed.revocations.unverified().issued_at, NOW);
+    assert_eq!(authority.publish(NOW).unwrap(), healed, "once is enough");
+    assert_eq!(trust.update(&healed, &mut pins, NOW), Ok(()));
+    // Who believed the wrong clock takes it, too.
+    let mut misled = Trust::new(REVOCATION_LIMIT);
+    misled.add(authority.anchor()).unwrap();
+    let mut pins_of_misled = PinStore::default();
+    misled.update_revocations(&wrong, &mut pins_of_misled, Time::MAX).unwrap();
+    assert_eq!(misled.update_revocations(&healed.revocations, &mut pins_of_misled, NOW), Ok(()));
+
+    // Parameters that were made by the wrong clock are not published, and not beside those that take their place.
+    authority.rotate(Time::MAX).unwrap();
+    authority.drop_previous();
+    assert_eq!(authority.publish(NOW).err(), Some(Error::Expired("parameters statement")));
+    authority.rotate(NOW).unwrap();
+    let healed = authority.publish(NOW).unwrap();
+    assert_eq!((healed.parameters.unverified().version, &healed.previous), (Version(3), &None));
+    assert_eq!(trust.update(&healed, &mut pins, NOW), Ok(()));
 }
 
 #[test]
@@ -274,7 +335,7 @@ fn a_revocation_list_takes_nothing_back() {
     let mut pins = PinStore::default();
     let mut update = |version, entries: &[Revoked]| {
         let signed = Signed::from_cbor(&forge.sign(forge::REVOCATIONS, &list(version, entries))).unwrap();
-        trust.update_revocations(&signed, &mut pins)
+        trust.update_revocations(&signed, &mut pins, NOW)
     };
     let [one, two] = [revoked(1, 1, 5, Reason::Compromised), revoked(2, 1, 5, Reason::Ended)];
     for unordered in [[two.clone(), one.clone()], [one.clone(), one.clone()]] {
@@ -372,7 +433,7 @@ fn objects() -> Objects {
     let bulletin = hospital.publish(NOW).unwrap();
     let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(hospital.anchor()).unwrap();
-    trust.update(&bulletin, &mut PinStore::default()).unwrap();
+    trust.update(&bulletin, &mut PinStore::default(), NOW).unwrap();
     Objects { trust, issued, bulletin, anchor: hospital.anchor() }
 }
 
@@ -434,11 +495,11 @@ fn no_flipped_bit_of_anything_signed_is_believed() {
     trust.add(anchor).unwrap();
     for flipped in flips(bulletin.revocations.to_cbor().unwrap()).filter_map(|bytes| Signed::from_cbor(&bytes).ok()) {
         decoded += 1;
-        assert!(trust.update_revocations(&flipped, &mut PinStore::default()).is_err());
+        assert!(trust.update_revocations(&flipped, &mut PinStore::default(), NOW).is_err());
     }
     for flipped in flips(bulletin.people.to_cbor().unwrap()).filter_map(|bytes| Signed::from_cbor(&bytes).ok()) {
         decoded += 1;
-        assert!(trust.update_people(&flipped, &mut PinStore::default()).is_err());
+        assert!(trust.update_people(&flipped, &mut PinStore::default(), NOW).is_err());
     }
     assert!(decoded > 2_000, "{decoded} of the altered objects still decoded, and were refused for their signature");
 }
@@ -473,7 +534,7 @@ proptest! {
             let mut fresh = Trust::new(REVOCATION_LIMIT);
             fresh.add(anchor.clone()).unwrap();
             let read = Bulletin::from_cbor(&noisy);
-            prop_assert!(read.and_then(|read| fresh.update(&read, &mut PinStore::default())).is_err());
+            prop_assert!(read.and_then(|read| fresh.update(&read, &mut PinStore::default(), NOW)).is_err());
         }
         prop_assert!(Issued::from_cbor(&noise).is_err());
         prop_assert!(Authority::decode(&noise).is_err());

@@ -133,7 +133,7 @@ fn old_records_open_with_a_revocation_list_of_today_and_none_with_an_old_one() {
     let mut trust = Trust::new(REVOCATION_LIMIT);
     trust.add(world.hospital.anchor()).unwrap();
     let mut pins = PinStore::default();
-    trust.update(&world.hospital.publish(NOW).unwrap(), &mut pins).unwrap();
+    trust.update(&world.hospital.publish(NOW).unwrap(), &mut pins, NOW).unwrap();
     let devices = world.devices().clone();
     let open =
         |trust: &Trust, now| Reader::new(trust, now).devices(devices.clone()).open(&sealed, &[&access]).map(|_| ());
@@ -144,11 +144,11 @@ fn old_records_open_with_a_revocation_list_of_today_and_none_with_an_old_one() {
     for at in [last.plus(Duration::from_secs(1)), late] {
         assert_eq!(open(&trust, at), Err(Error::Expired("revocation list")));
     }
-    trust.update_revocations(&world.hospital.renew_revocations(late).unwrap(), &mut pins).unwrap();
+    trust.update_revocations(&world.hospital.renew_revocations(late).unwrap(), &mut pins, late).unwrap();
     assert_eq!(open(&trust, late), Ok(()));
     // Whoever stole her key signs today what he says is old: the list of today knows of it.
     world.hospital.revoke(&"dr-ada".parse().unwrap(), late, Reason::Compromised, late).unwrap();
-    trust.update_revocations(&world.hospital.revocations(late).unwrap(), &mut pins).unwrap();
+    trust.update_revocations(&world.hospital.revocations(late).unwrap(), &mut pins, late).unwrap();
     assert_eq!(open(&trust, late), Err(Error::Revoked("this person")));
 }
 

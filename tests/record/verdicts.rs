@@ -310,7 +310,7 @@ fn a_retired_anchor_verifies_what_was_written_before_and_vouches_for_nothing_new
     let mut trust = world.trust.clone();
     assert!(matches!(trust.add(world.hospital.anchor()), Err(Error::ApiMisuse(_))));
     assert!(matches!(
-        trust.update(&world.hospital.publish(after(100)).unwrap(), &mut world.pins),
+        trust.update(&world.hospital.publish(after(100)).unwrap(), &mut world.pins, after(100)),
         Err(Error::Unknown(_))
     ));
     let other = Authority::setup(world.hospital.id().clone(), NOW).unwrap();
@@ -367,7 +367,7 @@ fn each_verdict_is_named_for_what_is_wrong() {
     // Or of which it is too old today.
     let mut trust = Trust::new(Duration::from_secs(YEAR));
     trust.add(world.hospital.anchor()).unwrap();
-    trust.update(&world.hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    trust.update(&world.hospital.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
     let late = Reader::new(&trust, after(2 * YEAR));
     let sealed = world.sealed(&a);
     assert_eq!(late.open(&sealed, &[&a]).err(), Some(Error::Expired("revocation list")));

@@ -96,12 +96,12 @@ fn stale_parameters_are_refused_and_never_sealed_under() {
     let stale: Bulletin = world.hospital.publish(after(100)).unwrap();
     world.hospital.rotate(after(10)).unwrap();
     world.publish();
-    let rollback = world.trust.clone().update(&stale, &mut PinStore::default());
+    let rollback = world.trust.clone().update(&stale, &mut PinStore::default(), NOW);
     assert_eq!(rollback, Err(Error::Rollback("public parameters")));
     // One who has no trust at hand but remembers.
     let mut fresh = Trust::new(REVOCATION_LIMIT);
     fresh.add(world.hospital.anchor()).unwrap();
-    assert_eq!(fresh.update(&stale, &mut world.pins.clone()), Err(Error::Rollback("public parameters")));
+    assert_eq!(fresh.update(&stale, &mut world.pins.clone(), NOW), Err(Error::Rollback("public parameters")));
     let (stored, _) = consent(&world);
     assert_eq!(world.live(&stored).check_parameters(&world.trust), Ok(()));
     assert_eq!(world.trust.parameters(world.hospital.id()).unwrap().version(), 2);
@@ -124,7 +124,7 @@ fn a_bulletin_with_other_earlier_parameters_is_refused_whole() {
     let untrusted = Error::Untrusted("previous public parameters");
     for (bulletin, error) in [(skipped, untrusted), (stranger, Error::Forged("parameters statement"))] {
         let mut trust = first.clone();
-        assert_eq!(trust.update(&bulletin, &mut PinStore::default()), Err(error));
+        assert_eq!(trust.update(&bulletin, &mut PinStore::default(), NOW), Err(error));
         assert_eq!(trust.parameters(world.hospital.id()).unwrap().version(), 1);
     }
 }
@@ -275,7 +275,7 @@ fn an_excluded_person_stays_out_with_a_key_of_a_second_linked_authority_and_with
         clinic.enrol(&enrolment.unwrap()).unwrap();
     }
     world.trust.add(clinic.anchor()).unwrap();
-    world.trust.update(&clinic.publish(NOW).unwrap(), &mut world.pins).unwrap();
+    world.trust.update(&clinic.publish(NOW).unwrap(), &mut world.pins, NOW).unwrap();
     let consent = world.phone.consent(world.devices(), "a".parse().unwrap());
     let consent = consent.read(&world.trust, world.hospital.id(), "role:doctor").unwrap();
     let (stored, access) = consent.read(&world.trust, clinic.id(), "role:doctor").unwrap().seal(NOW).unwrap();
@@ -361,7 +361,7 @@ fn a_new_key_has_what_the_stolen_one_had_and_no_more() {
     let attributes = "role:doctor".parse().unwrap();
     let second = clinic.issue(world.ada.identity.id(), &attributes, NOW, after(YEAR), NOW).unwrap();
     world.trust.add(clinic.anchor()).unwrap();
-    world.trust.update(&clinic.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    world.trust.update(&clinic.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
     let again = Identity::generate(world.ada.identity.id().clone()).unwrap();
     let first = world.ada.issued.credential.clone();
     let ada = world.trust.credential(&first, NOW).unwrap();
@@ -458,9 +458,9 @@ fn a_bulletin_that_was_stripped_stops_no_later_one() {
     let mut world = World::new();
     world.hospital.rotate(after(200)).unwrap();
     let stripped = Bulletin { previous: None, ..world.hospital.publish(after(200)).unwrap() };
-    world.trust.update(&stripped, &mut world.pins).unwrap();
+    world.trust.update(&stripped, &mut world.pins, NOW).unwrap();
     world.hospital.revoke(&"nurse-ned".parse().unwrap(), NOW, Reason::Compromised, after(300)).unwrap();
-    world.trust.update(&world.hospital.publish(after(300)).unwrap(), &mut world.pins).unwrap();
+    world.trust.update(&world.hospital.publish(after(300)).unwrap(), &mut world.pins, after(300)).unwrap();
     assert!(world.trust.credential(&world.nurse.issued.credential, NOW).is_err());
     assert!(world.trust.previous_parameters(world.hospital.id()).is_some());
 }

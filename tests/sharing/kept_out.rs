@@ -174,7 +174,7 @@ fn who_was_shut_out_is_taken_back_without_a_map_of_people() {
     let mut bare = Trust::new(REVOCATION_LIMIT);
     bare.add(world.hospital.anchor()).unwrap();
     let bulletin = world.hospital.publish(after(100)).unwrap();
-    bare.update_parameters(&bulletin.parameters, &mut PinStore::default()).unwrap();
+    bare.update_parameters(&bulletin.parameters, &mut PinStore::default(), NOW).unwrap();
     let bare = world.phone.sharing(world.devices(), &bare, &revoked);
     // And shuts her out for as long as she is not.
     let (stored, _) = seal(bare.rotate());

@@ -65,7 +65,7 @@ impl Family {
     }
 
     fn accept(&self, list: &DeviceList, pins: &mut PinStore, now: Time) -> Result<Devices, Error> {
-        list.accept_at(self.owner.id(), pins, now)
+        list.accept(self.owner.id(), pins, now)
     }
 
     fn open(&self, stored: &StoredConsent, devices: &Devices, key: &RecoveryKey) -> Result<Access, Error> {
@@ -166,7 +166,7 @@ fn a_backdated_change_waits_where_the_owner_is_known_and_nowhere_else() {
     second.arrange_recovery(&[Recovery { key: arranged.public(), delay: DELAY, plan: None }], NOW).unwrap();
     let stolen = arranged.succeed(second.devices(), &[], &thiefs.public(), Time::at(1_000)).unwrap();
     let mut reader = before;
-    assert_eq!(stolen.list().accept_at(&id, &mut reader, NOW).err(), Some(Error::Expired("change of root key")));
+    assert_eq!(stolen.list().accept(&id, &mut reader, NOW).err(), Some(Error::Expired("change of root key")));
 }
 
 #[test]
@@ -214,8 +214,7 @@ fn a_planned_change_keeps_id_devices_and_recovery() {
     let id = family.owner.id().clone();
     let old = Owner::decode(family.owner.to_secret_bytes().unwrap().expose()).unwrap();
     let new = family.owner.change_root(NOW).unwrap();
-    assert!(matches!(new.list().accept(&id, &mut pins), Err(Error::ApiMisuse(_))));
-    let devices = new.list().accept_at(&id, &mut pins, NOW).unwrap();
+    let devices = new.list().accept(&id, &mut pins, NOW).unwrap();
     assert_eq!(devices.iter().collect::<Vec<_>>(), last.iter().collect::<Vec<_>>());
     let (stored, _) = phone.consent(&devices, "a".parse().unwrap()).seal(NOW).unwrap();
     let live = stored.verify(&devices, &"a".parse().unwrap(), &pins, NOW).unwrap();
@@ -228,14 +227,14 @@ fn a_planned_change_keeps_id_devices_and_recovery() {
     let mut old = old;
     old.remove_device(&"tablet".parse().unwrap(), NOW).unwrap();
     old.add_device(&device("thiefs").public(), NOW).unwrap();
-    assert_eq!(old.list().accept(&id, &mut pins).err(), Some(Error::Rollback("change of root key")));
+    assert_eq!(old.list().accept(&id, &mut pins, NOW).err(), Some(Error::Rollback("change of root key")));
     let other = old.change_root(NOW).unwrap();
-    assert_eq!(other.list().accept_at(&id, &mut pins, after(WEEK)).err(), Some(Error::Fork("change of root key")));
+    assert_eq!(other.list().accept(&id, &mut pins, after(WEEK)).err(), Some(Error::Fork("change of root key")));
     // A second change follows the first.
     let third = new.change_root(NOW).unwrap();
-    assert!(third.list().accept_at(&id, &mut pins, NOW).is_ok());
+    assert!(third.list().accept(&id, &mut pins, NOW).is_ok());
     assert_eq!(third.list().unverified().succession.len(), 2);
-    assert!(third.list().accept_at(&id, &mut PinStore::default(), NOW).is_ok());
+    assert!(third.list().accept(&id, &mut PinStore::default(), NOW).is_ok());
 }
 
 #[test]
@@ -246,7 +245,7 @@ fn a_chain_that_was_cut_mixed_or_signed_by_others_leads_nowhere() {
     let back = family.key().succeed(family.owner.devices(), &[], &new.public(), Time::at(1_000)).unwrap();
     let accept = |json: &str| {
         let list = DeviceList::from_json(json)?;
-        list.accept_at(&id, &mut PinStore::default(), NOW)
+        list.accept(&id, &mut PinStore::default(), NOW)
     };
     let json: serde_json::Value = serde_json::from_str(&back.list().to_json().unwrap()).unwrap();
     assert!(accept(&json.to_string()).is_ok());
@@ -382,7 +381,7 @@ fn a_printed_code_brings_the_owner_back() {
     assert!(live.open_as_recovery(&typed, &mut PinStore::default()).is_ok());
     assert!(live.open_as_recovery(&RecoveryKey::generate().unwrap(), &mut PinStore::default()).is_err());
     let back = typed.succeed(owner.devices(), &["phone".parse().unwrap()], &device("new").public(), NOW).unwrap();
-    assert!(back.list().accept_at(owner.id(), &mut PinStore::default(), after(WEEK + 1)).is_ok());
+    assert!(back.list().accept(owner.id(), &mut PinStore::default(), after(WEEK + 1)).is_ok());
     // A device that was never there, and the last device's id taken again.
     let unknown = typed.succeed(owner.devices(), &["none".parse().unwrap()], &device("new").public(), NOW);
     assert_eq!(unknown.err(), Some(Error::Unknown("device")));
@@ -397,7 +396,7 @@ fn no_byte_of_a_list_with_a_change_can_be_altered() {
     let bytes = back.list().to_cbor().unwrap();
     let accept = |bytes: &[u8]| {
         let list = DeviceList::from_cbor(bytes)?;
-        list.accept_at(family.owner.id(), &mut PinStore::default(), after(WEEK + 1))
+        list.accept(family.owner.id(), &mut PinStore::default(), after(WEEK + 1))
     };
     assert!(accept(&bytes).is_ok());
     for at in 0..bytes.len() {
@@ -492,26 +491,23 @@ fn of_two_recovery_keys_that_race_each_reader_keeps_to_the_first_and_readers_may
     let (thief, honest) = (back(&code), back(&guardians));
     let reader = || {
         let mut pins = PinStore::default();
-        owner.list().accept(owner.id(), &mut pins).unwrap();
+        owner.list().accept(owner.id(), &mut pins, NOW).unwrap();
         for list in [thief.list(), honest.list()] {
-            assert_eq!(list.accept_at(owner.id(), &mut pins, NOW).err(), Some(Error::Expired("change of root key")));
+            assert_eq!(list.accept(owner.id(), &mut pins, NOW).err(), Some(Error::Expired("change of root key")));
         }
         pins
     };
     let late = after(WEEK + 1);
     for (first, second) in [(&thief, &honest), (&honest, &thief)] {
         let mut pins = reader();
-        assert!(first.list().accept_at(owner.id(), &mut pins, late).is_ok());
-        let fork = second.list().accept_at(owner.id(), &mut pins, after(10 * WEEK));
+        assert!(first.list().accept(owner.id(), &mut pins, late).is_ok());
+        let fork = second.list().accept(owner.id(), &mut pins, after(10 * WEEK));
         assert_eq!(fork.err(), Some(Error::Fork("change of root key")), "it keeps to the first");
     }
     // A device that is left decides it, where its veto arrives before the delay is over.
     let mut told = reader();
     let veto = tablet.veto(owner.devices(), thief.list()).unwrap();
     veto.accept(owner.devices(), thief.list(), &mut told, NOW).unwrap();
-    assert_eq!(
-        thief.list().accept_at(owner.id(), &mut told, late).err(),
-        Some(Error::Revoked("this change of root key"))
-    );
-    assert!(honest.list().accept_at(owner.id(), &mut told, late).is_ok());
+    assert_eq!(thief.list().accept(owner.id(), &mut told, late).err(), Some(Error::Revoked("this change of root key")));
+    assert!(honest.list().accept(owner.id(), &mut told, late).is_ok());
 }

@@ -26,7 +26,7 @@ fn practice(trust: &mut Trust, who: &Identity) -> VerifiedCredential {
     practice.enrol(&who.enrol().unwrap()).unwrap();
     let issued = practice.issue(who.id(), &"role:specialist".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
     trust.add(practice.anchor()).unwrap();
-    trust.update(&practice.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    trust.update(&practice.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
     trust.credential(&issued.credential, NOW).unwrap()
 }
 
@@ -377,7 +377,7 @@ fn a_decline_shuts_out_its_own_signer_and_once() {
     small.enrol(&namesake.enrol().unwrap()).unwrap();
     let issued = small.issue(namesake.id(), &"role:doctor".parse().unwrap(), NOW, after(WEEK), NOW).unwrap();
     clinic.world.trust.add(small.anchor()).unwrap();
-    clinic.world.trust.update(&small.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+    clinic.world.trust.update(&small.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
     let world = &clinic.world;
     let consent = || world.phone.consent(world.devices(), "cardiology".parse().unwrap());
     let builder = consent().read(&world.trust, world.hospital.id(), "role:doctor").unwrap();

@@ -371,7 +371,7 @@ fn who_was_shut_out_does_not_come_to_write_by_a_second_authority() {
     let mut other = Authority::setup("other".parse().unwrap(), NOW).unwrap();
     clinic.world.trust.add(other.anchor()).unwrap();
     let mut pins = PinStore::default();
-    clinic.world.trust.update(&other.publish(NOW).unwrap(), &mut pins).unwrap();
+    clinic.world.trust.update(&other.publish(NOW).unwrap(), &mut pins, NOW).unwrap();
     let builder = clinic.world.phone.consent(clinic.world.devices(), "a".parse().unwrap());
     let builder = builder.write(&clinic.world.trust, other.id(), "role:doctor").unwrap();
     let (_, access) = builder.exclude("dr-ada".parse().unwrap()).seal(NOW).unwrap();
@@ -381,7 +381,7 @@ fn who_was_shut_out_does_not_come_to_write_by_a_second_authority() {
     let ada = clinic.world.ada.identity.id().clone();
     other.enrol(&clinic.world.ada.identity.enrol().unwrap()).unwrap();
     let issued = other.issue(&ada, &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
-    clinic.world.trust.update(&other.publish(after(1)).unwrap(), &mut pins).unwrap();
+    clinic.world.trust.update(&other.publish(after(1)).unwrap(), &mut pins, after(1)).unwrap();
     let (stored_next, next, receipt) = clinic.seal(clinic.sharing(&access).reseal().unwrap());
     assert!(receipt.unenforced.is_empty());
     let author = Author::new(&clinic.world.ada.identity, &issued.credential).unwrap();

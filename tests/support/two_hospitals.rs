@@ -45,7 +45,7 @@ impl World {
 
     pub(crate) fn update(&mut self) {
         for authority in [&mut self.olave, &mut self.thomas] {
-            self.trust.update(&authority.publish(NOW).unwrap(), &mut self.pins).unwrap();
+            self.trust.update(&authority.publish(NOW).unwrap(), &mut self.pins, NOW).unwrap();
         }
     }
 

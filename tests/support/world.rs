@@ -69,7 +69,7 @@ impl World {
     }
 
     pub(crate) fn publish(&mut self) {
-        self.trust.update(&self.hospital.publish(after(100)).unwrap(), &mut self.pins).unwrap();
+        self.trust.update(&self.hospital.publish(after(100)).unwrap(), &mut self.pins, after(100)).unwrap();
     }
 
     pub(crate) fn revoke(&mut self, person: &str, since: Time, reason: Reason) {

@@ -64,7 +64,7 @@ fn outcome(case: &mut Case) -> Result<Option<Access>> {
     let (opener, secret, parameters) = (case.text("as"), case.maybe("secret"), case.maybe("parameters"));
 
     let mut pins = PinStore::default();
-    let devices = DeviceList::from_cbor(&list)?.accept(&owner, &mut pins)?;
+    let devices = DeviceList::from_cbor(&list)?.accept(&owner, &mut pins, now)?;
     if let Some(seen) = seen {
         let seen = StoredConsent::from_cbor(&unhex(&seen))?.verify(&devices, &compartment, &pins, now).unwrap();
         seen.write_only(&mut pins).unwrap();

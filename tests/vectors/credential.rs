@@ -53,13 +53,13 @@ fn replay(case: &mut Case, at: Time) -> chartseal::Result<()> {
     trust.add(Anchor::from_cbor(&case.bytes("anchor"))?)?;
     let next = |case: &mut Case, header| case.maybe(header).map(|text| unhex(&text));
     if let Some(bytes) = next(case, "parameters") {
-        trust.update_parameters(&Signed::from_cbor(&bytes)?, &mut pins)?;
+        trust.update_parameters(&Signed::from_cbor(&bytes)?, &mut pins, at)?;
     }
     if let Some(bytes) = next(case, "revocations") {
-        trust.update_revocations(&Signed::from_cbor(&bytes)?, &mut pins)?;
+        trust.update_revocations(&Signed::from_cbor(&bytes)?, &mut pins, at)?;
     }
     if let Some(bytes) = next(case, "people") {
-        trust.update_people(&Signed::from_cbor(&bytes)?, &mut pins)?;
+        trust.update_people(&Signed::from_cbor(&bytes)?, &mut pins, at)?;
     }
     if let Some(bytes) = next(case, "credential") {
         let credential = Credential::from_cbor(&bytes)?;

@@ -37,7 +37,7 @@ fn slots_terms_and_salts_follow_from_the_compartment_key_as_the_format_page_says
         let compartment = case.text("compartment").parse().unwrap();
         let now = Time::from_secs(case.text("now").parse().unwrap()).unwrap();
         let mut pins = PinStore::default();
-        let devices = DeviceList::from_cbor(&case.bytes("devices")).unwrap().accept(&owner, &mut pins).unwrap();
+        let devices = DeviceList::from_cbor(&case.bytes("devices")).unwrap().accept(&owner, &mut pins, now).unwrap();
         let secret = case.bytes("device");
         let parameters = PublicParameters::decode(&case.bytes("parameters")).unwrap();
         let stored = StoredConsent::from_cbor(&case.bytes("consent")).unwrap();

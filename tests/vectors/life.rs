@@ -73,7 +73,7 @@ fn consent(case: &mut Case, body: &str) {
     let stored = forms!(StoredConsent, case, body);
     let list = DeviceList::from_cbor(&case.bytes("list")).unwrap();
     let (mut pins, said) = (PinStore::default(), stored.consent().unverified());
-    let devices = list.accept(&said.owner, &mut pins).unwrap();
+    let devices = list.accept(&said.owner, &mut pins, said.issued_at).unwrap();
     let live = stored.verify(&devices, &said.compartment, &pins, said.issued_at).unwrap();
     let access =
         live.open_as_device(&Device::decode(&case.bytes("device")).unwrap(), &mut PinStore::default()).unwrap();
@@ -90,7 +90,7 @@ fn list(case: &mut Case, body: &str) {
     let list = forms!(DeviceList, case, body);
     let owner = case.text("owner").parse().unwrap();
     let now = Time::from_secs(case.text("now").parse().unwrap()).unwrap();
-    let result = list.accept_at(&owner, &mut PinStore::default(), now);
+    let result = list.accept(&owner, &mut PinStore::default(), now);
     let said = result.map_or_else(|error| error.to_string(), |devices| format!("version {}", devices.version().0));
     assert_eq!(said, case.text("expect"), "{}", case.name);
 }

@@ -37,14 +37,14 @@ impl Shared {
         world.text("comment");
         let key: [u8; 32] = world.bytes("anchor").try_into().unwrap();
         let anchor = Anchor { authority: world.text("authority").parse().unwrap(), key: SigningPublic::from(key) };
+        let now = Time::from_secs(world.text("now").parse().unwrap()).unwrap();
         let (mut trust, mut pins) = (Trust::new(Duration::MAX), PinStore::default());
         trust.add(anchor).unwrap();
         let revocations = Signed::<RevocationList>::from_cbor(&world.bytes("revocations")).unwrap();
-        trust.update_revocations(&revocations, &mut pins).unwrap();
+        trust.update_revocations(&revocations, &mut pins, now).unwrap();
         let device = Device::decode(&world.bytes("device")).unwrap();
         let list = DeviceList::from_cbor(&world.bytes("devices")).unwrap();
-        let devices = list.accept(&list.unverified().owner.clone(), &mut pins).unwrap();
-        let now = Time::from_secs(world.text("now").parse().unwrap()).unwrap();
+        let devices = list.accept(&list.unverified().owner.clone(), &mut pins, now).unwrap();
         let mut accesses = BTreeMap::new();
         for name in ["cardiology", "cardiology-2", "psychiatry"] {
             let stored = StoredConsent::from_cbor(&world.bytes(&format!("consent {name}"))).unwrap();

@@ -61,7 +61,7 @@ impl World {
             let attributes = "role:doctor".parse().unwrap();
             hospital.issue(identity.id(), &attributes, NOW, later(60), NOW).unwrap()
         });
-        trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+        trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
         let [ada, bob] = [0, 1].map(|i: usize| identities[i].accept(&issued[i], &trust, NOW).unwrap());
         let keeper = Identity::generate("keeper".parse().unwrap()).unwrap();
         let (owner, phone) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();

@@ -34,10 +34,10 @@ fn a_recovery_key_that_is_named_no_more_changes_nothing_on_later_lists_real_or_i
     owner.arrange_recovery(&[named(&new)], NOW).unwrap();
     let now = owner.devices().clone();
     let late = NOW.plus(2 * MIN_DELAY);
-    let accept = |list: &DeviceList, pins: &mut PinStore| list.accept_at(owner.id(), pins, late);
+    let accept = |list: &DeviceList, pins: &mut PinStore| list.accept(owner.id(), pins, late);
     let seen = || {
         let mut pins = PinStore::default();
-        owner.list().accept(owner.id(), &mut pins).unwrap();
+        owner.list().accept(owner.id(), &mut pins, NOW).unwrap();
         pins
     };
     // The forgery is right but for what it says of the list: on its own list it is taken by who has seen no other.
@@ -48,7 +48,7 @@ fn a_recovery_key_that_is_named_no_more_changes_nothing_on_later_lists_real_or_i
     let mixed = forged(&then, &old, (then.version(), now.hash()));
     let mut reader = seen();
     for at in [late, late.plus(Duration::from_secs(1_000_000_000))] {
-        let refused = mixed.accept_at(owner.id(), &mut reader, at);
+        let refused = mixed.accept(owner.id(), &mut reader, at);
         assert_eq!(refused.err(), Some(Error::Fork("change of root key")));
     }
     for place in [(now.version(), now.hash()), (Version(1000), Hash([7; 32])), (Version(2000), now.hash())] {
@@ -71,15 +71,15 @@ fn a_veto_counts_whatever_list_the_change_says_it_was_made_from() {
     // A reader who has not seen the last list would take it, after the delay.
     let reader = || {
         let mut pins = PinStore::default();
-        first.accept(owner.id(), &mut pins).unwrap();
-        assert_eq!(stolen.accept_at(owner.id(), &mut pins, NOW).err(), Some(Error::Expired("change of root key")));
+        first.accept(owner.id(), &mut pins, NOW).unwrap();
+        assert_eq!(stolen.accept(owner.id(), &mut pins, NOW).err(), Some(Error::Expired("change of root key")));
         pins
     };
     let late = NOW.plus(2 * MIN_DELAY);
-    assert!(stolen.accept_at(owner.id(), &mut reader(), late).is_ok());
+    assert!(stolen.accept(owner.id(), &mut reader(), late).is_ok());
     let mut told = reader();
     phone.veto(&last, &stolen).unwrap().accept(&last, &stolen, &mut told, NOW).unwrap();
-    let refused = stolen.accept_at(owner.id(), &mut told, late);
+    let refused = stolen.accept(owner.id(), &mut told, late);
     assert_eq!(refused.err(), Some(Error::Revoked("this change of root key")));
 }
 
@@ -100,7 +100,7 @@ fn no_device_list_has_a_version_above_the_seconds_of_its_time() {
         let statement = DeviceListStatement { version: Version(version), ..next(owner.devices(), NOW).unwrap() };
         let list = Signed::sign(statement, &owner.root).unwrap();
         let mut pins = PinStore::default();
-        list.accept(owner.id(), &mut pins).map(|_| pins == PinStore::default())
+        list.accept(owner.id(), &mut pins, NOW).map(|_| pins == PinStore::default())
     };
     for above in [NOW.as_secs() + 1, u64::MAX] {
         assert_eq!(accept(above), Err(Error::Malformed("device list")), "{above}");

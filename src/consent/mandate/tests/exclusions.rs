@@ -148,7 +148,7 @@ fn a_number_that_a_custodian_gave_to_a_name_yields_to_the_authoritys() {
     world.authority.enrol(&eve.enrol().unwrap()).unwrap();
     let bulletin = world.authority.publish(later(2)).unwrap();
     let mut trust = world.trust.clone();
-    trust.update(&bulletin, &mut PinStore::default()).unwrap();
+    trust.update(&bulletin, &mut PinStore::default(), later(2)).unwrap();
     let sharing = world.phone.sharing(world.owner.devices(), &trust, &opened);
     let (stored, own, receipt) = sharing.rotate().unwrap().seal(later(2)).unwrap();
     assert_eq!((receipt.unenforced.len(), own.terms.exclusions.len()), (0, 1));

@@ -215,7 +215,7 @@ fn a_custodian_goes_on_from_long_write_policies() {
     for i in 0..13 {
         let mut authority = Authority::setup(format!("authority-{i}").parse().unwrap(), NOW).unwrap();
         world.trust.add(authority.anchor()).unwrap();
-        world.trust.update(&authority.publish(NOW).unwrap(), &mut PinStore::default()).unwrap();
+        world.trust.update(&authority.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
         ids.push(authority.id().clone());
     }
     for id in &ids {
