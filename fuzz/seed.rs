@@ -12,12 +12,12 @@ use chartseal::authority::Authority;
 use chartseal::backup;
 use chartseal::consent::{Decline, ReferralEnd};
 use chartseal::owner::recovery::RecoveryKey;
-use chartseal::pin::PinStore;
+use chartseal::pin::{PinStore, Pins};
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::store::MemoryStore;
 use pollster::block_on;
-use targets::{AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOW, PEOPLE, PUBLIC, PUBLISHED, REFERRAL, SCENES};
+use targets::{AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOTED, NOW, PEOPLE, PUBLIC, PUBLISHED, REFERRAL, SCENES};
 
 fn main() -> std::io::Result<()> {
     for (name, text) in POLICIES {
@@ -67,6 +67,7 @@ fn main() -> std::io::Result<()> {
     statements()?;
     life()?;
     consents()?;
+    kept()?;
     secrets()?;
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/record");
     for name in RECORDS {
@@ -187,6 +188,33 @@ fn consents() -> std::io::Result<()> {
         write("consent", &format!("mixed-{form}"), &[form, 0, 120, 1, 255, 1, 119, 1, 255, 2, 118, 1, 255])?;
     }
     Ok(())
+}
+
+/// The words of consents, the memory of a reader, and a ledger's entry.
+fn kept() -> std::io::Result<()> {
+    let clinic = &*CLINIC;
+    let pins = &mut PinStore::default();
+    let plain = clinic.live.open_as_device(&clinic.phone, pins).expect("it is the owner's");
+    let hospital = HOUSE.issued[0].credential.unverified().authority.clone();
+    let builder = clinic.phone.consent(&clinic.devices, clinic.compartment.clone());
+    let builder = builder.name(&PEOPLE[0].public()).expect("a person");
+    let builder = builder.read(&HOUSE.trust, &hospital, "role:doctor or dept:icu").expect("a policy");
+    let builder = builder.write(&HOUSE.trust, &hospital, "role:doctor").expect("a policy");
+    let builder = builder.exclude(PEOPLE[1].id().clone());
+    let (_, first) = builder.seal(NOW).expect("a consent");
+    let sharing = clinic.phone.sharing(&clinic.devices, &HOUSE.trust, &first);
+    let (_, rich, _) = sharing.rotate().expect("the next").seal(NOW).expect("a consent");
+    for (name, access) in [("plain", &plain), ("first", &first), ("rich", &rich)] {
+        let bytes = access.terms().to_cbor().expect("they were sealed");
+        write("terms", name, &bytes)?;
+        write("terms", &format!("{name}-cut"), &bytes[..bytes.len() - 1])?;
+    }
+    write("kept", "ledger", &[&[1], &NOTED.1[..]].concat())?;
+    write("kept", "ledger-cut", &[&[1], &NOTED.1[..NOTED.1.len() - 1]].concat())?;
+    let name = format!("consent/{}/{}", clinic.owner, clinic.compartment);
+    let pin = Pins::get(pins, &name).expect("memory").expect("it was opened").to_cbor().expect("a row");
+    write("kept", "pin", &[&[0], &pin[..]].concat())?;
+    write("kept", "pin-cut", &[&[0], &pin[..pin.len() - 1]].concat())
 }
 
 fn secrets() -> std::io::Result<()> {

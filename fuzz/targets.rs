@@ -5,6 +5,8 @@
 #![allow(dead_code, unused_imports, reason = "a fuzzer uses one of them")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "they are tests")]
 
+#[path = "targets/kept.rs"]
+mod kept;
 #[path = "targets/life.rs"]
 mod life;
 #[path = "targets/record.rs"]
@@ -21,6 +23,7 @@ use chartseal::kem::{self, Capsule, MasterKey, PublicParameters, UserKey, danger
 use chartseal::policy::{AccessTree, Attributes, Leaf, ParseError, PersonNumber, Policy};
 use chartseal::seal::{FieldPath, SharedKey};
 
+pub(crate) use kept::{NOTED, kept, terms};
 pub(crate) use life::{CHANGED, REFERRAL, life};
 pub(crate) use record::{record_cbor, record_json};
 pub(crate) use secrets::{HOUSE, NOW, PEOPLE, secrets};

@@ -51,8 +51,10 @@ corpora! {
     policy_text
     attributes_text
     access_tree
+    kept
     leaf
     life
+    terms
     field_path
     public_parameters
     master_key

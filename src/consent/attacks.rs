@@ -89,7 +89,7 @@ impl World {
     }
 
     fn sealed(&self, terms: &Terms) -> Vec<u8> {
-        seal_terms(&self.access.cek, self.context().of_terms(), &terms.to_bytes().unwrap()).unwrap()
+        seal_terms(&self.access.cek, self.context().of_terms(), &terms.to_cbor().unwrap()).unwrap()
     }
 }
 
@@ -325,11 +325,11 @@ fn every_truncation_and_every_longer_slot_is_malformed() {
         }
         assert_eq!(Slot::from_bytes(&[&slot[..], &[0]].concat()), Err(Error::Malformed("slot")));
     }
-    let terms = world.access.terms.to_bytes().unwrap();
+    let terms = world.access.terms.to_cbor().unwrap();
     for length in 0..terms.len() {
-        assert_eq!(Terms::from_bytes(&terms[..length]), Err(Error::Malformed("terms")));
+        assert_eq!(Terms::from_cbor(&terms[..length]), Err(Error::Malformed("terms")));
     }
-    assert_eq!(Terms::from_bytes(&[&terms[..], &[0]].concat()), Err(Error::Malformed("terms")));
+    assert_eq!(Terms::from_cbor(&[&terms[..], &[0]].concat()), Err(Error::Malformed("terms")));
 }
 
 /// A laboratory's wraps outlive a re-seal and end with a rotation.
@@ -474,7 +474,7 @@ impl Access {
         let context = Context::of(&self.statement).unwrap();
         let terms = Terms { read: Vec::new(), owner_keys: devices.sealing_keys(), ..self.terms.clone() };
         let holders = terms.holders();
-        let terms = seal_terms(&self.cek, context.of_terms(), &terms.to_bytes().unwrap()).unwrap();
+        let terms = seal_terms(&self.cek, context.of_terms(), &terms.to_cbor().unwrap()).unwrap();
         let mut statement = self.statement.clone();
         statement.terms = terms_hash(&terms);
         let maker = SlotMaker::again(&context, &statement, &self.cek);

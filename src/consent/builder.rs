@@ -444,7 +444,7 @@ impl<'a> ConsentBuilder<'a> {
             // The month after takes other leaves, twelve at most: what could not be sealed again then is not sealed now.
             Reading { month: 1, ..reading.clone() }.sealed_policy(&terms.exclusions)?;
         }
-        let text = terms.to_bytes()?;
+        let text = terms.to_cbor()?;
         let Policies { read, write, past } = terms.policies()?;
 
         let (version, previous, generation) = match self.after {

@@ -97,7 +97,7 @@ impl LiveConsent {
             return Err(Error::Forged(WHAT));
         }
         let text = open_terms(&cek, context.of_terms(), &self.terms).map_err(forged)?;
-        let terms = Terms::from_bytes(&text).map_err(forged)?;
+        let terms = Terms::decode(&text).map_err(forged)?;
         let Policies { read, write, past } = terms.policies().map_err(forged)?;
         let parameters = self.slots_say(&read)?;
         self.stays_within(&terms)?;

@@ -192,12 +192,31 @@ impl Terms {
         self.owner_keys.iter().copied().chain(self.named().map(|named| named.sealing)).collect()
     }
 
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+    /// Canonical CBOR, for whoever shows them elsewhere. They are sealed in the consent, and say who reads: keep them as secret
+    /// as what they are about.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] over [`MAX_TERMS`], which those of an opened consent are not.
+    pub fn to_cbor(&self) -> Result<Vec<u8>> {
         let bytes = wire::to_cbor(self, WHAT)?;
         if bytes.len() > MAX_TERMS { Err(Error::TooLarge(WHAT)) } else { Ok(bytes) }
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    /// Reads canonical CBOR.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] over [`MAX_TERMS`]; [`Error::Malformed`] or [`Error::Policy`] for what no consent says: other CBOR,
+    /// policies that are none, or several for one authority, people who are named twice, exclusions out of order or of nobody.
+    pub fn from_cbor(bytes: &[u8]) -> Result<Self> {
+        let terms = Self::decode(bytes)?;
+        terms.policies()?;
+        Ok(terms)
+    }
+
+    /// What is well-formed alone: the policies are parsed when they are wanted.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
         wire::from_cbor(bytes, MAX_TERMS, WHAT)
     }
 

@@ -96,7 +96,7 @@ impl World {
         let mut terms = access.terms.clone();
         change_terms(&mut terms);
         let context = Context::of(&statement).unwrap();
-        let sealed = seal_terms(&access.cek, context.of_terms(), &terms.to_bytes().unwrap()).unwrap();
+        let sealed = seal_terms(&access.cek, context.of_terms(), &terms.to_cbor().unwrap()).unwrap();
         statement.terms = terms_hash(&sealed);
         let maker = SlotMaker::again(&context, &statement, &access.cek);
         let public = self.trust.parameters(&self.hospital).unwrap();

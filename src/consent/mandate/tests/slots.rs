@@ -229,7 +229,7 @@ fn a_device_leaves_no_key_of_the_owners_out() {
         let mut parts = Parts::of(&(world.stored.clone(), duplicate(&world.access)));
         parts.statement.devices = under;
         parts.terms.owner_keys.retain(|other| *other != key);
-        parts.sealed = seal_terms(&parts.cek, parts.context().of_terms(), &parts.terms.to_bytes().unwrap()).unwrap();
+        parts.sealed = seal_terms(&parts.cek, parts.context().of_terms(), &parts.terms.to_cbor().unwrap()).unwrap();
         parts.again(world);
         parts.signed(world, world.phone.signer().key).open(&world.ada, &mut PinStore::default()).map(drop)
     };
@@ -317,7 +317,7 @@ fn nobody_chooses_an_ephemeral_key_or_a_salt() {
 
     // In the terms: they open, for who does not ask.
     let mut parts = world.honest();
-    let text = parts.terms.to_bytes().unwrap();
+    let text = parts.terms.to_cbor().unwrap();
     let salt = Salt::generate().unwrap();
     parts.sealed = seal_terms_with(&parts.cek, parts.context().of_terms(), &text, &salt).unwrap();
     parts.again(&world);
@@ -329,7 +329,7 @@ fn nobody_chooses_an_ephemeral_key_or_a_salt() {
     parts.statement.commitment = parts.cek.commit(&parts.statement.salt).unwrap();
     let seed = crate::seal::write_seed(&parts.cek, &parts.statement.salt).unwrap();
     parts.statement.write_key = SealingKey::derive(&seed).public();
-    parts.sealed = seal_terms(&parts.cek, parts.context().of_terms(), &parts.terms.to_bytes().unwrap()).unwrap();
+    parts.sealed = seal_terms(&parts.cek, parts.context().of_terms(), &parts.terms.to_cbor().unwrap()).unwrap();
     parts.again(&world);
     world.refused(parts, &FORGED);
 }
@@ -468,7 +468,7 @@ fn two_renewals_of_one_version_share_no_ephemeral_key_and_no_salt() {
     assert_eq!((one_drew.len(), two_drew.len()), (4 + 3 + 2 + 1, 10));
     assert!(one_drew.is_disjoint(&two_drew));
     // Under one key and IV, the difference of two ciphertexts would be that of the texts.
-    let [one_text, two_text] = [&one, &two].map(|parts| parts.terms.to_bytes().unwrap());
+    let [one_text, two_text] = [&one, &two].map(|parts| parts.terms.to_cbor().unwrap());
     let xor = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| a ^ b).collect::<Vec<u8>>();
     let ciphertexts = xor(&one.sealed[32..], &two.sealed[32..]);
     let texts = xor(&one_text, &two_text);
