@@ -111,6 +111,10 @@ impl LiveConsent {
         if terms.people.iter().any(|named| named.is_over(self.statement.issued_at)) {
             return Err(Error::Forged(WHAT));
         }
+        // Dated back, it would un-say what others wrote since, and let keys in that were not renewed.
+        if terms.past.iter().any(|past| past.issued_at > self.statement.issued_at) {
+            return Err(Error::Forged(WHAT));
+        }
         let (statement, base) = (self.statement.clone(), self.base());
         Ok(Access { statement, hash: self.hash, base, cek, terms, read, write, past, parameters, use_for: Use::All })
     }

@@ -91,3 +91,25 @@ fn a_reader_goes_on_with_the_consent_before_one_that_a_cheating_custodian_signed
     assert_eq!((opened.newest.hash(), opened.refused.len()), (access.hash(), 0));
     assert_eq!(opened.earlier.len(), 1, "of the cheater's, not even the key is used");
 }
+
+/// He signs for a day before the one that he signed for last, with the keys and the writers of that day.
+#[test]
+fn a_consent_is_not_dated_before_those_that_it_remembers() {
+    let world = World::new();
+    let builder = world.mandate.consent(&world.keeper, world.owner.devices()).unwrap().after(&world.access).unwrap();
+    // Nobody writes under it: its successor remembers it apart.
+    let builder = builder.read(&world.trust, &world.hospital, "role:doctor").unwrap();
+    let builder = builder.custodian(&world.keeper.public()).unwrap();
+    let (_, second) = builder.seal(later(50)).unwrap();
+    let honest = world.builder(&second).reseal().unwrap().seal(later(51)).unwrap();
+    assert_eq!(honest.1.terms.past.last().unwrap().issued_at, later(50));
+    let open = |days| {
+        // With the month of its own day.
+        let month = world.builder(&world.access).seal(later(days)).unwrap().1.terms.read[0].month;
+        let month = |terms: &mut Terms| terms.read[0].month = month;
+        let forged = world.forge(&honest, month, |statement| statement.issued_at = later(days));
+        world.verify(&forged, later(60)).unwrap().open_as(&world.keeper, &mut PinStore::default()).map(drop)
+    };
+    assert_eq!([open(51), open(50)], [Ok(()), Ok(())]);
+    assert_eq!([open(49), open(1)], [Err(Error::Forged("consent")), Err(Error::Forged("consent"))]);
+}
