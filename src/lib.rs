@@ -25,7 +25,7 @@
 //!
 //! let consent = stored.verify(alice.devices(), access.compartment(), &pins, now)?;
 //! let access = consent.open(&ada.accept(&issued, &trust, now)?, &mut pins)?;
-//! let view = Reader::new(&trust, now).open(&sealed, &[&access])?;
+//! let view = Reader::new(&trust, now).remembering(&mut pins).open(&sealed, &[&access])?;
 //! assert_eq!(view.get("/diagnosis")?, Some(&b"I21.4"[..]));
 //! # Ok::<(), Error>(())
 //! ```
@@ -48,8 +48,8 @@
 //!
 //! # What it does not do
 //!
-//! - **No gate and no audit log yet.** Whoever can write the store can leave records out or bring old ones back. What opens
-//!   is consistent, and says who wrote it.
+//! - **No gate and no audit log yet.** Whoever can write the store can leave records out, and bring old ones back before
+//!   readers who have not seen later ones ([`record::Remembering`]). What opens is consistent, and says who wrote it.
 //! - **Nothing is called back.** Readers may keep what they once opened, and a user key opens what its attributes satisfy
 //!   until policies no longer admit it. A [`rotation`] gives records' keys new wraps, or the records new keys; each
 //!   [`owner::Receipt`] says what that protects.

@@ -4,8 +4,13 @@
 //! device list, consent) with the highest version that was accepted, and its hash. Consents are ordered by the version of the
 //! device list that they were signed under first: what a device signed before it was removed stands in nobody's way.
 //!
+//! It has a row for each part of a record, too, for whoever opens records with it
+//! ([`Reader::remembering`](crate::record::Reader::remembering)): its revision, and the hash of its content.
+//!
 //! Who has seen version v never accepts less, nor another statement under the same number. Whoever has no memory can be shown
 //! an old statement until it expires. Keep the rows where they outlive the process and are not restored from backups:
+//!
+//! A row is some 60 bytes, and a key of up to [`MAX_PIN_KEY`], a hundred or so for a part of a record.
 //!
 //! - [`PinStore`] holds them in memory, for the few that a phone needs, and writes them as one value;
 //! - [`RedbPins`] keeps them in a file, one read a look-up, for a server with millions of patients;
@@ -126,6 +131,11 @@ impl dyn Pins + '_ {
             self.set(&key, new.to_pin())?;
         }
         Ok(())
+    }
+
+    /// Remembers a statement in the place of what is there: of one that was held against it already.
+    pub(crate) fn replace(&mut self, what: &'static str, name: &str, version: Version, hash: Hash) -> Result<()> {
+        Ok(self.set(&key(what, name)?, Precedence::own(Version(0), version, hash).to_pin())?)
     }
 
     /// What is remembered under a name.

@@ -3,6 +3,7 @@
 //! - [`Record`]: the plaintext, built part by part and field by field, then sealed by an [`Author`];
 //! - [`SealedRecord`]: what is stored and sent, in JSON or CBOR, whole or in pieces;
 //! - [`Reader`]: opens records for whoever has [`Access`](crate::consent::Access), and checks who wrote them;
+//!   [`Remembering`]: the same, with a memory of what was seen;
 //! - [`View`]: the plaintext again, and who wrote it; [`Review`]: what counts no more as well, with a verdict for each part;
 //! - [`Amendment`]: the next revision.
 //!
@@ -21,8 +22,8 @@
 //! compartment for another.
 //!
 //! The time is the author's word, and so is the revision that a value was changed in: see [`View::follows`]. Whoever keeps
-//! the store can leave parts out (they count as closed), and can bring back
-//! an older revision: compare [`SealedRecord::hash`] where that matters. Paths, ids, times, compartments and the lengths
+//! the store can withhold parts (they count as closed). Before a reader without memory he can bring back an older revision,
+//! too; keep a memory where that matters ([`Reader::remembering`]). Paths, ids, times, compartments and the lengths
 //! of values stand in the open. Who wrote does not.
 
 mod amend;
@@ -34,6 +35,7 @@ mod content;
 mod envelope;
 mod format;
 mod judge;
+mod memory;
 mod pieces;
 mod place;
 mod reader;
@@ -60,6 +62,7 @@ use block::AuthorBlock;
 pub use content::{Content, ContentPart};
 use content::{Rho, Suite};
 pub use format::{MAX_CBOR, MAX_JSON};
+pub use memory::Remembering;
 pub use place::Place;
 pub use reader::Reader;
 pub use review::{Review, ReviewedPart};
@@ -116,8 +119,9 @@ type Older = BTreeMap<FieldPath, Revision>;
 /// let stored = sealed.to_json()?;
 /// assert!(!stored.contains("I21.4") && !stored.contains("dr-ada"));
 ///
+/// // What she has seen, nobody takes her back from: keep the pins.
 /// let reader = Reader::new(&trust, now);
-/// let view = reader.open(&SealedRecord::from_json(&stored)?, &[&access])?;
+/// let view = reader.remembering(&mut pins).open(&SealedRecord::from_json(&stored)?, &[&access])?;
 /// assert_eq!(view.get("/diagnosis")?, Some(&b"I21.4"[..]));
 /// assert!(matches!(&view.parts()[0].writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
 ///

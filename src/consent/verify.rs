@@ -11,7 +11,7 @@ use crate::authority::Trust;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
 use crate::identity::SealingPublic;
-use crate::pin::{Base, Pins, Place, Precedence};
+use crate::pin::{Base, Pins, Precedence};
 use crate::time::CLOCK_SKEW;
 
 /// A consent that is signed by the owner's device, whole, valid and no older than what was seen before.
@@ -190,13 +190,6 @@ impl LiveConsent {
     /// The consent's version.
     pub fn version(&self) -> Version {
         self.statement.version
-    }
-
-    /// Where the consent stands among all to its compartment.
-    pub(crate) fn place(&self) -> Place {
-        let version = self.version();
-        let base = self.base().map_or(version, |base| base.version);
-        Place { under: self.statement.devices, base, version }
     }
 
     /// When the consent was signed, by the signer's clock.

@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::store::StoreError;
 use crate::wire;
 
-/// [`Pins`] in memory: for a phone or a test, which has few. Keep them as one value ([`PinStore::to_cbor`]).
+/// [`Pins`] in memory: for a phone or a test, which has few. Keep them as one value ([`PinStore::to_cbor`]): with the parts
+/// of records that were seen, 200 bytes or so for each.
 ///
 /// # Example
 ///

@@ -4,9 +4,12 @@ use std::fmt;
 
 use super::author::Author;
 use super::content::{Content, Suite, hash_of};
+use super::memory::{Memory, Remembering};
 use super::place::Place;
 use super::reader::{Reader, Sorted};
 use super::sealed::{Draft, SealedRecord, Sealer};
+use super::verdict::Verdict;
+use super::view::Refusal;
 use super::{Fields, Older, checked_field, seal_parts};
 use crate::consent::Access;
 use crate::error::{Error, Result};
@@ -39,7 +42,7 @@ pub struct Amendment<'a> {
     // INVARIANT: at most one for each compartment.
     parts: Vec<Opened<'a>>,
     at: Option<usize>,
-    refused: Vec<CompartmentId>,
+    refused: Vec<Refusal>,
     left_out: Vec<CompartmentId>,
     schema: SchemaId,
     /// The time of the revision before, if its author counts: none is written before it.
@@ -62,8 +65,8 @@ enum State {
     Changed,
     /// It begins anew, whatever was there, and may stay without a value.
     Anew,
-    /// The same, of one that the amending author cannot open.
-    Blind,
+    /// The same, of one that the owner's devices alone replace.
+    AnewByOwner,
 }
 
 impl Reader<'_> {
@@ -77,9 +80,7 @@ impl Reader<'_> {
     /// As for [`Reader::open`]: nobody amends what he would not believe. A record of which nothing counts is
     /// [superseded](Reader::supersede).
     pub fn amend<'a>(&self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        let sorted = self.sorted(record, accesses)?;
-        sorted.check()?;
-        Amendment::of(record, accesses, sorted)
+        Amendment::counting(record, accesses, self.sorted(record, accesses, &mut Memory::none())?)
     }
 
     /// Starts the next revision of a record like [`Reader::amend`], whether anything in it counts or not: so that the owner
@@ -90,7 +91,7 @@ impl Reader<'_> {
     ///
     /// Those of [`SealedRecord::hash`].
     pub fn supersede<'a>(&self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        Amendment::of(record, accesses, self.sorted(record, accesses)?)
+        Amendment::of(record, accesses, self.sorted(record, accesses, &mut Memory::none())?)
     }
 
     /// Seals a part anew under a fresh key, as a device of the owner does so that who kept the old key cannot follow.
@@ -140,7 +141,33 @@ impl Reader<'_> {
     }
 }
 
+impl Remembering<'_> {
+    /// Starts the next revision of a record like [`Reader::amend`], as far as nothing later was seen.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Remembering::open`].
+    pub fn amend<'a>(&mut self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
+        Amendment::counting(record, accesses, self.reader.sorted(record, accesses, &mut self.memory)?)
+    }
+
+    /// Starts the next revision of a record like [`Reader::supersede`], with what counts and of which nothing later was seen.
+    ///
+    /// # Errors
+    ///
+    /// As there; [`Error::Store`] as for [`Remembering::open`].
+    pub fn supersede<'a>(&mut self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
+        Amendment::of(record, accesses, self.reader.sorted(record, accesses, &mut self.memory)?)
+    }
+}
+
 impl<'a> Amendment<'a> {
+    /// Of a record of which something counts.
+    fn counting(record: &SealedRecord, accesses: &[&'a Access], sorted: Sorted) -> Result<Self> {
+        sorted.check()?;
+        Self::of(record, accesses, sorted)
+    }
+
     fn of(record: &SealedRecord, accesses: &[&'a Access], sorted: Sorted) -> Result<Self> {
         let hash = record.hash()?;
         let not_before = sorted.opened.iter().find(|(part, _)| part.content == hash).map(|(part, _)| part.time);
@@ -159,7 +186,7 @@ impl<'a> Amendment<'a> {
             base: record.clone(),
             at: (parts.len() == 1).then_some(0),
             parts,
-            refused: sorted.refused.into_iter().map(|refusal| refusal.compartment).collect(),
+            refused: sorted.refused,
             left_out: Vec::new(),
             schema: record.schema().clone(),
             not_before,
@@ -178,7 +205,7 @@ impl<'a> Amendment<'a> {
         let compartment = place.compartment();
         self.at = match self.position(compartment) {
             Some(at) => Some(at),
-            None if self.refused.contains(compartment) => return Err(Error::NotAllowed),
+            None if self.refusal(compartment).is_some() => return Err(Error::NotAllowed),
             None if self.is_named(compartment) => return Err(Error::CannotOpen),
             None => self.push(place, State::Changed),
         };
@@ -189,20 +216,26 @@ impl<'a> Amendment<'a> {
     /// stays empty, which says that it was taken back: readers who remember the part are told by somebody who may write in
     /// it that it is gone.
     ///
-    /// So a part that was refused is replaced, by whoever may write there; the owner's devices replace any, whether they can
-    /// open it or not. The revision before this one still has it.
+    /// So a part that was refused by its own fault is replaced, by whoever may write there: [`Verdict::AfterRevocation`],
+    /// [`Verdict::CredentialExpired`], [`Verdict::ConsentEnded`], [`Verdict::NotAllowed`] and [`Verdict::Altered`], unless
+    /// another part belongs in its place. What this reader merely cannot judge, for an old revocation list, say, can be a
+    /// colleague's honest word, and is left to the owner. The owner's devices replace any part, whether they can open it or
+    /// not. The revision before this one still has it.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] for another owner. [`Amendment::seal`] refuses who may not write there, and who replaces what he
-    /// cannot open and is no device of the owner.
+    /// [`Error::ApiMisuse`] for another owner. [`Amendment::seal`] refuses who may not write there, and who replaces what is
+    /// left to the owner's devices, or what he cannot open, and is none of them.
     pub fn anew(mut self, place: impl Into<Place<'a>>) -> Result<Self> {
         let place = place.into();
         self.check_owner(&place)?;
         let compartment = place.compartment();
         let at = self.position(compartment);
-        let known = at.is_some() || self.refused.contains(compartment) || !self.is_named(compartment);
-        let state = if known { State::Anew } else { State::Blind };
+        let free = match self.refusal(compartment) {
+            Some(refusal) => Verdict::may_be_replaced(&refusal.verdicts),
+            None => at.is_some() || !self.is_named(compartment),
+        };
+        let state = if free { State::Anew } else { State::AnewByOwner };
         self.at = match at.and_then(|at| self.parts.get_mut(at).map(|part| (at, part))) {
             Some((at, part)) => {
                 *part = Opened { place, fields: Fields::new(), older: Older::new(), state };
@@ -285,8 +318,9 @@ impl<'a> Amendment<'a> {
         if parts.iter().any(|part| part.state == State::Changed && part.fields.is_empty()) {
             return Err(NO_FIELD);
         }
-        let owners =
-            parts.iter().any(|part| part.state == State::Blind) || !left_out.is_empty() || schema != *base.schema();
+        let owners = parts.iter().any(|part| part.state == State::AnewByOwner)
+            || !left_out.is_empty()
+            || schema != *base.schema();
         if owners && !author.is_device() {
             return Err(Error::NotAllowed);
         }
@@ -345,6 +379,10 @@ impl<'a> Amendment<'a> {
     /// Whether the revision before has such a part, and it is not left out.
     fn is_named(&self, compartment: &CompartmentId) -> bool {
         self.base.content.part(compartment).is_some() && !self.left_out.contains(compartment)
+    }
+
+    fn refusal(&self, compartment: &CompartmentId) -> Option<&Refusal> {
+        self.refused.iter().find(|refusal| refusal.compartment == *compartment)
     }
 
     fn push(&mut self, place: Place<'a>, state: State) -> Option<usize> {

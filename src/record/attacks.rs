@@ -170,7 +170,7 @@ fn only_the_author_or_a_device_of_the_owner_seals() {
         (Some(mallory.by.clone()), Error::NotAllowed),
         (Some(world.author(&world.ada).by), Error::NotAllowed),
         (Some(By::Device(world.phone.id().clone())), Error::Forged("envelope")),
-        (Some(By::Device(DeviceId::new("other").unwrap())), Error::Forged("content")),
+        (Some(By::Device(DeviceId::new("other").unwrap())), Error::Unknown("device")),
     ];
     for (by, expected) in cases {
         let unsealed = world.unsealed(&record);

@@ -7,7 +7,8 @@ use super::author::{Writer, both};
 use super::block::{AuthorBlock, Resealed, SealerBlock};
 use super::content::{Content, Root, hash_of};
 use super::envelope::{EnvelopeStatement, Part, field_header, revision_of};
-use super::reader::{Newest, Reader, Unsealed};
+use super::memory::{Memory, Row};
+use super::reader::{Reader, Unsealed};
 use super::sealed::SealedRecord;
 use super::signer::Signer;
 use super::verdict::{Doubts, Verdict};
@@ -22,7 +23,7 @@ use crate::time::CLOCK_SKEW;
 /// A part whose key was there.
 pub(super) struct Weighed {
     pub(super) compartment: CompartmentId,
-    /// An error if it is not what its author signed, or nobody knows the author.
+    /// An error if it is not what its author signed, nobody knows the author, or it is not there any more.
     pub(super) outcome: Result<OpenPart>,
 }
 
@@ -30,18 +31,25 @@ pub(super) struct Weighed {
 pub(super) struct OpenPart {
     pub(super) index: usize,
     pub(super) doubts: Doubts,
+    pub(super) place: ViewPart,
+    /// Where it is remembered, if it is later than what was seen and counts.
+    pub(super) news: Option<Row>,
     key: PartKey,
     header: FieldHeader,
     block: AuthorBlock,
     /// The author's signature, and the hash of the envelope that it is about.
     signed: (Signature, Hash),
-    place: ViewPart,
     root: Hash,
 }
 
 impl Reader<'_> {
     /// Unwraps and verifies every part that one of `accesses` opens, and weighs what speaks against it.
-    pub(super) fn weigh(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<Vec<Weighed>> {
+    pub(super) fn weigh(
+        &self,
+        record: &SealedRecord,
+        accesses: &[&Access],
+        memory: &Memory<'_>,
+    ) -> Result<Vec<Weighed>> {
         let contents = hashes(record)?;
         let mut weighed = Vec::new();
         let mut signed = Vec::new();
@@ -51,12 +59,20 @@ impl Reader<'_> {
             let mut keys = accesses.iter().filter(own).copied();
             let Some(access) = keys.find(|access| access.key_id() == part.wrap.id) else { continue };
             let (hash, content) = contents.iter().find(|(hash, _)| hash == named).ok_or(Error::CannotOpen)?;
-            let rules: Vec<&Access> = accesses.iter().filter(own).copied().filter(|access| access.rules()).collect();
-            let outcome = self.part((index, part), (hash, content), access, &rules);
+            let rules = accesses.iter().chain(&self.newest).filter(own).copied();
+            let rules: Vec<&Access> = rules.filter(|access| access.rules()).collect();
+            let mut outcome = self.part((index, part), (hash, content), access, &rules);
+            if let Ok(open) = &mut outcome {
+                memory.weigh(record, open)?;
+            }
             weighed.push(Weighed { compartment: compartment.clone(), outcome });
             signed.push(*content);
         }
         compare(&mut weighed, &signed);
+        for compartment in memory.left_out(record, accesses)? {
+            weighed.push(Weighed { compartment, outcome: Err(Error::Rollback("record")) });
+        }
+        weighed.sort_by(|a, b| a.compartment.cmp(&b.compartment));
         Ok(weighed)
     }
 
@@ -124,7 +140,8 @@ impl Reader<'_> {
             previous: content.previous,
         };
         let header = field_header(content, compartment)?;
-        Ok(OpenPart { index, doubts, key, header, block, signed: (sealer.author, first), place, root: entry.root })
+        let signed = (sealer.author, first);
+        Ok(OpenPart { index, doubts, place, news: None, key, header, block, signed, root: entry.root })
     }
 
     /// Whether the author was allowed to write in a compartment under the version of a consent, at a time, by the rules at
@@ -133,20 +150,15 @@ impl Reader<'_> {
         let (Writer::Person { authority, .. }, Some(attributes)) = (&author.writer, &author.attributes) else {
             return;
         };
-        let newer = |known: &&Newest, rule: &Access| {
-            (&known.owner, &known.compartment) == (rule.owner(), rule.compartment()) && known.place > rule.place()
-        };
-        if let Some(newest) = rules.iter().max_by_key(|access| access.place())
-            && let Some(known) =
-                self.newest.iter().filter(|known| newer(known, newest)).map(|known| known.issued_at).min()
-            && known.plus(CLOCK_SKEW) < at
-        {
-            doubts.add(Verdict::OlderRule, Error::Rollback("consent"));
-        }
         let ruling = ruling(rules, version, at);
         let mut admitting = ruling.iter().filter(|rule| rule.admits(authority, attributes)).peekable();
         if admitting.peek().is_none() {
-            doubts.add(Verdict::NotAllowed, Error::NotAllowed);
+            // One that is not at hand may allow it.
+            if all_rules(rules).all(|rule| *rule.versions.end() < version) {
+                doubts.add(Verdict::OlderRule, Error::Rollback("consent"));
+            } else {
+                doubts.add(Verdict::NotAllowed, Error::NotAllowed);
+            }
             return;
         }
         let ended = |rule: &WriteRule<'_>| {
@@ -239,8 +251,8 @@ impl OpenPart {
 /// that are gone are known from what the newest one remembers of them. Several have one version where a custodian went on
 /// while the owner did; a custodian's versions count until the owner's own word, whatever numbers they have.
 fn ruling<'a>(rules: &[&'a Access], version: Version, at: Time) -> Vec<WriteRule<'a>> {
-    let Some(newest) = rules.iter().max_by_key(|access| access.place()) else { return Vec::new() };
-    let all = || newest.past_rules().chain(rules.iter().map(|access| access.write_rule()));
+    let Some(newest) = newest(rules) else { return Vec::new() };
+    let all = || all_rules(rules);
     let later = |best: Option<WriteRule<'a>>, rule: WriteRule<'a>| match best {
         Some(best) if !rule.is_after(&best) => Some(best),
         _ => Some(rule),
@@ -252,6 +264,17 @@ fn ruling<'a>(rules: &[&'a Access], version: Version, at: Time) -> Vec<WriteRule
     let named = all().filter(|rule| rule.versions.contains(&version) && about_then(rule) && !followed(rule));
     let named: Vec<_> = named.collect();
     if named.is_empty() { vec![latest.unwrap_or_else(|| newest.write_rule())] } else { named }
+}
+
+/// The latest at hand.
+fn newest<'a>(rules: &[&'a Access]) -> Option<&'a Access> {
+    rules.iter().copied().max_by_key(|access| access.place())
+}
+
+/// What is known of who could write: the consents at hand, and what the latest remembers of those before it.
+fn all_rules<'a>(rules: &[&'a Access]) -> impl Iterator<Item = WriteRule<'a>> {
+    let past = newest(rules).into_iter().flat_map(Access::past_rules);
+    past.chain(rules.iter().map(|access| access.write_rule()))
 }
 
 /// The contents with their hashes.

@@ -5,17 +5,17 @@ use std::fmt;
 use super::Fields;
 use super::block::AuthorBlock;
 use super::judge::{OpenPart, Weighed};
+use super::memory::Memory;
 use super::review::{Review, ReviewedPart};
 use super::sealed::SealedRecord;
 use super::signer::Signers;
 use super::verdict::Verdict;
 use super::view::{Field, Refusal, View, ViewPart};
 use crate::authority::Trust;
-use crate::consent::{Access, Devices, LiveConsent};
+use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Hash, OwnerId, Time};
+use crate::id::{Hash, Time};
 use crate::identity::Signature;
-use crate::pin::Place;
 
 /// Opens records, and checks who wrote them.
 ///
@@ -28,15 +28,7 @@ use crate::pin::Place;
 pub struct Reader<'a> {
     pub(super) signers: Signers<'a>,
     pub(super) now: Time,
-    pub(super) newest: Vec<Newest>,
-}
-
-/// A consent that the reader was told of: nothing is judged by an older one that was written after it was signed.
-pub(super) struct Newest {
-    pub(super) owner: OwnerId,
-    pub(super) compartment: CompartmentId,
-    pub(super) place: Place,
-    pub(super) issued_at: Time,
+    pub(super) newest: Vec<&'a Access>,
 }
 
 /// What a part holds once it was opened: its values, its author's block, and what its author signed.
@@ -54,11 +46,13 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// Knows of a consent, whether its access is given or not. Whoever has an older access alone, opened before the consent
-    /// was replaced by one with the same key, is no judge of what was written since: [`Verdict::OlderRule`].
-    pub fn newest(mut self, consent: &LiveConsent) -> Self {
-        let (owner, compartment) = (consent.owner().clone(), consent.compartment().clone());
-        self.newest.push(Newest { owner, compartment, place: consent.place(), issued_at: consent.issued_at() });
+    /// Knows a consent, and judges by it as if its access were given with each record of that compartment: also where a
+    /// record is opened by an older access, from before the consent was replaced by one with the same key.
+    ///
+    /// It has to be opened. A consent that only verifies says nothing of who may write: a custodian, or who has a stolen
+    /// device, can sign one that opens for nobody.
+    pub fn newest(mut self, access: &'a Access) -> Self {
+        self.newest.push(access);
         self
     }
 
@@ -69,6 +63,8 @@ impl<'a> Reader<'a> {
     /// was not allowed to write there, or it was altered or mixed from others. Nothing of it is shown, and it takes nothing
     /// away from the others. So whoever asks for one part by its access alone gets it or an error, and whoever asks for several
     /// looks at what was refused. To read what does not count any more, see [`Reader::review`].
+    ///
+    /// A reader without memory takes an older revision for the latest: see [`Reader::remembering`].
     ///
     /// The author has to satisfy the write policy of the consent that the content names, if its access is there, or of a
     /// later one that is there and was signed before the content was written; or else that of the newest one for the
@@ -86,11 +82,11 @@ impl<'a> Reader<'a> {
     ///   names had ended by then, or the content is written in the future; or with `"revocation list"` if the one at hand is
     ///   too old today to believe anybody by ([`Trust::new`]); [`Error::Revoked`] if it was revoked by then,
     ///   or its key is compromised;
-    /// - [`Error::Rollback`] if there is a newer consent than those that are given, which was signed before the content was
-    ///   written ([`Reader::newest`]);
+    /// - [`Error::Rollback`] if the content names a later consent than those that are given, and these do not allow its author
+    ///   to write there;
     /// - [`Error::Unknown`] if nobody vouches for the author, or the anchor was retired.
     pub fn open(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<View> {
-        self.sorted(record, accesses)?.view(record)
+        self.sorted(record, accesses, &mut Memory::none())?.view(record)
     }
 
     /// Opens a record like [`Reader::open`], each value in the memory of its ciphertext: no copy is made.
@@ -98,13 +94,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// As for [`Reader::open`]; the record is gone then, too.
-    pub fn into_view(&self, mut record: SealedRecord, accesses: &[&Access]) -> Result<View> {
-        let weighed = self.weigh(&record, accesses)?;
-        let sorted = Sorted::of(weighed, |open| {
-            let part = record.parts.get_mut(open.index).ok_or(Error::CannotOpen)?;
-            open.values_owned(std::mem::take(&mut part.body.fields))
-        });
-        sorted.view(&record)
+    pub fn into_view(&self, record: SealedRecord, accesses: &[&Access]) -> Result<View> {
+        self.owned(record, accesses, &mut Memory::none())
     }
 
     /// Opens every part of a record that one of `accesses` opens, and says what is to be thought of each: also of those that
@@ -116,35 +107,69 @@ impl<'a> Reader<'a> {
     ///
     /// [`Error::CannotOpen`] if no part has its key among `accesses`.
     pub fn review(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<Review> {
-        let weighed = self.weigh(record, accesses)?;
+        self.reviewed(record, accesses, &mut Memory::none())
+    }
+
+    pub(super) fn owned(
+        &self,
+        mut record: SealedRecord,
+        accesses: &[&Access],
+        memory: &mut Memory<'_>,
+    ) -> Result<View> {
+        let weighed = self.weigh(&record, accesses, memory)?;
+        let sorted = Sorted::of(weighed, memory, |open| {
+            let part = record.parts.get_mut(open.index).ok_or(Error::CannotOpen)?;
+            open.values_owned(std::mem::take(&mut part.body.fields))
+        })?;
+        sorted.view(&record)
+    }
+
+    pub(super) fn reviewed(
+        &self,
+        record: &SealedRecord,
+        accesses: &[&Access],
+        memory: &mut Memory<'_>,
+    ) -> Result<Review> {
+        let weighed = self.weigh(record, accesses, memory)?;
         if weighed.is_empty() {
             return Err(Error::CannotOpen);
         }
-        let parts = weighed.into_iter().map(|Weighed { compartment, outcome }| {
-            let opened = outcome.and_then(|open| {
-                let verdicts = open.doubts.verdicts();
+        let mut parts = Vec::with_capacity(weighed.len());
+        for Weighed { compartment, outcome } in weighed {
+            let opened = outcome.and_then(|mut open| {
+                let (doubts, row) = (std::mem::take(&mut open.doubts), open.news.take());
                 let part = record.parts.get(open.index).ok_or(Error::CannotOpen)?;
-                Ok((verdicts, open.values(&part.body.fields)?))
+                Ok((doubts, row, open.values(&part.body.fields)?))
             });
-            match opened {
-                Ok((verdicts, opened)) => ReviewedPart { compartment, verdicts, opened: Some(opened) },
+            parts.push(match opened {
+                Ok((doubts, row, opened)) => {
+                    if doubts.check().is_ok() {
+                        memory.keep(row, &opened.0)?;
+                    }
+                    ReviewedPart { compartment, verdicts: doubts.verdicts(), opened: Some(opened) }
+                }
                 Err(error) => ReviewedPart { compartment, verdicts: vec![Verdict::of(&error)], opened: None },
-            }
-        });
-        Ok(Review::new(record, parts.collect()))
+            });
+        }
+        Ok(Review::new(record, parts))
     }
 
     /// What of a record counts, and what does not.
-    pub(super) fn sorted(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<Sorted> {
-        Ok(Sorted::of(self.weigh(record, accesses)?, |open| {
+    pub(super) fn sorted(
+        &self,
+        record: &SealedRecord,
+        accesses: &[&Access],
+        memory: &mut Memory<'_>,
+    ) -> Result<Sorted> {
+        Sorted::of(self.weigh(record, accesses, memory)?, memory, |open| {
             let part = record.parts.get(open.index).ok_or(Error::CannotOpen)?;
             open.values(&part.body.fields)
-        }))
+        })
     }
 
     /// What one part holds, verified. Not whether its author was allowed to write it, and still is trusted.
     pub(super) fn unsealed(&self, record: &SealedRecord, index: usize, access: &Access) -> Result<Unsealed> {
-        let mut parts = self.weigh(record, &[access])?.into_iter();
+        let mut parts = self.weigh(record, &[access], &Memory::none())?.into_iter();
         let is_it = |one: &Weighed| record.index(&one.compartment) == Some(index);
         let open = parts.find(is_it).ok_or(Error::CannotOpen)?.outcome?;
         let part = record.parts.get(index).ok_or(Error::CannotOpen)?;
@@ -163,25 +188,33 @@ pub(super) struct Sorted {
 }
 
 impl Sorted {
-    fn of(weighed: Vec<Weighed>, mut values: impl FnMut(OpenPart) -> Result<(ViewPart, Vec<Field>)>) -> Self {
+    fn of(
+        weighed: Vec<Weighed>,
+        memory: &mut Memory<'_>,
+        mut values: impl FnMut(OpenPart) -> Result<(ViewPart, Vec<Field>)>,
+    ) -> Result<Self> {
         let mut sorted = Self { opened: Vec::with_capacity(weighed.len()), refused: Vec::new(), error: None };
         for Weighed { compartment, outcome } in weighed {
-            let doubted = outcome.and_then(|open| match open.doubts.check() {
-                Ok(()) => values(open).map(Ok),
-                Err(error) => Ok(Err((open.doubts.verdicts(), error))),
+            let doubted = outcome.and_then(|mut open| match open.doubts.check() {
+                Ok(()) => {
+                    let row = open.news.take();
+                    Ok(Ok((row, values(open)?)))
+                }
+                Err(error) => Ok(Err((open.doubts.verdicts(), Some(open.place), error))),
             });
-            let (verdicts, error) = match doubted {
-                Ok(Ok(opened)) => {
+            let (verdicts, written, error) = match doubted {
+                Ok(Ok((row, opened))) => {
+                    memory.keep(row, &opened.0)?;
                     sorted.opened.push(opened);
                     continue;
                 }
                 Ok(Err(doubts)) => doubts,
-                Err(error) => (vec![Verdict::of(&error)], error),
+                Err(error) => (vec![Verdict::of(&error)], None, error),
             };
-            sorted.refused.push(Refusal { compartment, verdicts });
+            sorted.refused.push(Refusal { compartment, verdicts, written });
             sorted.error.get_or_insert(error);
         }
-        sorted
+        Ok(sorted)
     }
 
     /// Whether anything counts; or why the first part does not.
@@ -189,7 +222,7 @@ impl Sorted {
         if self.opened.is_empty() { Err(self.error.clone().unwrap_or(Error::CannotOpen)) } else { Ok(()) }
     }
 
-    fn view(self, record: &SealedRecord) -> Result<View> {
+    pub(super) fn view(self, record: &SealedRecord) -> Result<View> {
         self.check()?;
         Ok(View::new(record, self.opened, self.refused))
     }

@@ -58,8 +58,8 @@ impl<'a> Signers<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unknown`] without an anchor or the owner's list, [`Error::Forged`] or [`Error::Malformed`] if these do not
-    /// know the key.
+    /// [`Error::Unknown`] without an anchor or the owner's list, or if the list has no such device: it may be an old one;
+    /// [`Error::Forged`] or [`Error::Malformed`] for a credential that is none.
     pub(super) fn find(&self, by: &By, owner: &OwnerId, at: Time) -> Result<Signer> {
         match by {
             By::Credential(bytes) => {
@@ -106,7 +106,7 @@ impl<'a> Signers<'a> {
         if let Some(device) = devices.get(id) {
             return Ok((device.signing, Standing::Good));
         }
-        let removed = devices.removed().iter().find(|device| device.id == *id).ok_or(Error::Forged("content"))?;
+        let removed = devices.removed().iter().find(|device| device.id == *id).ok_or(Error::Unknown("device"))?;
         Ok((removed.signing, Standing::RevokedSince(removed.since)))
     }
 

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 ///
 /// [`Reader::open`](super::Reader::open) shows what [counts](Verdict::counts), and nothing else.
 /// [`Reader::review`](super::Reader::review) shows the rest, too, but for [`Verdict::Altered`] and
-/// [`Verdict::UnknownAuthor`]: of those there is no value, since nobody can say whose it would be.
+/// [`Verdict::UnknownAuthor`]: of those there is no value, since nobody can say whose it would be. Nor is there one of
+/// [`Verdict::LeftOut`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -37,12 +38,19 @@ pub enum Verdict {
     FromTheFuture,
     /// The author's attributes did not allow to write there.
     NotAllowed,
-    /// There is a newer consent than those at hand, signed before the time that the part states: who might write then cannot
-    /// be said.
+    /// The part names a later consent than those at hand, which do not allow its author to write there: whether that one does
+    /// cannot be said.
     OlderRule,
     /// The author of a later revision, who counts, names another part in its place: an older one was brought back.
     Contradicted,
-    /// Nobody vouches for the author: there is no anchor of the authority, or no device list of the owner. There is no value.
+    /// A later revision of the part was seen ([`Reader::remembering`](super::Reader::remembering)).
+    RolledBack,
+    /// Another content of that revision was seen, or of the one before it.
+    Forked,
+    /// The part was seen, and the record does not name it any more. There is no value.
+    LeftOut,
+    /// Nobody vouches for the author: there is no anchor of the authority, no device list of the owner, or none that has the
+    /// device. There is no value.
     UnknownAuthor,
     /// The part is not what its author signed, or was not signed by whom it names. There is no value.
     Altered,
@@ -56,7 +64,29 @@ impl Verdict {
 
     /// The verdict on a part of which there is no value.
     pub(super) fn of(error: &Error) -> Self {
-        if matches!(error, Error::Unknown(_)) { Self::UnknownAuthor } else { Self::Altered }
+        match error {
+            Error::Unknown(_) => Self::UnknownAuthor,
+            Error::Rollback(_) => Self::LeftOut,
+            _ => Self::Altered,
+        }
+    }
+
+    /// Whether whoever may write there may begin a part with these verdicts anew. Otherwise only the owner's devices do.
+    ///
+    /// So it is with what is refused by its own fault: everybody refuses it, whatever he learns. What is refused for
+    /// something that the reader has not (a list, an anchor, a consent, the right time) may be a colleague's honest word. So
+    /// may what a key wrote that was stolen since. And where another part belongs in its place, that one would be lost
+    /// unseen.
+    pub(super) fn may_be_replaced(verdicts: &[Self]) -> bool {
+        let by_its_own_fault = |verdict: &Self| {
+            matches!(
+                verdict,
+                Self::AfterRevocation | Self::CredentialExpired | Self::ConsentEnded | Self::NotAllowed | Self::Altered
+            )
+        };
+        let is_in_anothers_place =
+            |verdict: &Self| matches!(verdict, Self::Contradicted | Self::RolledBack | Self::Forked | Self::LeftOut);
+        verdicts.iter().any(by_its_own_fault) && !verdicts.iter().any(is_in_anothers_place)
     }
 }
 

@@ -1,5 +1,6 @@
 //! An opened record.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 
@@ -72,6 +73,8 @@ pub struct Refusal {
     /// Why: all that is to be thought of it, the mildest first. [`Reader::review`](super::Reader::review) gives its values,
     /// if it has any.
     pub verdicts: Vec<Verdict>,
+    /// Who wrote it and when, as far as the signatures go; none where there is no value.
+    pub written: Option<ViewPart>,
 }
 
 /// One part of an opened record.
@@ -161,6 +164,26 @@ impl fmt::Debug for Values<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Values")?;
         f.debug_list().entries(self.fields.iter().map(|field| field.path.as_str())).finish()
+    }
+}
+
+impl ViewPart {
+    /// How it stands to a content that was seen of its record before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fork`] if the two are different contents of one revision, or if it is of the next revision and goes on from
+    /// another content. The owner's devices may do the latter: they mend a fork.
+    pub(super) fn compare(&self, (revision, content): (Revision, Hash)) -> Result<Ordering> {
+        let order = self.revision.cmp(&revision);
+        let is_owners = matches!(self.writer, Writer::Device { .. });
+        let is_next = revision.0.checked_add(1) == Some(self.revision.0);
+        let forked = match order {
+            Ordering::Less => false,
+            Ordering::Equal => self.content != content,
+            Ordering::Greater => is_next && self.previous != Some(content) && !is_owners,
+        };
+        if forked { Err(Error::Fork("record")) } else { Ok(order) }
     }
 }
 
@@ -272,31 +295,30 @@ impl View {
     /// went back or is another one of the same revision, no values are other ones under a revision that `before` saw, and
     /// no author claims a time before that of his predecessor, but for what clocks may differ by.
     ///
-    /// This is what [`View::revision_of`] needs to be more than the last author's word.
+    /// A part that `before` shows and that is [refused](View::refused) now did not go back either: so nobody hides an older
+    /// one behind a verdict. What was altered, or written over by one who may not, is passed over: it takes nothing away from
+    /// the others, and its refusal says so.
+    ///
+    /// This is what [`View::revision_of`] needs to be more than the last author's word. Of parts alone, a memory says as much
+    /// ([`Reader::remembering`](super::Reader::remembering)).
     ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] for another record, [`Error::Rollback`] if a part is older or not named any more,
-    /// [`Error::Fork`] if there are two contents of one revision or the chain is broken, [`Error::Forged`] if a value was
+    /// [`Error::Fork`] if there are two contents of one revision or the chain is broken by another than the owner's devices,
+    /// [`Error::Forged`] if a value was
     /// changed under an older revision, or the schema was; [`Error::Expired`] for a time before its predecessor's.
     pub fn follows(&self, before: &Self) -> Result<()> {
         if (&self.owner, &self.record) != (&before.owner, &before.record) {
             return Err(Error::ApiMisuse("two views of one record are compared"));
         }
         for (this, other) in self.parts.iter().flat_map(|this| before.parts.iter().map(move |other| (this, other))) {
-            let same = this.revision == other.revision && this.content != other.content;
-            let next = other.revision.0.checked_add(1) == Some(this.revision.0) && this.previous != Some(other.content);
-            if same || next {
-                return Err(Error::Fork("record"));
-            }
+            this.compare((other.revision, other.content))?;
         }
         for (other, values) in before.parts.iter().zip(&before.fields) {
             let Some(at) = self.parts.iter().position(|part| part.compartment == other.compartment) else {
-                let hidden = self.refused.iter().map(|refusal| &refusal.compartment).chain(&self.closed);
-                if hidden.into_iter().any(|compartment| *compartment == other.compartment) {
-                    continue;
-                }
-                return Err(Error::Rollback("record"));
+                self.hides_nothing_older(other)?;
+                continue;
             };
             let (Some(this), Some(fields)) = (self.parts.get(at), self.fields.get(at)) else { continue };
             if this.revision < other.revision {
@@ -318,6 +340,22 @@ impl View {
             }
         }
         Ok(())
+    }
+
+    /// Whether a part that was seen, and is not shown, is still there and did not go back.
+    fn hides_nothing_older(&self, seen: &ViewPart) -> Result<()> {
+        if self.closed.contains(&seen.compartment) {
+            return Ok(());
+        }
+        let refused = self.refused.iter().find(|refusal| refusal.compartment == seen.compartment);
+        let refused = refused.filter(|refusal| !refusal.verdicts.contains(&Verdict::LeftOut));
+        let Some(part) = &refused.ok_or(Error::Rollback("record"))?.written else { return Ok(()) };
+        match part.revision.cmp(&seen.revision) {
+            Ordering::Less => Err(Error::Rollback("record")),
+            Ordering::Equal => part.compare((seen.revision, seen.content)).map(drop),
+            // What somebody wrote over it who may not says whatever he likes of the one before.
+            Ordering::Greater => Ok(()),
+        }
     }
 
     /// The one value at `path`.

@@ -1,10 +1,12 @@
 //! Records, sealed and opened, and the texts that they are made from.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
+mod anew;
 mod authors;
 mod clinic;
 mod fhir;
 mod forms;
+mod memory;
 mod readme;
 mod sealing;
 #[path = "../support/all.rs"]
