@@ -9,8 +9,8 @@
 //! chart the patient's phone signs a consent: who may read, who may write. The phone brings in the chart; the laboratory
 //! writes its own section, and can read none of it. Everything is written as JSON files, read back, and opened as each of
 //! ten members of staff. What a member could open is compared with the policies evaluated in plain, and every opened
-//! resource with its source, byte for byte. Then a doctor's amendment is accepted, and a nurse's, a forged consent and a
-//! rolled-back one are refused. Anything else than that ends the program with an error.
+//! resource with its source, byte for byte. Then a doctor's amendment is accepted, and a nurse's, an earlier revision, a
+//! forged consent and an earlier one are refused. Anything else than that ends the program with an error.
 
 #[path = "clinic/cabinet.rs"]
 mod cabinet;
@@ -172,10 +172,12 @@ fn visit(
     let Some(access) = access else { return Ok("-".to_owned()) };
 
     let reader = Reader::new(&hospital.trust, NOW).devices(chart.owner.devices().clone());
+    let member = hospital.staff.get_mut(staff).ok_or("nobody there")?;
+    let mut reader = reader.remembering(&mut member.pins);
     let mut opened = 0;
     for (i, entry) in chart.resources(section) {
         let stored = cabinet.get(section, i)?;
-        let text = clocks.open.time(|| chart::open(i, &stored, &access, &reader))?;
+        let text = clocks.open.time(|| chart::open(i, &stored, &access, &mut reader))?;
         if text.expose() != entry.text() {
             return Err(format!("{}: resource {i} is not its source", chart.patient.name).into());
         }

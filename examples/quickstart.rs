@@ -31,7 +31,7 @@ fn main() -> Result<(), Error> {
     let sealed = record.field("/diagnosis", "I21.4")?.seal(&Author::new(&ada, &for_ada.credential)?, now)?;
     let consent = stored.verify(alice.devices(), access.compartment(), &pins, now)?;
     let opened = consent.open(&ada.accept(&for_ada, &trust, now)?, &mut pins)?;
-    let view = Reader::new(&trust, now).open(&sealed, &[&opened])?;
+    let view = Reader::new(&trust, now).remembering(&mut pins).open(&sealed, &[&opened])?;
     assert_eq!(view.get("/diagnosis")?, Some(&b"I21.4"[..]));
     assert_eq!(consent.open(&bob.accept(&for_bob, &trust, now)?, &mut pins).err(), Some(Error::CannotOpen));
     Ok(())

@@ -5,7 +5,7 @@ use chartseal::consent::Access;
 use chartseal::fhir::{Bundle, Entry, Resource};
 use chartseal::id::{CompartmentId, DeviceId, OwnerId, RecordId, SchemaId};
 use chartseal::owner::{Device, Owner};
-use chartseal::record::{Author, Place, Reader, Record, SealedRecord};
+use chartseal::record::{Author, Place, Record, Remembering, SealedRecord};
 
 use crate::Failure;
 use crate::people::{ISSUED, NOW, Patient};
@@ -59,7 +59,12 @@ pub(crate) fn seal<'a>(
 }
 
 /// Opens a stored resource and puts its text together again.
-pub(crate) fn open(i: usize, stored: &str, access: &Access, reader: &Reader<'_>) -> Result<Secret<String>, Failure> {
+pub(crate) fn open(
+    i: usize,
+    stored: &str,
+    access: &Access,
+    reader: &mut Remembering<'_>,
+) -> Result<Secret<String>, Failure> {
     let sealed = SealedRecord::from_json(stored)?;
     // The store may serve another record in this one's place: what was asked for has to be what came.
     if (sealed.owner(), sealed.record()) != (access.owner(), &name(i)?) {

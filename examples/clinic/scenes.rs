@@ -30,6 +30,7 @@ fn doctors_amend_and_nurses_do_not(hospital: &mut Hospital, chart: &Chart, cabin
     let published = cabinet.consent(section)?;
     let published = published.verify(chart.owner.devices(), &compartment(section)?, &PinStore::default(), NOW)?;
 
+    let mut noor_remembers = std::mem::take(&mut hospital.member("dr-noor")?.pins);
     let reader = Reader::new(&hospital.trust, LATER).devices(chart.owner.devices().clone());
     let author = |who: &str| {
         let staff = hospital.staff.iter().find(|staff| staff.member.id == who).ok_or("nobody of that name")?;
@@ -38,13 +39,16 @@ fn doctors_amend_and_nurses_do_not(hospital: &mut Hospital, chart: &Chart, cabin
     let stored = SealedRecord::from_json(&cabinet.get(section, i)?)?;
     let amended =
         reader.amend(&stored, &[&ada_reads])?.field("/comment", "\"seen\"")?.seal(&author("dr-ada")?, LATER)?;
-    let view = reader.open(&SealedRecord::from_json(&amended.to_json()?)?, &[&noor_reads])?;
+    let mut noor = reader.remembering(&mut noor_remembers);
+    let view = noor.open(&SealedRecord::from_json(&amended.to_json()?)?, &[&noor_reads])?;
     let by_ada = view
         .parts()
         .iter()
         .all(|part| matches!(&part.writer, Writer::Person { person, .. } if person.as_str() == "dr-ada"));
     require(view.get("/comment")? == Some(&b"\"seen\""[..]) && by_ada && view.revision() > stored.revision())?;
     println!("dr-ada amends a record; dr-noor reads revision {}, written by dr-ada", view.revision().0);
+    require(noor.open(&stored, &[&noor_reads]).err() == Some(Error::Rollback("record")))?;
+    println!("what dr-noor has read is not taken back to revision {}", stored.revision().0);
 
     // The nurse's own library would not seal it. One that writes without reading does not know the write policy, so this
     // gets as far as the readers.
@@ -53,8 +57,9 @@ fn doctors_amend_and_nurses_do_not(hospital: &mut Hospital, chart: &Chart, cabin
     require(refused.err() == Some(Error::NotAllowed))?;
     let note = Record::new(name(i)?, "fhir/R4/Basic".parse()?).part(published.write_only(&mut PinStore::default())?)?;
     let note = note.field("/comment", "\"seen\"")?.seal(&author("nurse-ben")?, LATER)?;
-    require(reader.open(&note, &[&noor_reads]).err() == Some(Error::NotAllowed))?;
+    require(noor.open(&note, &[&noor_reads]).err() == Some(Error::NotAllowed))?;
     println!("nurse-ben may read it, and what he writes is refused by every reader");
+    hospital.member("dr-noor")?.pins = noor_remembers;
     Ok(())
 }
 
