@@ -28,7 +28,7 @@ use crate::pin::{PinStore, Pins};
 ///     println!("version {} is not gone by: {}", refused.version.0, refused.why);
 /// }
 /// // Records are sealed to `opened.newest`; what a rotation has not moved yet opens, too.
-/// reader.open(record, &opened.accesses())
+/// reader.remembering(pins).open(record, &opened.accesses())
 /// # }
 /// ```
 #[derive(Debug)]

@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     ///   too old today to believe anybody by ([`Trust::new`]); [`Error::Revoked`] if it was revoked by then,
     ///   or its key is compromised;
     /// - [`Error::Rollback`] if the content names a later consent than those that are given, and these do not allow its author
-    ///   to write there;
+    ///   to write there; or if none is given that says who may;
     /// - [`Error::Unknown`] if nobody vouches for the author, or the anchor was retired.
     pub fn open(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<View> {
         self.sorted(record, accesses, &mut Memory::none())?.view(record)

@@ -104,7 +104,7 @@ fn what_was_opened_for_its_key_alone_neither_judges_nor_seals() {
     misuse(Rotation::new(&store, &[], earlier, &now).err());
     // It opens what lies under it for whoever goes by the newest, and alone it says nothing of who may write.
     assert!(world.reader().open(&old, &opened.accesses()).is_ok());
-    assert_eq!(world.reader().open(&old, &[earlier]).err(), Some(Error::NotAllowed));
+    assert_eq!(world.reader().open(&old, &[earlier]).err(), Some(Error::Rollback("consent")));
     // A job moves records from it.
     let rotation = Rotation::new(&store, &[earlier], &opened.newest, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
