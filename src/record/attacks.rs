@@ -592,4 +592,13 @@ fn a_content_that_does_not_count_takes_nothing_from_a_part_that_does() {
     assert!(review.part(other.compartment()).unwrap().values(&[Verdict::Contradicted]).is_ok());
     // By one who does not.
     assert_eq!(shown(&lie(NOW.plus(Duration::from_secs(301)))), (true, false, vec![Verdict::FromTheFuture]));
+    // Nor by one whose part was seen to be another.
+    let honest = reader.amend(&base, &[&world.access]).unwrap().field("/diagnosis", "I21.9").unwrap();
+    let honest = honest.seal(&world.author(&world.ada), NOW).unwrap();
+    let mut pins = PinStore::default();
+    let mut remembering = reader.remembering(&mut pins);
+    assert!(remembering.open(&honest, &[&world.access, &other]).is_ok());
+    let view = remembering.open(&lie(NOW), &[&world.access, &other]).unwrap();
+    assert_eq!((view.get("/note"), view.get("/diagnosis")), (Ok(Some(&b"n"[..])), Ok(None)));
+    assert_eq!(view.refused().iter().flat_map(|refusal| &refusal.verdicts).collect::<Vec<_>>(), [&Verdict::Forked]);
 }
