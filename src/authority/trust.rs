@@ -17,8 +17,9 @@ pub const REVOCATION_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a verifier holds: an anchor for each authority, and the latest of what it published.
 ///
-/// It lives in memory: after a start, add the anchors and feed it what was published last. The [`Pins`] is what must
-/// survive, so that nobody can feed it something older.
+/// It lives in memory: after a start, add the anchors, retire those that were retired, and feed it what was published last;
+/// of a retired authority, the last lists that were taken over. The [`Pins`] is what must survive, so that nobody can feed it
+/// something older, or, for a retired authority, something else.
 #[derive(Debug, Clone)]
 pub struct Trust {
     limit: Duration,
@@ -31,7 +32,7 @@ pub struct Trust {
 #[derive(Debug, Clone)]
 struct Retired {
     key: SigningPublic,
-    revocations: Option<Held<Revocations>>,
+    lists: Lists,
 }
 
 #[derive(Debug, Clone)]
@@ -39,6 +40,12 @@ struct Known {
     key: SigningPublic,
     parameters: Option<Held<PublicParameters>>,
     previous: Option<Held<PublicParameters>>,
+    lists: Lists,
+}
+
+/// What an authority said of people: it is to be known for as long as what they signed is read.
+#[derive(Debug, Clone, Default)]
+struct Lists {
     revocations: Option<Held<Revocations>>,
     people: Option<Held<People>>,
 }
@@ -121,7 +128,7 @@ impl Trust {
         if self.retired.contains_key(&authority) {
             return Err(Error::ApiMisuse("the anchor of this authority was retired"));
         }
-        let new = Known { key, parameters: None, previous: None, revocations: None, people: None };
+        let new = Known { key, parameters: None, previous: None, lists: Lists::default() };
         if self.authorities.entry(authority).or_insert(new).key == key {
             Ok(())
         } else {
@@ -130,10 +137,13 @@ impl Trust {
     }
 
     /// Trusts an authority no more, and keeps its key to verify what was signed before: an agency that closed, or one whose
-    /// key was stolen. The revocation list at hand stays, too.
+    /// key was stolen. The revocation list and the map of people at hand stay, too. If they are not at hand, since this is a
+    /// new trust after a start, feed it those that were taken over last ([`Trust::update_revocations`],
+    /// [`Trust::update_people`]): the pins know them by their hashes. So keep the bytes. Without them, nothing is known of keys
+    /// that were stolen before.
     ///
-    /// Its credentials are refused from now on, nothing is sealed under its parameters, and nothing that it publishes is
-    /// taken over. What its people wrote stays readable with a verdict of its own,
+    /// Its credentials are refused from now on, nothing is sealed under its parameters, and nothing that it publishes from now
+    /// on is taken over. What its people wrote stays readable with a verdict of its own,
     /// [`Verdict::AnchorRetired`](crate::record::Verdict::AnchorRetired): whoever has the stolen key can write in their
     /// names, and with any date.
     ///
@@ -146,8 +156,8 @@ impl Trust {
         if self.authorities.get(&authority).is_some_and(|known| known.key != key) {
             return Err(OTHER);
         }
-        let revocations = self.authorities.remove(&authority).and_then(|known| known.revocations);
-        let retired = self.retired.entry(authority).or_insert(Retired { key, revocations });
+        let lists = self.authorities.remove(&authority).map(|known| known.lists).unwrap_or_default();
+        let retired = self.retired.entry(authority).or_insert(Retired { key, lists });
         if retired.key == key { Ok(()) } else { Err(OTHER) }
     }
 
@@ -219,7 +229,7 @@ impl Trust {
         }
     }
 
-    /// Takes over a revocation list.
+    /// Takes over a revocation list; of an authority that was [retired](Trust::retire), the one that the pins remember.
     ///
     /// # Errors
     ///
@@ -232,7 +242,7 @@ impl Trust {
         pins: &mut dyn Pins,
         now: Time,
     ) -> Result<()> {
-        let (known, statement) = self.verify(signed, |statement| &statement.authority, now)?;
+        let (lists, statement) = self.verify_list(signed, |statement| &statement.authority, pins, now)?;
         let mut value = Revocations::new();
         for revoked in &statement.revoked {
             let at = revoked.key();
@@ -241,17 +251,17 @@ impl Trust {
             }
             value.insert(at, revoked.clone());
         }
-        if let Some(before) = &known.revocations
+        if let Some(before) = &lists.revocations
             && before.version < statement.version
             && !before.value.iter().all(|(at, revoked)| value.get(at).is_some_and(|now| revoked.is_kept_by(now)))
         {
             return Err(Error::Untrusted(REVOCATIONS));
         }
         let held = Held { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value };
-        held.replace(&mut known.revocations, REVOCATIONS, &statement.authority, pins).map(|_| ())
+        held.replace(&mut lists.revocations, REVOCATIONS, &statement.authority, pins).map(|_| ())
     }
 
-    /// Takes over a map of people.
+    /// Takes over a map of people; of an authority that was [retired](Trust::retire), the one that the pins remember.
     ///
     /// # Errors
     ///
@@ -259,16 +269,16 @@ impl Trust {
     /// [`Error::Untrusted`] if somebody has another number than in the map before it, or none, or a number went to somebody
     /// else: numbers are for life.
     pub fn update_people(&mut self, signed: &Signed<PeopleMap>, pins: &mut dyn Pins, now: Time) -> Result<()> {
-        let (known, statement) = self.verify(signed, |statement| &statement.authority, now)?;
+        let (lists, statement) = self.verify_list(signed, |statement| &statement.authority, pins, now)?;
         let value = People::of(&statement.people)?;
-        if let Some(before) = &known.people
+        if let Some(before) = &lists.people
             && before.version < statement.version
             && !value.keeps(&before.value)
         {
             return Err(Error::Untrusted(PEOPLE));
         }
         let held = Held { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value };
-        held.replace(&mut known.people, PEOPLE, &statement.authority, pins).map(|_| ())
+        held.replace(&mut lists.people, PEOPLE, &statement.authority, pins).map(|_| ())
     }
 
     /// Believes a credential now.
@@ -340,13 +350,15 @@ impl Trust {
     pub(crate) fn vouched<'a>(&self, credential: &'a Credential, now: Time) -> Result<Vouched<'a>> {
         let said = self.authentic(credential)?;
         let authority = &said.authority;
-        let (revocations, backing) = match (self.authorities.get(authority), self.retired.get(authority)) {
-            (Some(Known { revocations: Some(held), .. }), _) => {
-                let old = now.since(held.issued_at) > self.limit || held.issued_at.is_to_come(now);
-                (Some(held), if old { Backing::OldList } else { Backing::Whole })
+        let (lists, backing) = match (self.authorities.get(authority), self.retired.get(authority)) {
+            (Some(known), _) => {
+                let backing = known.lists.revocations.as_ref().map_or(Backing::NoList, |held| {
+                    let old = now.since(held.issued_at) > self.limit || held.issued_at.is_to_come(now);
+                    if old { Backing::OldList } else { Backing::Whole }
+                });
+                (Some(&known.lists), backing)
             }
-            (Some(Known { revocations: None, .. }), _) => (None, Backing::NoList),
-            (None, retired) => (retired.and_then(|retired| retired.revocations.as_ref()), Backing::Retired),
+            (None, retired) => (retired.map(|retired| &retired.lists), Backing::Retired),
         };
         let attributes: Attributes = said.attributes.parse().map_err(|_| Error::Malformed(CREDENTIAL))?;
         let consistent = attributes.to_string() == said.attributes
@@ -355,9 +367,10 @@ impl Trust {
         if !consistent {
             return Err(Error::Malformed(CREDENTIAL));
         }
+        let revocations = lists.and_then(|lists| lists.revocations.as_ref());
         let revoked = revocations.and_then(|held| held.value.get(&(said.number, said.signing)));
         let revoked = revoked.map(|revoked| (revoked.since, revoked.reason));
-        let people = self.authorities.get(authority).and_then(|known| known.people.as_ref());
+        let people = lists.and_then(|lists| lists.people.as_ref());
         let contradicted = people.is_some_and(|people| people.value.contradicts(&said.person, said.number));
         Ok(Vouched { said, attributes, revoked, contradicted, backing })
     }
@@ -365,7 +378,8 @@ impl Trust {
     /// The number of a person by name, for [`Policy::parse_with`](crate::policy::Policy::parse_with). Without a map of
     /// people of this authority, nobody has one.
     pub fn resolve(&self, authority: &AuthorityId) -> impl Fn(&str) -> Option<PersonNumber> {
-        let people = self.authorities.get(authority).and_then(|known| known.people.as_ref()).map(|held| &held.value);
+        let people =
+            self.authorities.get(authority).and_then(|known| known.lists.people.as_ref()).map(|held| &held.value);
         move |name| people?.numbers.get(&PersonId::new(name).ok()?).copied()
     }
 
@@ -382,7 +396,7 @@ impl Trust {
 
     /// When the revocation list at hand was published: it is time for the next one before it is too old ([`Trust::new`]).
     pub fn revocations_issued_at(&self, authority: &AuthorityId) -> Option<Time> {
-        self.authorities.get(authority)?.revocations.as_ref().map(|held| held.issued_at)
+        self.authorities.get(authority)?.lists.revocations.as_ref().map(|held| held.issued_at)
     }
 
     /// What was signed by now, and the authority that signed it.
@@ -393,14 +407,41 @@ impl Trust {
         now: Time,
     ) -> Result<(&mut Known, &'a T)> {
         let known = self.authorities.get_mut(authority(signed.unverified())).ok_or(Error::Unknown("authority"))?;
-        let statement = signed.verify(&known.key)?;
-        let (version, issued_at) = statement.version();
-        if !version.is_of(issued_at) {
-            return Err(Error::Malformed(T::WHAT));
-        }
-        // Its version counts the seconds of that time: taken over, it would outrank all that is signed until then.
-        if issued_at.is_to_come(now) { Err(Error::Expired(T::WHAT)) } else { Ok((known, statement)) }
+        let statement = said(signed, &known.key, now)?;
+        Ok((known, statement))
     }
+
+    /// As `verify`, with what is known of the authority's people. Whoever has the stolen key of a retired one can sign lists,
+    /// so that of these only the one counts that was taken over before.
+    fn verify_list<'a, T: Versioned>(
+        &mut self,
+        signed: &'a Signed<T>,
+        authority: impl Fn(&T) -> &AuthorityId,
+        pins: &dyn Pins,
+        now: Time,
+    ) -> Result<(&mut Lists, &'a T)> {
+        let id = authority(signed.unverified());
+        let Self { authorities, retired, .. } = self;
+        if let Some(known) = authorities.get_mut(id) {
+            let statement = said(signed, &known.key, now)?;
+            return Ok((&mut known.lists, statement));
+        }
+        let retired = retired.get_mut(id).ok_or(Error::Unknown("authority"))?;
+        let statement = said(signed, &retired.key, now)?;
+        let remembered = pins.seen(T::WHAT, id.as_str())? == Some((statement.version().0, signed.hash()?));
+        if remembered { Ok((&mut retired.lists, statement)) } else { Err(Error::Unknown("authority")) }
+    }
+}
+
+/// What this key signed, by now.
+fn said<'a, T: Versioned>(signed: &'a Signed<T>, key: &SigningPublic, now: Time) -> Result<&'a T> {
+    let statement = signed.verify(key)?;
+    let (version, issued_at) = statement.version();
+    if !version.is_of(issued_at) {
+        return Err(Error::Malformed(T::WHAT));
+    }
+    // Its version counts the seconds of that time: taken over, it would outrank all that is signed until then.
+    if issued_at.is_to_come(now) { Err(Error::Expired(T::WHAT)) } else { Ok(statement) }
 }
 
 /// What an authority says again and again, the later word in the place of the earlier.

@@ -287,6 +287,54 @@ fn a_key_that_was_stolen_since_closes_no_record_to_its_owner() {
     assert_eq!(reader.open(&own, &[&a, &b]).unwrap().get("/allergy"), Ok(Some(&b"penicillin"[..])));
 }
 
+/// A trust lives in memory: after a restart it is made anew, in whatever order a host does that.
+#[test]
+fn what_a_retired_authority_said_last_counts_in_whatever_order_a_trust_is_made_anew() {
+    let mut world = World::new();
+    let a = world.access("a");
+    let sealed = world.sealed(&a);
+    let later = after(100);
+    world.hospital.revoke(world.ada.identity.id(), NOW, Reason::Compromised, NOW).unwrap();
+    let bulletin = world.hospital.publish(later).unwrap();
+    world.trust.update(&bulletin, &mut world.pins, later).unwrap();
+    let verdicts = |trust: &Trust| {
+        let reader = Reader::new(trust, later).devices(world.devices().clone());
+        only(&reader.review(&sealed, &[&a]).unwrap(), &a).verdicts().to_vec()
+    };
+    let anchor = world.hospital.anchor();
+    let mut pins = world.pins.clone();
+
+    let mut before = world.trust.clone();
+    before.retire(anchor.clone()).unwrap();
+    let mut again = Trust::new(Duration::MAX);
+    again.add(anchor.clone()).unwrap();
+    again.update(&bulletin, &mut pins, later).unwrap();
+    again.retire(anchor.clone()).unwrap();
+    let mut first = Trust::new(Duration::MAX);
+    first.retire(anchor.clone()).unwrap();
+    assert_eq!(verdicts(&first), [Verdict::AnchorRetired], "nothing is known of stolen keys yet");
+    first.update_revocations(&bulletin.revocations, &mut pins, later).unwrap();
+    first.update_people(&bulletin.people, &mut pins, later).unwrap();
+    for trust in [&before, &again, &first] {
+        assert_eq!(verdicts(trust), [Verdict::KeyCompromised, Verdict::AnchorRetired]);
+    }
+    assert_eq!(pins, world.pins);
+
+    // Whoever has the stolen key signs another list, of the same version or a later one, or has an older one at hand.
+    let fresh = || {
+        let mut trust = Trust::new(Duration::MAX);
+        trust.retire(anchor.clone()).unwrap();
+        trust
+    };
+    let next = world.hospital.renew_revocations(later).unwrap();
+    let refused = Err(Error::Unknown("authority"));
+    assert_eq!(fresh().update_revocations(&next, &mut pins, later), refused);
+    assert_eq!(first.update_revocations(&next, &mut pins, later), refused);
+    assert_eq!(fresh().update_revocations(&bulletin.revocations, &mut PinStore::default(), later), refused);
+    assert_eq!(fresh().update(&bulletin, &mut pins, later), refused, "no parameters");
+    assert_eq!(pins, world.pins);
+}
+
 #[test]
 fn a_retired_anchor_verifies_what_was_written_before_and_vouches_for_nothing_new() {
     let mut world = World::new();
@@ -527,4 +575,17 @@ fn a_number_that_was_given_twice_reads_and_writes_in_nobodys_name() {
     assert_eq!(world.reader().open(&sealed, &[&a]).err(), refused);
     let review = world.reader().review(&sealed, &[&a]).unwrap();
     assert_eq!(only(&review, &a).verdicts(), [Verdict::NumberContradicted]);
+
+    // The map is not forgotten where the authority is retired, before it is fed or after.
+    let people = world.hospital.people(after(100)).unwrap();
+    let both = [Verdict::AnchorRetired, Verdict::NumberContradicted];
+    let anchor = world.hospital.anchor();
+    world.trust.retire(anchor.clone()).unwrap();
+    let mut anew = Trust::new(Duration::MAX);
+    anew.retire(anchor).unwrap();
+    anew.update_people(&people, &mut world.pins, after(100)).unwrap();
+    for trust in [&world.trust, &anew] {
+        let reader = Reader::new(trust, NOW).devices(world.devices().clone());
+        assert_eq!(only(&reader.review(&sealed, &[&a]).unwrap(), &a).verdicts(), both);
+    }
 }
