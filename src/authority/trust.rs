@@ -383,6 +383,12 @@ impl Trust {
         move |name| people?.numbers.get(&PersonId::new(name).ok()?).copied()
     }
 
+    /// Whether the map of people of this authority gives a number to somebody else than this person.
+    pub(crate) fn is_anothers(&self, authority: &AuthorityId, number: PersonNumber, person: &PersonId) -> bool {
+        let people = self.authorities.get(authority).and_then(|known| known.lists.people.as_ref());
+        people.is_some_and(|people| people.value.persons.get(&number).is_some_and(|known| known != person))
+    }
+
     /// The latest parameters of an authority.
     pub fn parameters(&self, authority: &AuthorityId) -> Option<&PublicParameters> {
         self.authorities.get(authority)?.parameters.as_ref().map(|held| &held.value)

@@ -170,7 +170,7 @@ impl<'a> ConsentBuilder<'a> {
             if let Some(referred) = &named.referred
                 && other.terms.consumed.iter().any(|consumed| consumed.statement == referred.referral)
             {
-                self.consumed.push(referred.consumed(named));
+                self.consumed.push(referred.consumed());
             }
         }
         Ok(self)

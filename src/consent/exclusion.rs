@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::authority::Trust;
 use crate::id::{AuthorityId, PersonId, Time};
 use crate::policy::PersonNumber;
 
@@ -74,9 +75,15 @@ impl Exclusion {
         Self { person: None, numbers, action, cause, since: Time::MIN, until: None }
     }
 
-    /// Whether it is of that number for that cause.
+    /// Whether it is of that number for that cause, by whatever name.
     pub(crate) fn is_of(&self, authority: &AuthorityId, number: PersonNumber, cause: Cause) -> bool {
-        self.cause == cause && self.person.is_none() && self.numbers.get(authority) == Some(&number)
+        self.cause == cause && self.numbers.get(authority) == Some(&number)
+    }
+
+    /// Whether it is by the name of somebody else, and of this person's number all the same.
+    pub(crate) fn misnames(&self, person: &PersonId, trust: &Trust) -> bool {
+        let hers = |(authority, number): (_, &PersonNumber)| trust.resolve(authority)(person.as_str()) == Some(*number);
+        self.person.as_ref().is_some_and(|named| named != person) && self.numbers.iter().any(hers)
     }
 
     /// Whether the owner excluded this person by name.

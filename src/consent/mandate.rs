@@ -167,7 +167,7 @@ impl Ceiling {
     fn consumes(&self, terms: &Terms) -> bool {
         let of_named = |consumed: &ConsumedStatement| {
             let mut people = self.terms.people.iter();
-            people.any(|named| named.referred.as_ref().is_some_and(|by| by.consumed(named) == *consumed))
+            people.any(|named| named.referred.as_ref().is_some_and(|by| by.consumed() == *consumed))
         };
         self.terms.consumed.iter().all(|consumed| terms.consumed.contains(consumed))
             && terms.consumed.iter().all(|consumed| self.terms.consumed.contains(consumed) || of_named(consumed))

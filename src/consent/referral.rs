@@ -113,15 +113,14 @@ pub struct Referred {
     pub authority: AuthorityId,
     /// Who referred.
     pub by: PersonId,
-    /// The last second of the referral; none where this was not said yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Time>,
+    /// The last second of the referral.
+    pub until: Time,
 }
 
 impl Referred {
     /// What has to be remembered when the one whom it brought here leaves.
-    pub(super) fn consumed(&self, named: &Named) -> ConsumedStatement {
-        ConsumedStatement { statement: self.referral, until: self.until.or(named.until).unwrap_or(Time::MAX) }
+    pub(super) fn consumed(&self) -> ConsumedStatement {
+        ConsumedStatement { statement: self.referral, until: self.until }
     }
 }
 
@@ -229,8 +228,7 @@ impl AcceptedReferral {
         if self.statement.owner != *owner || !compartments.contains(compartment) {
             return Err(Error::ApiMisuse("the referral is not for this section of this patient"));
         }
-        let referred =
-            Referred { referral: self.hash, authority: authority.clone(), by: by.clone(), until: Some(*until) };
+        let referred = Referred { referral: self.hash, authority: authority.clone(), by: by.clone(), until: *until };
         Ok(Named { until: Some(*until), referred: Some(referred), ..self.to.clone() })
     }
 }

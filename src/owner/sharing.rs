@@ -129,16 +129,25 @@ impl<'a> Sharing<'a> {
     /// [`Sharing::readmit_number`]; and so does whom a policy excludes in its own words: say it anew. The compartment key
     /// stays: nobody loses by it.
     ///
+    /// A custodian may have shut her out by a name that nobody has, and by her number. Whoever has the authority's map of
+    /// people at hand finds that, too; by any change of the owner's the number goes.
+    ///
     /// # Errors
     ///
-    /// [`Error::Unknown`] if she is not excluded by name.
+    /// [`Error::Unknown`] if she is excluded neither by name nor under another one.
     pub fn readmit(self, person: &PersonId) -> Result<Change<'a>> {
-        self.taking_back(|one| one.names(person))
+        let misnamed = self.access.terms().exclusions.iter().any(|one| one.misnames(person, self.trust));
+        if misnamed {
+            self.without_exclusions(|one| one.names(person))
+        } else {
+            self.taking_back(|one| one.names(person))
+        }
     }
 
     /// Takes back that a person is [excluded](Terms::exclusions) by number for this cause: she declined and thinks better of
     /// it, or her stolen keys are known not to open anything any more. Who is excluded for another cause as well stays so.
-    /// The compartment key stays.
+    /// With [`Cause::Revoked`], whatever name she is excluded by is readmitted, under every authority. The compartment key
+    /// stays.
     ///
     /// # Errors
     ///
@@ -307,6 +316,10 @@ impl<'a> Sharing<'a> {
         if !self.access.terms().exclusions.iter().any(&is_meant) {
             return Err(Error::Unknown("exclusion"));
         }
+        self.without_exclusions(is_meant)
+    }
+
+    fn without_exclusions(&self, is_meant: impl Fn(&Exclusion) -> bool) -> Result<Change<'a>> {
         let builder = self.next()?.reseal()?.same_policies(self.trust, |_| true)?;
         Ok(self.change(builder.same_exclusions(|one| !is_meant(one))?.same_people(|_| true)?))
     }

@@ -73,6 +73,17 @@ impl Clinic {
 }
 
 #[test]
+fn whom_a_referral_brought_is_named_with_its_end() {
+    let clinic = Clinic::new();
+    let referral = clinic.referral().accept(&clinic.credential(&clinic.world.ada), &clinic.world.trust, NOW).unwrap();
+    let named = referral.named(clinic.access.owner(), clinic.access.compartment()).unwrap();
+    let mut json = serde_json::to_value(&named).unwrap();
+    assert_eq!(serde_json::from_value::<Named>(json.clone()).unwrap(), named);
+    json["referred"].as_object_mut().unwrap().remove("until").unwrap();
+    assert!(serde_json::from_value::<Named>(json).is_err());
+}
+
+#[test]
 fn a_referral_opens_the_named_section_until_its_end() {
     let clinic = Clinic::new();
     assert_eq!(clinic.open(&clinic.stored, NOW).err(), Some(Error::CannotOpen));

@@ -6,6 +6,7 @@ use super::ConsentBuilder;
 use crate::authority::Trust;
 use crate::consent::exclusion::{Action, Exclusion, excluded};
 use crate::consent::preview::UnenforcedExclusion;
+use crate::consent::referral::Referred;
 use crate::consent::terms::{ConsumedStatement, PastWriting, Reading, Terms, Writing};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time};
@@ -79,8 +80,11 @@ impl ConsentBuilder<'_> {
                     // What a mandate goes up to stays as it was said.
                     (Some(_), Some(_)) if self.mandate.is_some() => {}
                     (Some(number), _) => one.numbers.extend([(authority.clone(), number)]),
-                    (None, Some(_)) => {}
-                    (None, None) => {
+                    (None, Some(number))
+                        if self.mandate.is_some() || !trust.is_anothers(authority, *number, person) => {}
+                    // Nor does a number that a custodian gave to a name of nobody's stay, where it is somebody else's.
+                    (None, _) => {
+                        one.numbers.remove(authority);
                         let here = UnenforcedExclusion { authority: authority.clone(), person: person.clone() };
                         // It may be said of the read policy already.
                         if !unenforced.contains(&here) {
@@ -101,9 +105,8 @@ impl ConsentBuilder<'_> {
             let mut people = self.people.iter().filter_map(|named| named.referred.as_ref());
             people.any(|referred| referred.referral == *hash)
         };
-        let left = before.iter().filter_map(|named| Some((named, named.referred.as_ref()?)));
-        let left =
-            left.filter(|(_, referred)| !still(&referred.referral)).map(|(named, referred)| referred.consumed(named));
+        let left = before.iter().filter_map(|named| named.referred.as_ref());
+        let left = left.filter(|referred| !still(&referred.referral)).map(Referred::consumed);
         // Said or not, what counts no more stays so.
         let known = self.after.map_or(&[][..], |before| &before.terms.consumed);
         let all = self.consumed.iter().chain(known).cloned().chain(left);

@@ -56,10 +56,10 @@ fn what_an_honest_custodian_seals_beyond_his_own_branch_is_taken() {
 fn what_is_over_keeps_no_custodian_from_going_beyond() {
     let mut world = World::new();
     let eve = Identity::generate("eve".parse().unwrap()).unwrap();
-    let (authority, until) = (world.hospital.clone(), Some(later(5)));
+    let (authority, until) = (world.hospital.clone(), later(5));
     let by = "dr-ada".parse().unwrap();
     let referred = Some(Referred { referral: crate::id::Hash([7; 32]), authority, by, until });
-    let named = Named { until, referred, ..Named::from(&eve.public()) };
+    let named = Named { until: Some(until), referred, ..Named::from(&eve.public()) };
     let builder = world.phone.consent(world.owner.devices(), compartment()).custodian(&world.keeper.public()).unwrap();
     let (_, access) = builder.name(named).unwrap().seal(NOW).unwrap();
     world.mandate = world.phone.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, NOW).unwrap();

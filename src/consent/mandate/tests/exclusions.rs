@@ -1,5 +1,7 @@
 //! Whom a custodian may shut out, and in whose name.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 /// A stolen key, and a custodian who makes room for it in what the owner will say next.
@@ -128,6 +130,50 @@ fn named(person: &str, since: Time) -> Exclusion {
 }
 
 /// The owner revoked her before the hospital knew the name; he says that another's number is hers.
+#[test]
+fn whom_a_custodian_shuts_out_by_a_name_of_nobodys_is_found_by_her_own_and_by_her_number() {
+    let world = World::new();
+    let bob = world.trust.resolve(&world.hospital)("dr-bob").unwrap();
+    let honest = world.builder(&world.access).seal(later(1)).unwrap();
+    let lie = |terms: &mut Terms| {
+        let numbers = BTreeMap::from([(world.hospital.clone(), bob)]);
+        let nobody = Exclusion::by_name("dr-nobody".parse().unwrap());
+        terms.exclusions.push(Exclusion { numbers, since: later(1), ..nobody });
+    };
+    let forged = world.verify(&world.forge(&honest, lie, |_| ()), later(1)).unwrap();
+    let opens =
+        |live: &LiveConsent| [&world.ada, &world.bob].map(|key| live.open(key, &mut PinStore::default()).is_ok());
+    assert_eq!(opens(&forged), [true, false]);
+    let opened = forged.open_as(&world.keeper, &mut PinStore::default()).unwrap();
+
+    let sharing = || world.phone.sharing(world.owner.devices(), &world.trust, &opened);
+    let bobs = "dr-bob".parse().unwrap();
+    for (change, left) in [
+        (sharing().readmit(&bobs), 1),
+        (sharing().readmit_number(&world.hospital, bob, Cause::Revoked), 0),
+        (sharing().readmit(&"dr-nobody".parse().unwrap()), 0),
+        (sharing().reseal(), 1),
+    ] {
+        let (stored, own, receipt) = change.unwrap().seal(later(2)).unwrap();
+        assert_eq!(opens(&world.verify(&stored, later(2)).unwrap()), [true, true]);
+        assert_eq!((own.terms.exclusions.len(), receipt.unenforced.len()), (left, left), "the name means nobody");
+        let again = world.phone.sharing(world.owner.devices(), &world.trust, &own).readmit(&bobs);
+        assert_eq!(again.err(), Some(Error::Unknown("exclusion")));
+    }
+    assert_eq!(sharing().readmit(&"dr-ada".parse().unwrap()).err(), Some(Error::Unknown("exclusion")));
+
+    // Without the map of people, by the number.
+    let mut unknowing = Trust::new(crate::authority::REVOCATION_LIMIT);
+    unknowing.add(world.authority.anchor()).unwrap();
+    let parameters = world.authority.parameters().unwrap();
+    unknowing.update_parameters(&parameters, &mut PinStore::default(), NOW).unwrap();
+    let sharing = || world.phone.sharing(world.owner.devices(), &unknowing, &opened);
+    assert_eq!(sharing().readmit(&bobs).err(), Some(Error::Unknown("exclusion")));
+    let change = sharing().readmit_number(&world.hospital, bob, Cause::Revoked).unwrap();
+    let (stored, ..) = change.seal(later(2)).unwrap();
+    assert_eq!(opens(&world.verify(&stored, later(2)).unwrap()), [true, true]);
+}
+
 #[test]
 fn a_number_that_a_custodian_gave_to_a_name_yields_to_the_authoritys() {
     let mut world = World::new();
