@@ -1,4 +1,4 @@
-//! The phone is lost, and the root key with it: two of three guardians bring the whole chart back, after a delay in which
+//! The phone lies in a lake, and the root key with it: two of three guardians bring the whole chart back, after a delay in which
 //! a thief would have been stopped. Then a guardian is let go, and a printed code stands beside the two who stay.
 //!
 //! ```text
@@ -11,7 +11,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use chartseal::authority::{REVOCATION_LIMIT, Trust};
-use chartseal::consent::{Access, DeviceList, Devices, StoredConsent};
+use chartseal::consent::{Access, DeviceList, Devices, Removal, StoredConsent};
 use chartseal::fhir::{Bundle, Resource};
 use chartseal::id::{CompartmentId, DeviceId, RecordId, SchemaId, Time};
 use chartseal::identity::Identity;
@@ -69,7 +69,7 @@ fn main() -> Result<(), Failure> {
     }
     let key = plan.combine(&brought)?;
     let new = Device::generate(DeviceId::new("new-phone")?)?;
-    let mut back = key.succeed(&last, &[DeviceId::new("phone")?], &new.public(), day(1))?;
+    let mut back = key.succeed(&last, &[(DeviceId::new("phone")?, Removal::Retired)], &new.public(), day(1))?;
     println!("friend and notary bring the recovery key back; it names a new root key and a new phone");
     let waits = back.list().accept(&id, &mut hospital, day(1));
     println!("the hospital, when it hears of it: {}", waits.err().ok_or("the change did not wait")?);

@@ -87,7 +87,10 @@ pub use compromise::{Exposed, ExposedBy, Exposure};
 pub use current::{OpenedConsents, RefusedConsent};
 pub use custodian::{Custodian, MASTER_KEY, MasterKeyCustodian};
 pub(crate) use devices::owner_id;
-pub use devices::{DeviceList, DeviceListStatement, Devices, MAX_DEVICES, MAX_REMOVED, PublicDevice, RemovedDevice};
+pub use devices::{
+    DeviceList, DeviceListStatement, Devices, ListedDevice, MAX_DEVICES, MAX_REMOVED, PublicDevice, Removal,
+    RemovedDevice,
+};
 pub use evidence::{Confirmed, Evidence};
 pub use exclusion::{Action, Cause, Exclusion};
 pub use head::{Freshness, HEAD_LIMIT, Head, HeadDraft, HeadStatement};
@@ -101,8 +104,8 @@ pub use slot::{MAX_SLOT, MAX_SLOTS};
 pub use statement::{Consent, ConsentStatement};
 pub use stored::{MAX_CONSENT, StoredConsent};
 pub use succession::{
-    Arrangement, ArrangementStatement, MAX_ARRANGEMENTS, MAX_SUCCESSION, RootChangeStatement, Succession, Veto,
-    VetoStatement,
+    Arrangement, ArrangementStatement, MAX_ARRANGEMENTS, MAX_DELAY, MAX_SUCCESSION, RootChangeStatement, Succession,
+    Veto, VetoStatement,
 };
 pub use terms::{
     ConsumedStatement, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_PAST, MAX_PAST_BYTES, MAX_TERMS, Named,

@@ -39,8 +39,8 @@ pub use sharing::{Change, Sharing};
 use std::time::Duration;
 
 use crate::consent::{
-    Access, ArrangementStatement, DeviceList, DeviceListStatement, Devices, LiveConsent, MAX_DEVICES, MAX_REMOVED,
-    PublicDevice, RemovedDevice, owner_id,
+    Access, ArrangementStatement, DeviceList, DeviceListStatement, Devices, ListedDevice, LiveConsent, MAX_DEVICES,
+    MAX_REMOVED, PublicDevice, Removal, RemovedDevice, owner_id,
 };
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, OwnerId, Time, Version};
@@ -73,7 +73,7 @@ impl Owner {
             root_sealing: sealing.public(),
             version: Version(1),
             previous: None,
-            devices: vec![first_device.clone()],
+            devices: vec![ListedDevice { device: first_device.clone(), since: Version(1) }],
             removed: Vec::new(),
             issued_at: now,
             recovery: Vec::new(),
@@ -120,7 +120,7 @@ impl Owner {
             return Err(Error::TooLarge("device list"));
         }
         device.sealing.seal(b"", b"", b"")?;
-        statement.devices.push(device.clone());
+        statement.devices.push(ListedDevice { device: device.clone(), since: statement.version });
         self.publish(statement).map_err(|error| match error {
             Error::Malformed(_) => Error::ApiMisuse("the device's id or keys stand in the list already"),
             other => other,
@@ -135,13 +135,17 @@ impl Owner {
     /// the owner's own memory. Before this call, open the last honest one, with an empty
     /// [`PinStore`](crate::pin::PinStore) if need be, to go on from it: if the device signed it, it is not believed after.
     ///
+    /// `why` says what becomes of the records that it wrote: they stand, or are for the owner to look through
+    /// ([`Removal`]). If it turns out later that a retired device was stolen, say so by the same call; the other way round
+    /// there is none.
+    ///
     /// # Errors
     ///
     /// [`Error::Unknown`] if the device is not in the list, [`Error::ApiMisuse`] if it is the only one: add its successor
-    /// first.
-    pub fn remove_device(&mut self, device: &DeviceId, now: Time) -> Result<&DeviceList> {
+    /// first; and if it is to be lost at a time to come.
+    pub fn remove_device(&mut self, device: &DeviceId, why: Removal, now: Time) -> Result<&DeviceList> {
         let mut statement = self.next(now)?;
-        remove(&mut statement, device, now)?;
+        remove(&mut statement, device, why, now)?;
         if statement.devices.is_empty() {
             return Err(Error::ApiMisuse("an owner needs a device"));
         }
@@ -198,22 +202,31 @@ fn next(devices: &Devices, now: Time) -> Result<DeviceListStatement> {
     statement.previous = Some(devices.hash());
     statement.issued_at = now;
     for removed in &mut statement.removed {
-        removed.since = removed.since.min(now);
+        removed.by_now(now);
     }
     Ok(statement)
 }
 
 /// Takes a device out of a list, and keeps its key among the removed. One whose own time was over before counts no longer
 /// for being removed later.
-fn remove(statement: &mut DeviceListStatement, device: &DeviceId, now: Time) -> Result<()> {
-    let at = statement.devices.iter().position(|other| other.id == *device).ok_or(Error::Unknown("device"))?;
-    let PublicDevice { id, signing, until, .. } = statement.devices.remove(at);
+fn remove(statement: &mut DeviceListStatement, device: &DeviceId, why: Removal, now: Time) -> Result<()> {
+    if matches!(why, Removal::Lost { since } if since > now) {
+        return Err(Error::ApiMisuse("a device cannot be lost in the future"));
+    }
+    if let Removal::Lost { .. } = why
+        && let Some(removed) = statement.removed.iter_mut().find(|removed| removed.id == *device)
+    {
+        removed.worsen(why);
+        return Ok(());
+    }
+    let at = statement.devices.iter().position(|listed| listed.device.id == *device).ok_or(Error::Unknown("device"))?;
+    let PublicDevice { id, signing, until, .. } = statement.devices.remove(at).device;
     if statement.removed.len() >= MAX_REMOVED {
         statement.removed.remove(0);
     }
     let ended = until.map(|until| until.plus(Duration::from_secs(1)));
     let since = ended.map_or(now, |ended| ended.min(now));
-    statement.removed.push(RemovedDevice { id, signing, since });
+    statement.removed.push(RemovedDevice { id, signing, since, why });
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chartseal::Error;
 use chartseal::authority::{Authority, Issued, REVOCATION_LIMIT, Reason, Trust};
+use chartseal::consent::Removal;
 use chartseal::id::Time;
 use chartseal::identity::Identity;
 use chartseal::owner::{Device, Owner};
@@ -53,7 +54,7 @@ fn owner(bytes: &[u8]) -> bool {
     let tablet = Device::decode(&[b"csd\x01\x01t", &[8; 64][..]].concat()).unwrap().public();
     let before = owner.devices().clone();
     owner.add_device(&tablet, NOW).expect("the list has room");
-    owner.remove_device(&tablet.id, NOW).expect("the tablet is in it");
+    owner.remove_device(&tablet.id, Removal::Retired, NOW).expect("the tablet is in it");
     assert_eq!(owner.devices().version().0, before.version().0 + 2);
     let again = Owner::decode(owner.to_secret_bytes().unwrap().expose()).expect("what it keeps can be read");
     assert_eq!(again.devices(), owner.devices());

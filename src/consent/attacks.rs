@@ -445,7 +445,7 @@ fn whatever_a_removed_device_signed_the_owners_next_consent_counts_and_takes_wri
     assert_eq!(block_on(repository.put(&record("shown", &thiefs))), Ok(Put::Done));
 
     // By the runbook: the phone is removed, and the tablet signs the next from what it opened last.
-    world.owner.remove_device(&"phone".parse().unwrap(), NOW).unwrap();
+    world.owner.remove_device(&"phone".parse().unwrap(), Removal::Retired, NOW).unwrap();
     let devices = world.owner.devices();
     let (stored, next, _) = tablet.sharing(devices, &world.trust, &world.access).rotate().unwrap().seal(NOW).unwrap();
     let live = stored.verify(devices, &compartment(), &pins, NOW).expect("whoever saw the theft takes it");

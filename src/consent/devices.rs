@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
-use super::succession::{Arrangement, MAX_ARRANGEMENTS, Succession};
+use super::succession::{Arrangement, MAX_ARRANGEMENTS, MAX_DELAY, Succession};
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, Hash, OwnerId, Time, Version};
 use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
@@ -37,7 +37,7 @@ pub struct DeviceListStatement {
     /// The hash of the list before this one; none for version 1.
     pub previous: Option<Hash>,
     /// The devices, one to [`MAX_DEVICES`].
-    pub devices: Vec<PublicDevice>,
+    pub devices: Vec<ListedDevice>,
     /// Devices that are devices no longer, the latest last: what they signed as authors can still be attributed.
     pub removed: Vec<RemovedDevice>,
     /// When it was signed.
@@ -66,6 +66,17 @@ pub struct PublicDevice {
     pub until: Option<Time>,
 }
 
+/// A device as a list names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListedDevice {
+    /// The device.
+    pub device: PublicDevice,
+    /// Since which version of the list it stands in it. A consent under that version or a later one is sealed to it, so
+    /// whoever has a later list than the consent's sees that it was left out.
+    pub since: Version,
+}
+
 /// A device that is a device no longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +87,24 @@ pub struct RemovedDevice {
     pub signing: SigningPublic,
     /// When it was removed, or the second after its own end, if that was earlier.
     pub since: Time,
+    /// Why.
+    pub why: Removal,
+}
+
+/// Why a device is a device no longer. A later list can only say worse of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Removal {
+    /// Nobody else has its keys: it was replaced and wiped, or destroyed. What it wrote stands.
+    Retired,
+    /// It was lost or stolen: somebody else may have its keys. Since he can put any date on what he signs, nothing that it
+    /// wrote counts, of whatever date; the owner looks through it ([`Verdict::KeyCompromised`]) and says anew what is hers.
+    ///
+    /// [`Verdict::KeyCompromised`]: crate::record::Verdict::KeyCompromised
+    Lost {
+        /// When it was lost, as far as the owner knows; whoever reviews what it wrote is shown this time.
+        since: Time,
+    },
 }
 
 /// A device list that was verified and is no older than what was seen before.
@@ -143,7 +172,7 @@ impl DeviceListStatement {
         }
         let mut ids = BTreeSet::new();
         let mut keys = BTreeSet::from([self.root]);
-        let devices = self.devices.iter().map(|device| (&device.id, device.signing));
+        let devices = self.devices.iter().map(|ListedDevice { device, .. }| (&device.id, device.signing));
         let removed = self.removed.iter().map(|device| (&device.id, device.signing));
         for (id, key) in devices.chain(removed) {
             if !ids.insert(id) || !keys.insert(key) {
@@ -157,15 +186,21 @@ impl DeviceListStatement {
         for arrangement in &self.recovery {
             let arrangement = arrangement.verify(&self.root)?;
             let own = arrangement.owner == self.owner && arrangement.version == self.version;
-            if !own || !keys.insert(arrangement.signing) || !sealing.insert(arrangement.sealing) {
+            if !own
+                || !self.may_be_since(arrangement.since)
+                || arrangement.delay() > MAX_DELAY
+                || !keys.insert(arrangement.signing)
+                || !sealing.insert(arrangement.sealing)
+            {
                 return Err(Error::Malformed(WHAT));
             }
         }
-        if self.devices.iter().all(|device| sealing.insert(device.sealing)) {
-            Ok(())
-        } else {
-            Err(Error::Malformed(WHAT))
-        }
+        let listed = |one: &ListedDevice| self.may_be_since(one.since) && sealing.insert(one.device.sealing);
+        if self.devices.iter().all(listed) { Ok(()) } else { Err(Error::Malformed(WHAT)) }
+    }
+
+    fn may_be_since(&self, version: Version) -> bool {
+        (Version(1)..=self.version).contains(&version)
     }
 }
 
@@ -173,6 +208,34 @@ impl PublicDevice {
     /// Whether the device may sign something that ends at this time, or never.
     pub(super) fn lasts(&self, end: Option<Time>) -> bool {
         self.until.is_none_or(|until| end.is_some_and(|end| end <= until))
+    }
+}
+
+impl RemovedDevice {
+    /// Since when it is the owner's no longer.
+    pub(crate) fn gone_since(&self) -> Time {
+        match self.why {
+            Removal::Retired => self.since,
+            Removal::Lost { since } => self.since.min(since),
+        }
+    }
+
+    /// Says worse of it, or nothing else.
+    pub(crate) fn worsen(&mut self, why: Removal) {
+        self.why = match (self.why, why) {
+            (Removal::Lost { since: known }, Removal::Lost { since }) => Removal::Lost { since: known.min(since) },
+            (Removal::Retired, lost) => lost,
+            (lost, Removal::Retired) => lost,
+        };
+    }
+
+    /// What a clock that was ahead said of it is of now.
+    pub(crate) fn by_now(&mut self, now: Time) {
+        self.since = self.since.min(now);
+        self.worsen(match self.why {
+            Removal::Retired => Removal::Retired,
+            Removal::Lost { since } => Removal::Lost { since: since.min(now) },
+        });
     }
 }
 
@@ -194,7 +257,7 @@ impl Devices {
 
     /// The devices, in the owner's order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &PublicDevice> {
-        self.statement.devices.iter()
+        self.statement.devices.iter().map(|listed| &listed.device)
     }
 
     /// A device of the list.
@@ -202,7 +265,8 @@ impl Devices {
         self.iter().find(|device| device.id == *id)
     }
 
-    /// Devices that were removed from the list. They sign no consent any more; what they wrote before stands.
+    /// Devices that were removed from the list. They sign no consent any more; what they wrote before stands, if nobody else
+    /// has their keys.
     pub fn removed(&self) -> &[RemovedDevice] {
         &self.statement.removed
     }
@@ -210,21 +274,27 @@ impl Devices {
     /// What is sealed to the owner in every consent under this list, ascending: the root key's, each device's and each
     /// recovery key's.
     pub(super) fn sealing_keys(&self) -> Vec<SealingPublic> {
-        let DeviceListStatement { root_sealing, devices, recovery, .. } = &self.statement;
-        let devices = devices.iter().map(|device| device.sealing);
-        let recovery = recovery.iter().map(|arrangement| arrangement.unverified().sealing);
-        let keys: BTreeSet<_> = devices.chain(recovery).chain([*root_sealing]).collect();
+        self.keys_under(self.version())
+    }
+
+    /// Those of these keys that stood in that version of the list, too.
+    fn keys_under(&self, version: Version) -> Vec<SealingPublic> {
+        let DeviceListStatement { root_sealing, devices, recovery, succession, .. } = &self.statement;
+        // The first list of a root key has a higher version than the last one of the key before.
+        let changed = succession.last().map_or(Version(0), |last| last.change.unverified().version);
+        let root = (changed < version).then_some(*root_sealing);
+        let devices = devices.iter().filter(|listed| listed.since <= version).map(|listed| listed.device.sealing);
+        let recovery = recovery.iter().map(|arrangement| arrangement.unverified());
+        let recovery = recovery.filter(|named| named.since <= version).map(|named| named.sealing);
+        let keys: BTreeSet<_> = devices.chain(recovery).chain(root).collect();
         keys.into_iter().collect()
     }
 
-    /// Whether a consent that was signed under that version of the list seals to these keys of the owner's. What another
-    /// version said is not known here, beside the root key that it was signed with.
+    /// Whether a consent that was signed under that version of the list seals to these keys of the owner's: those of this list,
+    /// or, if it is a later one, all that stood in the earlier one already. What is in no list any more is not known here.
     pub(super) fn has_keys(&self, version: Version, keys: &[SealingPublic]) -> bool {
-        if version == self.version() {
-            return self.sealing_keys() == keys;
-        }
-        let changed = self.statement.succession.last().map(|last| last.change.unverified().version);
-        changed.is_some_and(|changed| version <= changed) || keys.contains(&self.statement.root_sealing)
+        let known = self.keys_under(version);
+        if version == self.version() { known == keys } else { known.iter().all(|key| keys.contains(key)) }
     }
 
     pub(crate) fn statement(&self) -> &DeviceListStatement {

@@ -19,6 +19,11 @@ pub const MAX_SUCCESSION: usize = 32;
 /// Most recovery arrangements in one list.
 pub const MAX_ARRANGEMENTS: usize = 4;
 
+/// The longest time that a change of root key may wait for a veto: 90 days. Where no device is left that could veto, nothing
+/// is gained by a longer one; and a slip, milliseconds in the place of seconds, would close the way back, and be found when it
+/// is needed.
+pub const MAX_DELAY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
 /// A recovery key that a root key named, signed by it: anew for each list, so that a key that stands in no list any more
 /// changes nothing from the next list on.
 pub type Arrangement = Signed<ArrangementStatement>;
@@ -31,15 +36,25 @@ pub struct ArrangementStatement {
     pub owner: OwnerId,
     /// The version of the device list that names the key.
     pub version: Version,
+    /// The version of the first one that does, of those without a gap up to this one. See [`ListedDevice`].
+    ///
+    /// [`ListedDevice`]: super::ListedDevice
+    pub since: Version,
     /// Verifies a change of root key.
     pub signing: SigningPublic,
     /// Seals to whoever holds the recovery key: a slot of every consent.
     pub sealing: SealingPublic,
-    /// For how many seconds a change waits for a veto.
+    /// For how many seconds a change waits for a veto, at most [`MAX_DELAY`].
     pub delay: u64,
     /// The hash of the plan by which guardians share the key; none if it is on paper.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Hash>,
+}
+
+impl ArrangementStatement {
+    pub(super) fn delay(&self) -> Duration {
+        Duration::from_secs(self.delay)
+    }
 }
 
 impl Statement for ArrangementStatement {
@@ -157,6 +172,9 @@ impl DeviceListStatement {
                     if (&by.owner, by.version) != (&self.owner, change.unverified().version) {
                         return Err(Error::Forged(WHAT));
                     }
+                    if by.delay() > MAX_DELAY {
+                        return Err(Error::Malformed(WHAT));
+                    }
                     by.signing
                 }
             };
@@ -212,7 +230,7 @@ impl DeviceListStatement {
                 if pins.seen(VETO, &place)?.is_some() {
                     return Err(Error::Revoked("this change of root key"));
                 }
-                if now <= seen.plus(Duration::from_secs(by.unverified().delay)) {
+                if now <= seen.plus(by.unverified().delay()) {
                     return Err(Error::Expired(WHAT));
                 }
             }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::recovery::{Guardianship, RecoveryKey, RecoveryPublic};
 use super::{Device, Owner, next, remove, sign};
 use crate::consent::{
-    Access, ArrangementStatement, DeviceList, DeviceListStatement, Devices, LiveConsent, MAX_ARRANGEMENTS,
-    PublicDevice, RootChangeStatement, Succession, Veto, VetoStatement,
+    Access, ArrangementStatement, DeviceList, DeviceListStatement, Devices, ListedDevice, LiveConsent,
+    MAX_ARRANGEMENTS, MAX_DELAY, PublicDevice, Removal, RootChangeStatement, Succession, Veto, VetoStatement,
 };
 use crate::error::{Error, Result};
 use crate::id::{DeviceId, Time};
@@ -21,7 +21,7 @@ pub const MIN_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Recovery<'a> {
     /// The key.
     pub key: RecoveryPublic,
-    /// For how long a change of root key waits for a veto: [`MIN_DELAY`] at least, in whole seconds.
+    /// For how long a change of root key waits for a veto: [`MIN_DELAY`] at least, [`MAX_DELAY`] at most, in whole seconds.
     pub delay: Duration,
     /// The plan by which guardians share the key; none if it is on paper.
     pub plan: Option<&'a Guardianship>,
@@ -36,7 +36,8 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`], [`Error::ApiMisuse`] if a key is named twice or a delay is shorter than [`MIN_DELAY`],
+    /// [`Error::TooLarge`], [`Error::ApiMisuse`] if a key is named twice, or a delay is shorter than [`MIN_DELAY`] or
+    /// longer than [`MAX_DELAY`],
     /// [`Error::Malformed`] if nothing can be sealed to a key.
     pub fn arrange_recovery(&mut self, recovery: &[Recovery<'_>], now: Time) -> Result<&DeviceList> {
         if recovery.len() > MAX_ARRANGEMENTS {
@@ -45,14 +46,22 @@ impl Owner {
         if recovery.iter().any(|recovery| recovery.delay < MIN_DELAY) {
             return Err(Error::ApiMisuse("a delay without time for a veto"));
         }
+        if recovery.iter().any(|recovery| recovery.delay > MAX_DELAY) {
+            return Err(Error::ApiMisuse("a delay that nobody can wait for"));
+        }
         let mut statement = self.next(now)?;
-        statement.recovery.clear();
+        let before = std::mem::take(&mut statement.recovery);
+        let since = |key: &RecoveryPublic| {
+            let known = before.iter().map(|named| named.unverified()).find(|named| named.sealing == key.sealing);
+            known.map_or(statement.version, |named| named.since)
+        };
         for Recovery { key, delay, plan } in recovery {
             // What nothing can be sealed to would stop every consent.
             key.sealing.seal(b"", b"", b"")?;
             let said = ArrangementStatement {
                 owner: self.id().clone(),
                 version: statement.version,
+                since: since(key),
                 signing: key.signing,
                 sealing: key.sealing,
                 delay: delay.as_secs(),
@@ -97,17 +106,23 @@ impl RecoveryKey {
     /// of it is its own announcement: publish it at once. Readers refuse it until the delay is over, and for good if a
     /// device of the last list vetoes it.
     ///
-    /// `lost` are the devices that are gone; the others stay, with `first` beside them. The new list names no recovery key:
+    /// `gone` are the devices that are gone, and why; the others stay, with `first` beside them. The new list names no recovery key:
     /// this one was used, so draw another.
     ///
     /// Then open what counts under the last list with [`LiveConsent::open_as_recovery`], and sign it again: consents that a
-    /// lost device signed are not believed any more.
+    /// device signed that is gone are not believed any more.
     ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if the list does not name this key; [`Error::Unknown`] for a device that is not in it; as
     /// [`Owner::add_device`] for the new one; [`Error::Randomness`].
-    pub fn succeed(&self, last: &Devices, lost: &[DeviceId], first: &PublicDevice, now: Time) -> Result<Owner> {
+    pub fn succeed(
+        &self,
+        last: &Devices,
+        gone: &[(DeviceId, Removal)],
+        first: &PublicDevice,
+        now: Time,
+    ) -> Result<Owner> {
         let before = last.statement();
         let named = before.recovery.iter().find(|named| named.unverified().signing == self.public().signing);
         let by = Some(named.ok_or(Error::ApiMisuse("the owner's list does not name this recovery key"))?.clone());
@@ -117,13 +132,13 @@ impl RecoveryKey {
 
         first.sealing.seal(b"", b"", b"")?;
         let mut statement = next(last, now)?;
-        for device in lost {
-            remove(&mut statement, device, now)?;
+        for (device, why) in gone {
+            remove(&mut statement, device, *why, now)?;
         }
-        if before.devices.iter().any(|device| device.id == first.id) {
+        if last.get(&first.id).is_some() {
             return Err(Error::ApiMisuse("a device of this id is or was in the list"));
         }
-        statement.devices.push(first.clone());
+        statement.devices.push(ListedDevice { device: first.clone(), since: statement.version });
         statement.recovery.clear();
         successor(statement, link, keys)
     }

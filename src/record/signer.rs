@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::author::{By, Writer};
 use super::verdict::{Doubts, Verdict};
 use crate::authority::{Backing, Credential, Reason, Standing, Trust};
-use crate::consent::Devices;
+use crate::consent::{Devices, Removal, RemovedDevice};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, DeviceId, OwnerId, PersonId, Time};
 use crate::identity::{PreparedKey, SigningPublic};
@@ -74,15 +74,19 @@ impl<'a> Signers<'a> {
                 })
             }
             By::Device(id) => {
-                let (key, standing) = self.device(id, owner)?;
+                let (key, removed) = self.device(id, owner)?;
+                let standing = removed.map_or(Standing::Good, |removed| Standing::RevokedSince(removed.gone_since()));
                 let mut doubts = Doubts::default();
                 if self.until(id, owner).is_some_and(|until| until < at) {
                     doubts.add(Verdict::CredentialExpired, Error::Expired("device"));
                 }
-                match standing {
-                    Standing::Good => {}
-                    Standing::RevokedSince(since) if since > at => doubts.note(Verdict::BeforeRevocation),
-                    Standing::RevokedSince(_) => doubts.add(Verdict::AfterRevocation, Error::Revoked("this device")),
+                match removed {
+                    None => {}
+                    Some(RemovedDevice { why: Removal::Lost { .. }, .. }) => {
+                        doubts.add(Verdict::KeyCompromised, Error::Revoked("this device"));
+                    }
+                    Some(removed) if removed.since > at => doubts.note(Verdict::BeforeRevocation),
+                    Some(_) => doubts.add(Verdict::AfterRevocation, Error::Revoked("this device")),
                 }
                 let key = key.prepare().ok_or(Error::Forged("content"))?;
                 let writer = Writer::Device { device: id.clone(), standing };
@@ -100,14 +104,14 @@ impl<'a> Signers<'a> {
         self.list(owner)?.get(id)?.until
     }
 
-    /// The key of a device of the owner's, or of one that was, and since when it counts no more.
-    fn device(&self, id: &DeviceId, owner: &OwnerId) -> Result<(SigningPublic, Standing)> {
+    /// The key of a device of the owner's, or of one that was, with what is said of its removal.
+    fn device(&self, id: &DeviceId, owner: &OwnerId) -> Result<(SigningPublic, Option<&RemovedDevice>)> {
         let devices = self.list(owner).ok_or(Error::Unknown("device list"))?;
         if let Some(device) = devices.get(id) {
-            return Ok((device.signing, Standing::Good));
+            return Ok((device.signing, None));
         }
         let removed = devices.removed().iter().find(|device| device.id == *id).ok_or(Error::Unknown("device"))?;
-        Ok((removed.signing, Standing::RevokedSince(removed.since)))
+        Ok((removed.signing, Some(removed)))
     }
 
     fn known(&self, bytes: &[u8]) -> Result<Rc<Known>> {

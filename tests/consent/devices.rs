@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chartseal::Error;
-use chartseal::consent::{DeviceList, MAX_DEVICES, MAX_REMOVED, PublicDevice};
+use chartseal::consent::{DeviceList, MAX_DEVICES, MAX_REMOVED, PublicDevice, Removal};
 use chartseal::id::Time;
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
@@ -41,7 +41,7 @@ fn a_removed_device_signs_and_opens_nothing_any_more() {
     world.owner.add_device(&tablet.public(), NOW).unwrap();
     let old_list = world.owner.devices().clone();
     let (stored, access) = world.sealed("role:doctor");
-    world.owner.remove_device(tablet.id(), NOW.plus(Duration::from_secs(1))).unwrap();
+    world.owner.remove_device(tablet.id(), Removal::Retired, NOW.plus(Duration::from_secs(1))).unwrap();
     assert_eq!(world.owner.devices().removed()[0].since, NOW.plus(Duration::from_secs(1)));
 
     // With the list of before, the thief signs the next version; those who know the new one refuse it.
@@ -81,7 +81,7 @@ fn a_removed_device_leaves_no_pin_that_locks_readers_out() {
         assert!(live.open_as_device(&tablet, &mut pins).is_ok());
         last = next;
     }
-    world.owner.remove_device(tablet.id(), NOW).unwrap();
+    world.owner.remove_device(tablet.id(), Removal::Retired, NOW).unwrap();
     // The numbers are used up, and the honest version 2 counts all the same; nothing of before comes back.
     let (next, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
     let list = world.owner.devices();
@@ -101,7 +101,7 @@ fn the_root_key_brings_a_history_back_onto_a_new_phone() {
     let new = device("new-phone");
     let found = world.verify(&stored).unwrap().open_as_root(&world.owner, &mut PinStore::default()).unwrap();
     world.owner.add_device(&new.public(), NOW).unwrap();
-    world.owner.remove_device(world.phone.id(), NOW).unwrap();
+    world.owner.remove_device(world.phone.id(), Removal::Retired, NOW).unwrap();
     assert_eq!(world.verify(&stored).unwrap_err(), Error::Forged("consent"));
     let next = new.consent(world.owner.devices(), cardiology()).after(&found).unwrap();
     let (stored, _) = next.same_terms(&world.trust).unwrap().seal(NOW).unwrap();
@@ -145,7 +145,7 @@ fn a_device_list_from_the_future_is_neither_taken_over_nor_remembered() {
     world.owner.list().accept(&id, &mut pins, NOW).unwrap();
     let before = pins.clone();
     world.owner.add_device(&device("tablet").public(), Time::MAX).unwrap();
-    let wrong = world.owner.remove_device(world.phone.id(), Time::MAX).unwrap().clone();
+    let wrong = world.owner.remove_device(world.phone.id(), Removal::Retired, Time::MAX).unwrap().clone();
     assert_eq!(wrong.accept(&id, &mut pins, NOW), Err(Error::Expired("device list")));
     let slightly = NOW.plus(Duration::from_secs(300));
     assert_eq!(wrong.accept(&id, &mut pins, slightly), Err(Error::Expired("device list")));
@@ -194,7 +194,7 @@ fn a_list_takes_so_many_devices_and_none_twice() {
     }
     let another = device("another");
     assert_eq!(world.owner.add_device(&another.public(), NOW).unwrap_err(), Error::TooLarge("device list"));
-    world.owner.remove_device(&"device-1".parse().unwrap(), NOW).unwrap();
+    world.owner.remove_device(&"device-1".parse().unwrap(), Removal::Retired, NOW).unwrap();
     let misuse = |world: &mut World, device: &PublicDevice| {
         matches!(world.owner.add_device(device, NOW), Err(Error::ApiMisuse(_)))
     };
@@ -209,12 +209,15 @@ fn a_list_takes_so_many_devices_and_none_twice() {
     assert!(misuse(&mut world, &same_key));
     world.owner.add_device(&another.public(), NOW).unwrap();
 
-    assert_eq!(world.owner.remove_device(&"nobody".parse().unwrap(), NOW).unwrap_err(), Error::Unknown("device"));
+    assert_eq!(
+        world.owner.remove_device(&"nobody".parse().unwrap(), Removal::Retired, NOW).unwrap_err(),
+        Error::Unknown("device")
+    );
     for n in 2..MAX_DEVICES {
-        world.owner.remove_device(&format!("device-{n}").parse().unwrap(), NOW).unwrap();
+        world.owner.remove_device(&format!("device-{n}").parse().unwrap(), Removal::Retired, NOW).unwrap();
     }
-    world.owner.remove_device(another.id(), NOW).unwrap();
-    assert!(matches!(world.owner.remove_device(world.phone.id(), NOW), Err(Error::ApiMisuse(_))));
+    world.owner.remove_device(another.id(), Removal::Retired, NOW).unwrap();
+    assert!(matches!(world.owner.remove_device(world.phone.id(), Removal::Retired, NOW), Err(Error::ApiMisuse(_))));
     // A refused change leaves the list as it was.
     let id = world.owner.id();
     assert!(world.owner.list().accept(id, &mut world.pins, NOW).is_ok());
@@ -238,7 +241,7 @@ fn a_device_can_be_removed_however_many_were_before() {
         let id = format!("{}-{n}", "x".repeat(120));
         let next = device(&id);
         world.owner.add_device(&next.public(), NOW).unwrap();
-        world.owner.remove_device(next.id(), NOW).unwrap();
+        world.owner.remove_device(next.id(), Removal::Retired, NOW).unwrap();
     }
     assert_eq!(world.owner.devices().removed().len(), MAX_REMOVED);
     let bytes = world.owner.list().to_cbor().unwrap();

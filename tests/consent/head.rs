@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chartseal::Error;
-use chartseal::consent::{Access, Freshness, HEAD_LIMIT, Head};
+use chartseal::consent::{Access, Freshness, HEAD_LIMIT, Head, Removal};
 use chartseal::id::Time;
 use chartseal::identity::Identity;
 use chartseal::owner::{Device, Owner};
@@ -80,7 +80,7 @@ fn who_has_seen_a_head_is_not_shown_an_older_consent_again() {
     let live = third.verify(world.owner.devices(), &compartment, &pins, NOW).unwrap();
     let live_head = tablet.head(&live, NOW).unwrap();
     assert_eq!(live.fresh(&live_head, &mut pins, NOW, HEAD_LIMIT), Ok(Freshness::Fresh));
-    world.owner.remove_device(&"tablet".parse().unwrap(), NOW).unwrap();
+    world.owner.remove_device(&"tablet".parse().unwrap(), Removal::Retired, NOW).unwrap();
     let (honest, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
     assert!(honest.verify(world.owner.devices(), &compartment, &pins, NOW).is_ok());
 }
@@ -142,7 +142,7 @@ fn a_head_of_before_a_device_was_removed_stands_in_nobodys_way() {
         thiefs = sign(&thiefs.1);
     }
     let old_head = world.phone.head(&world.verify(&thiefs.0).unwrap(), NOW).unwrap();
-    world.owner.remove_device(&"tablet".parse().unwrap(), NOW.plus(Duration::from_secs(10))).unwrap();
+    world.owner.remove_device(&"tablet".parse().unwrap(), Removal::Retired, NOW.plus(Duration::from_secs(10))).unwrap();
     let (second, access) = world.consent().after(&first).unwrap().seal(NOW).unwrap();
     let (third, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
     let mut pins = PinStore::default();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::world::{self, NOW, World, YEAR, after, record};
 use chartseal::Error;
 use chartseal::authority::{REVOCATION_LIMIT, Reason, Standing, Trust};
+use chartseal::consent::{Devices, Removal};
 use chartseal::id::{DeviceId, Revision, Version};
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
@@ -187,7 +188,7 @@ fn a_laboratory_writes_and_opens_nothing() {
 
 #[test]
 fn an_owners_device_writes_whatever_the_consent_says() {
-    let mut world = World::new();
+    let world = World::new();
     let access = world.access("diary");
     let sealed = {
         let author = Author::device(&world.phone, world.devices()).unwrap();
@@ -204,8 +205,13 @@ fn an_owners_device_writes_whatever_the_consent_says() {
     let foreign = record("r").part(&access).unwrap().field("/mood", "bad").unwrap();
     assert_eq!(foreign.seal(&author, NOW).unwrap_err(), Error::NotAllowed);
     assert!(matches!(Author::device(&phone, world.devices()), Err(Error::ApiMisuse(_))));
+}
 
-    // A device that was removed: what it wrote before stands, and is marked.
+#[test]
+fn what_a_retired_device_wrote_stands() {
+    let mut world = World::new();
+    let access = world.access("a");
+    // And is marked.
     let tablet = Device::generate(DeviceId::new("tablet").unwrap()).unwrap();
     world.alice.add_device(&tablet.public(), NOW).unwrap();
     let seal = |world: &World, time| {
@@ -213,11 +219,58 @@ fn an_owners_device_writes_whatever_the_consent_says() {
         record("r").part(&access).unwrap().field("/mood", "good").unwrap().seal(&author, time).unwrap()
     };
     let (before, since) = (seal(&world, after(5)), seal(&world, after(10)));
-    world.alice.remove_device(tablet.id(), after(10)).unwrap();
+    world.alice.remove_device(tablet.id(), Removal::Retired, after(10)).unwrap();
     let view = world.reader().open(&before, &[&access]).unwrap();
     let Writer::Device { standing, .. } = &view.parts()[0].writer else { panic!() };
     assert_eq!(*standing, Standing::RevokedSince(after(10)));
     assert_eq!(world.reader().open(&since, &[&access]).unwrap_err(), Error::Revoked("this device"));
+}
+
+#[test]
+fn what_a_stolen_device_backdates_does_not_count() {
+    let mut world = World::new();
+    let access = world.access("a");
+    let tablet = Device::generate(DeviceId::new("tablet").unwrap()).unwrap();
+    world.alice.add_device(&tablet.public(), NOW).unwrap();
+    let listed = world.devices().clone();
+    let seal = |time| {
+        let author = Author::device(&tablet, &listed).unwrap();
+        record("r").part(&access).unwrap().field("/mood", "good").unwrap().seal(&author, time).unwrap()
+    };
+    world.alice.remove_device(tablet.id(), Removal::Retired, after(20)).unwrap();
+    let retired = world.devices().clone();
+    // It turns out that the tablet was not wiped, but stolen.
+    let stolen = Removal::Lost { since: after(10) };
+    world.alice.remove_device(tablet.id(), stolen, after(30)).unwrap();
+    // In whatever list comes later, it gets no milder.
+    assert_eq!(
+        world.alice.remove_device(tablet.id(), Removal::Retired, after(40)).err(),
+        Some(Error::Unknown("device"))
+    );
+    world.alice.remove_device(tablet.id(), Removal::Lost { since: after(15) }, after(40)).unwrap();
+    world.alice.add_device(&Device::generate(DeviceId::new("watch").unwrap()).unwrap().public(), after(50)).unwrap();
+    assert_eq!(world.devices().removed()[0].why, stolen);
+    assert_eq!(world.devices().removed()[0].since, after(20));
+    let future = world.alice.remove_device(world.phone.id(), Removal::Lost { since: after(61) }, after(60));
+    assert!(matches!(future, Err(Error::ApiMisuse(_))));
+    for at in [after(0), after(5), after(25)] {
+        let theft = seal(at);
+        let now = after(60);
+        let reader = |devices: &Devices| Reader::new(&world.trust, now).devices(devices.clone());
+        assert_eq!(
+            reader(&retired).open(&theft, &[&access]).is_ok(),
+            at < after(20),
+            "while it was said to be retired"
+        );
+        assert_eq!(reader(world.devices()).open(&theft, &[&access]).err(), Some(Error::Revoked("this device")));
+        let review = reader(world.devices()).review(&theft, &[&access]).unwrap();
+        let part = review.part(access.compartment()).unwrap();
+        assert_eq!(part.verdicts(), [Verdict::KeyCompromised]);
+        // The owner looks through it, and knows since when.
+        assert_eq!(part.values(&[Verdict::KeyCompromised]).unwrap().get("/mood"), Some(&b"good"[..]));
+        let Writer::Device { standing, .. } = &part.written().unwrap().writer else { panic!() };
+        assert_eq!(*standing, Standing::RevokedSince(after(10)));
+    }
 }
 
 #[test]

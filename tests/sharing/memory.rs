@@ -3,7 +3,7 @@
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, YEAR, after, record};
 use chartseal::Error;
-use chartseal::consent::{Access, LiveConsent, OpenedConsents, StoredConsent};
+use chartseal::consent::{Access, LiveConsent, OpenedConsents, Removal, StoredConsent};
 use chartseal::id::{Time, Version};
 use chartseal::kem::UserKey;
 use chartseal::owner::Device;
@@ -142,7 +142,7 @@ fn what_was_not_moved_opens_although_the_device_of_its_consent_is_gone_and_its_e
     let second = builder.valid(NOW, after(YEAR / 12)).seal(NOW).unwrap();
     let old = ward.written(&second.1, "old");
     let world = &mut ward.world;
-    world.alice.remove_device(&"phone".parse().unwrap(), after(YEAR / 6)).unwrap();
+    world.alice.remove_device(&"phone".parse().unwrap(), Removal::Retired, after(YEAR / 6)).unwrap();
     let later = after(YEAR / 6 + 60);
     let builder = tablet.consent(world.alice.devices(), "a".parse().unwrap()).after(&second.1).unwrap();
     let builder = builder.same_terms(&world.trust).unwrap().valid(later, after(YEAR));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::world::{NOW, World, after, record};
 use chartseal::Error;
-use chartseal::consent::{Access, DeviceList, Devices, StoredConsent, Veto};
+use chartseal::consent::{Access, DeviceList, Devices, Removal, StoredConsent, Veto};
 use chartseal::id::{DeviceId, Generation, Time};
 use chartseal::owner::recovery::{GuardianShare, Guardianship, RecoveryKey, RecoveryPublic};
 use chartseal::owner::{Device, Owner, Recovery};
@@ -53,8 +53,8 @@ impl Family {
         self.plan.combine(&self.shares[1..]).unwrap()
     }
 
-    fn phone_is_lost(&self) -> [DeviceId; 1] {
-        ["phone".parse().unwrap()]
+    fn phone_is_gone(&self) -> [(DeviceId, Removal); 1] {
+        [("phone".parse().unwrap(), Removal::Retired)]
     }
 
     /// Somebody who has read this owner before.
@@ -84,7 +84,7 @@ fn guardians_bring_back_the_history_and_the_owner_after_the_delay() {
     let written = record("r").part(&access).unwrap().field("/a", "history").unwrap().seal(&author, NOW).unwrap();
 
     let (mut reader, key, new) = (family.known(), family.key(), device("new-phone"));
-    let back = key.succeed(family.owner.devices(), &family.phone_is_lost(), &new.public(), after(1)).unwrap();
+    let back = key.succeed(family.owner.devices(), &family.phone_is_gone(), &new.public(), after(1)).unwrap();
     assert_eq!(back.id(), family.owner.id());
     for early in [after(1), after(WEEK + 1)] {
         let refused = family.accept(back.list(), &mut reader, early);
@@ -120,7 +120,7 @@ fn guardians_bring_back_the_history_and_the_owner_after_the_delay() {
 fn any_device_of_the_last_list_stops_a_change_and_no_other_does() {
     let family = Family::new();
     let (key, thiefs) = (family.key(), device("thiefs"));
-    let stolen = key.succeed(family.owner.devices(), &family.phone_is_lost(), &thiefs.public(), NOW).unwrap();
+    let stolen = key.succeed(family.owner.devices(), &family.phone_is_gone(), &thiefs.public(), NOW).unwrap();
     let mut reader = family.known();
     assert!(family.accept(stolen.list(), &mut reader, NOW).is_err());
     for other in [&thiefs, &device("tablet")] {
@@ -225,7 +225,7 @@ fn a_planned_change_keeps_id_devices_and_recovery() {
     assert_eq!(live.open_as_root(&old, &mut PinStore::default()).err(), Some(Error::CannotOpen));
     // The old root key signs on: nobody who has seen the change follows.
     let mut old = old;
-    old.remove_device(&"tablet".parse().unwrap(), NOW).unwrap();
+    old.remove_device(&"tablet".parse().unwrap(), Removal::Retired, NOW).unwrap();
     old.add_device(&device("thiefs").public(), NOW).unwrap();
     assert_eq!(old.list().accept(&id, &mut pins, NOW).err(), Some(Error::Rollback("change of root key")));
     let other = old.change_root(NOW).unwrap();
@@ -277,7 +277,7 @@ fn a_chain_that_was_cut_mixed_or_signed_by_others_leads_nowhere() {
 fn one_of_several_devices_is_lost_and_the_others_go_on() {
     let mut family = Family::new();
     let (_, access) = family.phone.consent(family.owner.devices(), "a".parse().unwrap()).seal(NOW).unwrap();
-    family.owner.remove_device(&"phone".parse().unwrap(), NOW).unwrap();
+    family.owner.remove_device(&"phone".parse().unwrap(), Removal::Retired, NOW).unwrap();
     let devices = family.owner.devices();
     let section = "a".parse().unwrap();
     assert!(family.stored.verify(devices, &section, &PinStore::default(), NOW).is_err());
@@ -335,7 +335,7 @@ fn a_device_that_is_removed_after_its_end_wrote_nothing_in_between() {
     };
     assert_eq!(opens(child.devices()), [true, true, false]);
     let mut tidy = Owner::decode(child.to_secret_bytes().unwrap().expose()).unwrap();
-    tidy.remove_device(parent.id(), after(2 * WEEK)).unwrap();
+    tidy.remove_device(parent.id(), Removal::Retired, after(2 * WEEK)).unwrap();
     assert_eq!(opens(tidy.devices()), [true, true, false]);
 }
 
@@ -356,7 +356,7 @@ fn an_executor_needs_two_attestations_and_a_patient_who_is_silent() {
     let key = attested.combine(&attestations).unwrap();
     let (sealed, _) = family.phone.consent(family.owner.devices(), "a".parse().unwrap()).seal(NOW).unwrap();
     assert!(family.open(&sealed, family.owner.devices(), &key).is_ok());
-    let lost = family.phone_is_lost();
+    let lost = family.phone_is_gone();
     let executor = key.succeed(family.owner.devices(), &lost, &device("executors").public(), NOW).unwrap();
     let mut reader = PinStore::from_cbor(&known.to_cbor().unwrap()).unwrap();
     assert!(family.accept(executor.list(), &mut reader, NOW).is_err());
@@ -380,10 +380,13 @@ fn a_printed_code_brings_the_owner_back() {
     let live = stored.verify(owner.devices(), &"a".parse().unwrap(), &PinStore::default(), NOW).unwrap();
     assert!(live.open_as_recovery(&typed, &mut PinStore::default()).is_ok());
     assert!(live.open_as_recovery(&RecoveryKey::generate().unwrap(), &mut PinStore::default()).is_err());
-    let back = typed.succeed(owner.devices(), &["phone".parse().unwrap()], &device("new").public(), NOW).unwrap();
+    let back = typed
+        .succeed(owner.devices(), &[("phone".parse().unwrap(), Removal::Retired)], &device("new").public(), NOW)
+        .unwrap();
     assert!(back.list().accept(owner.id(), &mut PinStore::default(), after(WEEK + 1)).is_ok());
     // A device that was never there, and the last device's id taken again.
-    let unknown = typed.succeed(owner.devices(), &["none".parse().unwrap()], &device("new").public(), NOW);
+    let unknown =
+        typed.succeed(owner.devices(), &[("none".parse().unwrap(), Removal::Retired)], &device("new").public(), NOW);
     assert_eq!(unknown.err(), Some(Error::Unknown("device")));
     assert!(typed.succeed(owner.devices(), &[], &device("phone").public(), NOW).is_err());
 }
@@ -444,7 +447,7 @@ fn a_recovery_key_that_nothing_can_be_sealed_to_and_a_device_of_a_taken_id_are_r
     let arranged = family.owner.arrange_recovery(&[Recovery { key: bad, delay: DELAY, plan: None }], NOW);
     assert!(matches!(arranged, Err(Error::Malformed(_))));
     let again = device("phone");
-    let taken = key.succeed(family.owner.devices(), &family.phone_is_lost(), &again.public(), NOW);
+    let taken = key.succeed(family.owner.devices(), &family.phone_is_gone(), &again.public(), NOW);
     assert!(matches!(taken, Err(Error::ApiMisuse(_))));
 }
 
@@ -456,14 +459,14 @@ fn a_stolen_phone_of_the_last_list_can_veto_for_ever_and_the_root_key_ends_that(
     let mut reader = family.known();
     for week in 0..5 {
         // Each change drops the phone; it stands in the list that the change is made from, and that is what counts.
-        let back = key.succeed(&last, &family.phone_is_lost(), &device("new").public(), after(week * WEEK)).unwrap();
+        let back = key.succeed(&last, &family.phone_is_gone(), &device("new").public(), after(week * WEEK)).unwrap();
         let veto = family.phone.veto(&last, back.list()).unwrap();
         veto.accept(&last, back.list(), &mut reader, after(week * WEEK)).unwrap();
         let refused = family.accept(back.list(), &mut reader, after((week + 30) * WEEK));
         assert_eq!(refused.err(), Some(Error::Revoked("this change of root key")));
     }
     // With the root key at hand the phone is removed at once, without a delay, and vetoes nothing that follows.
-    family.owner.remove_device(&"phone".parse().unwrap(), NOW).unwrap();
+    family.owner.remove_device(&"phone".parse().unwrap(), Removal::Retired, NOW).unwrap();
     family.accept(family.owner.list(), &mut reader, NOW).unwrap();
     let then = family.owner.devices().clone();
     let back = key.succeed(&then, &[], &device("newer").public(), NOW).unwrap();
@@ -485,7 +488,8 @@ fn of_two_recovery_keys_that_race_each_reader_keeps_to_the_first_and_readers_may
     let named = |key: &RecoveryKey| Recovery { key: key.public(), delay: DELAY, plan: None };
     owner.arrange_recovery(&[named(&code), named(&guardians)], NOW).unwrap();
     let back = |key: &RecoveryKey| {
-        key.succeed(owner.devices(), &["phone".parse().unwrap()], &device("new").public(), NOW).unwrap()
+        key.succeed(owner.devices(), &[("phone".parse().unwrap(), Removal::Retired)], &device("new").public(), NOW)
+            .unwrap()
     };
     // A thief has found the printed code. The guardians announce at the same time.
     let (thief, honest) = (back(&code), back(&guardians));

@@ -7,7 +7,7 @@ use crate::support::stored::{contents, now, read, sealed};
 use crate::support::waiting::block_on;
 use crate::support::world::{self, World, after};
 use chartseal::Error;
-use chartseal::consent::StoredConsent;
+use chartseal::consent::{Removal, StoredConsent};
 use chartseal::id::{Revision, Time};
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
@@ -252,7 +252,7 @@ fn the_owners_word_has_a_place_whatever_numbers_a_thief_used_up() {
     assert_eq!(publish(&world, &third), Put::Done);
     assert_eq!(block_on(repository.put(&sealed(&world, &thief, "between"))).unwrap(), Put::Done);
 
-    world.alice.remove_device(tablet.id(), world::NOW).unwrap();
+    world.alice.remove_device(tablet.id(), Removal::Retired, world::NOW).unwrap();
     let consent = || world.phone.consent(world.devices(), "a".parse().unwrap()).after(&access).unwrap();
     let (honest, _) = consent().seal(world::NOW).unwrap();
     assert_eq!(publish(&world, &honest), Put::Done);
@@ -306,7 +306,7 @@ fn a_consent_that_counts_no_more_hides_none_that_does() {
     assert_eq!([publish(&world, &first), publish(&world, &thiefs)], [Put::Done; 2]);
     let served = || block_on(repository.consents(access.owner(), access.compartment(), None)).unwrap();
     assert_eq!(served(), std::slice::from_ref(&thiefs));
-    world.alice.remove_device(tablet.id(), world::NOW).unwrap();
+    world.alice.remove_device(tablet.id(), Removal::Retired, world::NOW).unwrap();
     let next = world.phone.consent(world.devices(), "a".parse().unwrap()).after(&access).unwrap();
     let (next, _) = next.seal(world::NOW).unwrap();
     assert_eq!(publish(&world, &next), Put::Done);

@@ -9,6 +9,7 @@ use crate::support::waiting::{block_on, calls};
 use crate::support::world::{self, NOW, World, after};
 use chartseal::Error;
 use chartseal::authority::Reason;
+use chartseal::consent::Removal;
 use chartseal::id::Time;
 use chartseal::ledger::Ledger;
 use chartseal::owner::Device;
@@ -250,7 +251,7 @@ fn what_a_device_sealed_again_when_it_was_removed_opens() {
     assert_eq!(block_on(repository.publish(&world.live(&second), &second)).unwrap(), Put::Done);
     let list = world.devices().clone();
     let author = Author::device(&tablet, &list).unwrap();
-    world.alice.remove_device(tablet.id(), NOW).unwrap();
+    world.alice.remove_device(tablet.id(), Removal::Retired, NOW).unwrap();
     let (clock, old) = (|| after(1), [&access]);
     let rotation = Rotation::new(&store, &old, &new, &clock).unwrap();
     let rotation = rotation.reencrypt(ledger, &world.trust, &list, &author);

@@ -298,7 +298,7 @@ fn a_removed_device_takes_its_mandates_along() {
     let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
     world.owner.add_device(&tablet.public(), later(1)).unwrap();
     assert!(world.verify(&stored, later(1)).is_ok());
-    world.owner.remove_device(world.phone.id(), later(1)).unwrap();
+    world.owner.remove_device(world.phone.id(), Removal::Retired, later(1)).unwrap();
     assert_eq!(world.verify(&stored, later(1)).err(), Some(Error::Forged("consent")));
     assert!(world.mandate.consent(&world.keeper, world.owner.devices()).is_err());
 }

@@ -83,6 +83,36 @@ fn a_veto_counts_whatever_list_the_change_says_it_was_made_from() {
     assert_eq!(refused.err(), Some(Error::Revoked("this change of root key")));
 }
 
+/// Whoever signs it, the root key's own holder included: what is refused when it is read cannot be found out too late.
+#[test]
+fn a_delay_that_nobody_can_wait_for_is_neither_signed_nor_read() {
+    let (mut owner, _) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+    let paper = RecoveryKey::generate().unwrap();
+    let arrange = |owner: &mut Owner, delay| {
+        owner.arrange_recovery(&[Recovery { key: paper.public(), delay, plan: None }], NOW).map(drop)
+    };
+    for delay in [MAX_DELAY + Duration::from_secs(1), Duration::from_secs(7 * 86_400 * 1000), Duration::MAX] {
+        let refused = arrange(&mut owner, delay);
+        assert_eq!(refused, Err(Error::ApiMisuse("a delay that nobody can wait for")), "{delay:?}");
+    }
+    assert_eq!(arrange(&mut owner, MAX_DELAY), Ok(()));
+    for delay in [MAX_DELAY.as_secs() + 1, u64::MAX] {
+        let mut statement = next(&owner.devices, NOW).unwrap();
+        let said = ArrangementStatement { delay, ..statement.recovery[0].unverified().clone() };
+        statement.recovery = vec![Signed::sign(said, &owner.root).unwrap()];
+        assert_eq!(sign(statement, &owner.root).err(), Some(Error::Malformed("device list")), "{delay}");
+    }
+    // Nor does a change count that such a key signed.
+    let last = owner.devices.clone();
+    let said = ArrangementStatement { delay: u64::MAX, ..last.statement().recovery[0].unverified().clone() };
+    let by = Signed::sign(said, &owner.root).unwrap();
+    let keys = (SigningKey::generate().unwrap(), SealingKey::generate().unwrap());
+    let link = Succession { change: Signed::sign(change(&last, &keys.0, NOW), paper.signing()).unwrap(), by: Some(by) };
+    let mut statement = next(&last, NOW).unwrap();
+    statement.recovery.clear();
+    assert_eq!(successor(statement, link, keys).err(), Some(Error::Malformed("change of root key")));
+}
+
 #[test]
 fn a_delay_without_time_for_a_veto_is_refused() {
     let (mut owner, _) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();

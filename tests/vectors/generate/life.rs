@@ -9,7 +9,7 @@ use crate::support::world::{NOW, World, YEAR, after};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use chartseal::authority::Reason;
 use chartseal::backup;
-use chartseal::consent::{ConsentBuilder, Decline, DeviceList, Mandate, Referral, ReferralEnd};
+use chartseal::consent::{ConsentBuilder, Decline, DeviceList, Mandate, Referral, ReferralEnd, Removal};
 use chartseal::id::Time;
 use chartseal::identity::Identity;
 use chartseal::owner::recovery::RecoveryKey;
@@ -149,7 +149,9 @@ fn lists(folder: &Folder) {
     owner.arrange_recovery(&[Recovery { plan: Some(&plan), ..recovery(&key) }], NOW).unwrap();
     let arranged = owner.list().clone();
     let new = Device::generate("new".parse().unwrap()).unwrap();
-    let back = key.succeed(owner.devices(), &["phone".parse().unwrap()], &new.public(), NOW).unwrap();
+    let back = key
+        .succeed(owner.devices(), &[("phone".parse().unwrap(), Removal::Lost { since: NOW })], &new.public(), NOW)
+        .unwrap();
     let recovered = back.list().clone();
     folder.write("veto", &statement!("veto", phone.veto(owner.devices(), &recovered).unwrap()));
     let twice = back.change_root(after(1)).unwrap();
@@ -163,6 +165,20 @@ fn lists(folder: &Folder) {
     write("list_recovered", late, "version 4", &recovered);
     write("list_recovered_too_early", after(WEEK), "change of root key is not valid at this time", &recovered);
     write("list_changed_twice", late, "version 5", twice.list());
+    write(
+        "list_of_a_time_to_come",
+        NOW.minus(Duration::from_secs(301)),
+        "device list is not valid at this time",
+        &arranged,
+    );
+    let (mut tidy, _) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+    for id in ["tablet", "watch"] {
+        tidy.add_device(&Device::generate(id.parse().unwrap()).unwrap().public(), NOW).unwrap();
+    }
+    tidy.remove_device(&"tablet".parse().unwrap(), Removal::Retired, after(2)).unwrap();
+    tidy.remove_device(&"watch".parse().unwrap(), Removal::Lost { since: after(1) }, after(2)).unwrap();
+    let headers = format!("owner: {}\nnow: {}\nexpect: version 5\n", tidy.id(), after(2).as_secs());
+    folder.write("list_with_devices_that_are_gone", &forms!("device list", headers, tidy.list()));
 
     let json = twice.list().to_json().unwrap();
     let (head, rest) = json.split_once(",\"succession\":[").unwrap();

@@ -8,6 +8,8 @@ use super::*;
 use crate::consent::slot::{Slot, SlotContent};
 use crate::identity::{Sealed, SealingKey, SealingPublic, Signature};
 use crate::kem;
+use crate::owner::recovery::RecoveryKey;
+use crate::owner::{MIN_DELAY, Recovery};
 use crate::policy::AccessTree;
 use crate::seal::{Cek, Salt, seal_terms_with};
 use crate::secret::Secret;
@@ -177,7 +179,7 @@ fn a_custodian_hides_no_slot_for_somebody_whom_the_terms_do_not_name() {
 fn a_custodian_leaves_no_key_of_the_owners_out() {
     let world = World::new();
     let statement = world.owner.list().unverified();
-    let own = [statement.root_sealing, statement.devices[0].sealing];
+    let own = [statement.root_sealing, statement.devices[0].device.sealing];
     let fill = SealingKey::generate().unwrap().public();
     for left_out in own {
         // Her slot is gone, and the others are where they would be without her; or another stands there.
@@ -476,4 +478,46 @@ fn two_renewals_of_one_version_share_no_ephemeral_key_and_no_salt() {
     assert_ne!(ciphertexts[..16], texts[..16]);
     // And whoever seals the same again draws nothing new.
     assert_eq!(renewed(&[]).slots, one.slots);
+}
+
+/// A thief's who has the phone, and an earlier list at hand: whoever reads has a later one.
+#[test]
+fn a_consent_under_an_earlier_list_leaves_no_present_key_out_that_stood_in_it() {
+    let mut world = World::new();
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    world.owner.add_device(&tablet.public(), NOW).unwrap();
+    let paper = RecoveryKey::generate().unwrap().public();
+    let arranged = |owner: &mut Owner| {
+        let recovery = Recovery { key: paper, delay: MIN_DELAY, plan: None };
+        owner.arrange_recovery(&[recovery], NOW).unwrap();
+    };
+    arranged(&mut world.owner);
+    let then = world.owner.devices().clone();
+    let change = world.phone.sharing(&then, &world.trust, &world.access).reseal().unwrap();
+    let (stored, access, _) = change.seal(later(1)).unwrap();
+    let without = |world: &World, key: SealingPublic| {
+        let mut parts = Parts::of(&(stored.clone(), duplicate(&access)));
+        parts.terms.owner_keys.retain(|other| *other != key);
+        parts.sealed = seal_terms(&parts.cek, parts.context().of_terms(), &parts.terms.to_cbor().unwrap()).unwrap();
+        parts.again(world);
+        parts.signed(world, world.phone.signer().key).open(&world.ada, &mut PinStore::default()).map(drop)
+    };
+    let keys = |world: &World| {
+        [tablet.public().sealing, world.phone.public().sealing, paper.sealing, then.statement().root_sealing]
+    };
+    let watch = Device::generate("watch".parse().unwrap()).unwrap();
+    for step in ["the same list", "one with a new device", "one that names the same recovery key again"] {
+        assert_eq!(without(&world, SealingKey::generate().unwrap().public()), Ok(()), "{step}");
+        for key in keys(&world) {
+            assert_eq!(without(&world, key), Err(FORGED), "{step}");
+        }
+        match step {
+            "the same list" => _ = world.owner.add_device(&watch.public(), NOW).unwrap(),
+            _ => arranged(&mut world.owner),
+        }
+    }
+    // Nothing is known of a key that was removed since, nor does anybody miss it.
+    world.owner.remove_device(tablet.id(), Removal::Retired, NOW).unwrap();
+    assert_eq!(without(&world, tablet.public().sealing), Ok(()));
+    assert_eq!(without(&world, paper.sealing), Err(FORGED));
 }
