@@ -207,7 +207,9 @@ fn end(
     let held = open(patient, newest, custodian, later)?;
     let kept = open(patient, newest, bo, NOW)?;
     let (next, new) = mandate.consent(custodian, devices)?.after(&held)?.same_terms(trust)?.seal(later)?;
-    patient.publish(&next, later)?;
+    // The server takes a custodian's consent from who has opened it.
+    let published = block_on(patient.repository.publish(&new, &next))?;
+    same(published, Put::Done, "a consent is published already")?;
     closed(patient, &next, bo, later)?;
 
     let clock = || later;

@@ -422,7 +422,7 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     let next = next.write(&world.trust, world.hospital.id(), "role:doctor").unwrap();
     let (stricter, new) = next.custodian(&service.public()).unwrap().seal(NOW).unwrap();
 
-    assert_eq!(block_on(repository.publish(&world.live(&stricter), &stricter)).unwrap(), Put::Done);
+    assert_eq!(block_on(repository.publish(&new, &stricter)).unwrap(), Put::Done);
     let view = KeysOnly::new(&store, access.owner(), access.compartment());
     let rotation = Rotation::new(&view, &[&old], &new, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
