@@ -1,5 +1,5 @@
 //! A nurse is shut out of 100,000 records: their keys move to a new compartment key in a database on disk, in a process
-//! that is killed half-way, while a doctor goes on writing.
+//! that is killed half-way, while a doctor goes on reading and writing.
 //!
 //! `cargo run --release --example rotation`
 
@@ -10,13 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use chartseal::authority::{Authority, Issued, REVOCATION_LIMIT, Trust};
-use chartseal::consent::{Access, DeviceList, Devices, LiveConsent, StoredConsent};
-use chartseal::id::{CompartmentId, RecordId, Time};
+use chartseal::consent::{Access, DeviceList, Devices, LiveConsent, OpenedConsents, StoredConsent};
+use chartseal::id::{CompartmentId, OwnerId, RecordId, Time};
 use chartseal::identity::Identity;
-use chartseal::kem::UserKey;
 use chartseal::ledger::Ledger;
 use chartseal::owner::{Device, Owner};
-use chartseal::pin::PinStore;
+use chartseal::pin::{Pins, RedbPins};
 use chartseal::record::{Author, Reader, Record};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
@@ -48,30 +47,32 @@ fn whole() -> Result<(), Failure> {
         Ok(hospital.issue(person.id(), &role.parse()?, clock(), next_year, clock())?)
     };
     let (for_ada, for_ned) = (join(&ada, "role:doctor")?, join(&ned, "role:nurse")?);
-    let mut trust = Trust::new(REVOCATION_LIMIT);
-    trust.add(hospital.anchor())?;
-    trust.update(&hospital.publish(clock())?, &mut PinStore::default(), clock())?;
-    let (doctor, nurse) = (ada.accept(&for_ada, &trust, clock())?, ned.accept(&for_ned, &trust, clock())?);
     let (alice, phone) = Owner::generate_with_device("phone".parse()?, clock())?;
 
-    // What the phone, the doctor's workstation and the hospital keep; the worker finds it there.
-    std::fs::write(path.join("phone"), phone.to_secret_bytes().expose())?;
+    // What everybody was given by another way, and what was published; then what the phone and the doctor's workstation keep.
+    // The worker finds it there.
+    std::fs::write(path.join("anchor"), serde_json::to_vec(&hospital.anchor())?)?;
+    std::fs::write(path.join("owner"), alice.id().as_str())?;
+    std::fs::write(path.join("bulletin"), serde_json::to_vec(&hospital.publish(clock())?)?)?;
     std::fs::write(path.join("list"), alice.list().to_cbor()?)?;
+    std::fs::write(path.join("phone"), phone.to_secret_bytes().expose())?;
     std::fs::write(path.join("ada"), ada.to_secret_bytes().expose())?;
     std::fs::write(path.join("credential"), for_ada.to_cbor()?)?;
 
+    let mut neds = Host::start(path, "ned")?;
+    let nurse = ned.accept(&for_ned, &neds.trust, clock())?;
     let kept = {
-        let disk = Disk::open(path)?;
-        let consent = phone.consent(alice.devices(), compartment()?);
-        let consent = consent.read(&trust, hospital.id(), "role:doctor or role:nurse")?;
-        let (stored, access) = consent.write(&trust, hospital.id(), "role:doctor")?.seal(clock())?;
-        disk.publish(&stored, alice.devices())?;
-        fill(&disk.records, &phone, alice.devices(), &access)?;
+        let (disk, server, phones) = (Disk::open(path)?, Host::start(path, "server")?, Host::start(path, "phone")?);
+        let consent = phone.consent(&phones.devices, compartment()?);
+        let consent = consent.read(&phones.trust, hospital.id(), "role:doctor or role:nurse")?;
+        let (stored, access) = consent.write(&phones.trust, hospital.id(), "role:doctor")?.seal(clock())?;
+        server.publish(&disk, &stored)?;
+        fill(&disk.records, &phone, &phones.devices, &access)?;
         // The nurse reads, and keeps the compartment key that she got.
-        let kept = live(&stored, alice.devices())?.open(&nurse, &mut PinStore::default())?;
+        let kept = neds.open(&disk, |live, pins| live.open(&nurse, pins))?.newest;
         let (stored, _, receipt) =
-            phone.sharing(alice.devices(), &trust, &access).revoke(ned.id().clone())?.seal(clock())?;
-        disk.publish(&stored, alice.devices())?;
+            phone.sharing(&phones.devices, &phones.trust, &access).revoke(ned.id().clone())?.seal(clock())?;
+        server.publish(&disk, &stored)?;
         println!("{receipt}");
         kept
     };
@@ -94,39 +95,38 @@ fn whole() -> Result<(), Failure> {
     }
 
     let disk = Disk::open(path)?;
-    let [old, new] = disk.accesses(&phone, alice.devices())?;
-    let now = clock;
-    let rotation = Rotation::new(&disk.records, &[&old], &new, &now)?;
+    let opened = Host::start(path, "phone")?.open(&disk, |live, pins| live.open_as_device(&phone, pins))?;
+    let (now, old) = (clock, opened.earlier.iter().collect::<Vec<_>>());
+    let rotation = Rotation::new(&disk.records, &old, &opened.newest, &now)?;
     let found = block_on(rotation.verify())?;
     println!("\nVerified: {} records under the new key, {} behind, {} broken", found.moved, found.behind, found.broken);
     match block_on(rotation.retire(&Ledger::new(&disk.ledger)))? {
         Retirement::Done { consents: 1, lost: 0 } => println!("The old key is destroyed."),
         other => return Err(format!("the old key is still needed: {other:?}").into()),
     }
-    look(&disk, &alice, &trust, [&worker, &second], (&doctor, &nurse, &kept))
+    look(&disk, Host::start(path, "ada")?, (&ada, &for_ada), [&worker, &second], &kept)?;
+    let own = neds.open(&disk, |live, pins| live.open(&nurse, pins)).err().ok_or("the nurse's key opens")?;
+    println!("The nurse's own key: {own}");
+    Ok(())
 }
 
 /// What doctor and nurse read in the end, of all that was written.
 fn look(
     disk: &Disk,
-    alice: &Owner,
-    trust: &Trust,
+    mut doctor: Host,
+    (ada, issued): (&Identity, &Issued),
     workers: [&Child; 2],
-    (doctor, nurse, kept): (&UserKey, &UserKey, &Access),
+    kept: &Access,
 ) -> Result<(), Failure> {
-    let consents = block_on(disk.repository().consents(alice.id(), &compartment()?, None))?;
-    let [newest] = consents.as_slice() else { return Err("there is one consent left".into()) };
-    let newest = live(newest, alice.devices())?;
-    let access = newest.open(doctor, &mut PinStore::default())?;
-    println!(
-        "The nurse's own key:       {}",
-        newest.open(nurse, &mut PinStore::default()).err().ok_or("the nurse's key opens")?
-    );
-
-    let reader = Reader::new(trust, clock()).devices(alice.devices().clone());
+    let key = ada.accept(issued, &doctor.trust, clock())?;
+    let opened = doctor.open(disk, |live, pins| live.open(&key, pins))?;
+    if !opened.earlier.is_empty() {
+        return Err("there is more than one consent left".into());
+    }
+    let (reader, owner) = (doctor.reader(), doctor.devices.owner());
     let read = |id: RecordId, text: &str| -> Result<bool, Failure> {
-        let Some(record) = block_on(disk.repository().get(alice.id(), &id))? else { return Ok(false) };
-        if reader.open(&record, &[&access])?.get("/text")? != Some(text.as_bytes()) {
+        let Some(record) = block_on(disk.repository().get(owner, &id))? else { return Ok(false) };
+        if reader.open(&record, &opened.accesses())?.get("/text")? != Some(text.as_bytes()) {
             return Err(format!("{id} says something else").into());
         }
         match reader.open(&record, &[kept]) {
@@ -157,21 +157,19 @@ fn start(path: &Path) -> Result<Child, Failure> {
     Ok(Command::new(std::env::current_exe()?).arg(path).stdin(Stdio::null()).spawn()?)
 }
 
-/// A worker: knows the folder, and what is in it.
+/// A worker of the phone's: knows the folder, and what is in it.
 fn work(path: &Path) -> Result<(), Failure> {
     let phone = Device::decode(&std::fs::read(path.join("phone"))?)?;
-    let list = DeviceList::from_cbor(&std::fs::read(path.join("list"))?)?;
-    let devices = list.accept(&list.unverified().owner.clone(), &mut PinStore::default(), clock())?;
     let disk = Disk::open(path)?;
-    let [old, new] = disk.accesses(&phone, &devices)?;
+    let opened = Host::start(path, "phone")?.open(&disk, |live, pins| live.open_as_device(&phone, pins))?;
 
-    let now = clock;
-    let rotation = Rotation::new(&disk.records, &[&old], &new, &now)?.lease(1);
+    let (now, old) = (clock, opened.earlier.iter().collect::<Vec<_>>());
+    let rotation = Rotation::new(&disk.records, &old, &opened.newest, &now)?.lease(1);
     let bar = ProgressBar::new(RECORDS);
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}")?);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| -> Result<(), Failure> {
-        let writer = scope.spawn(|| write_on(&disk, path, &devices, &done).map_err(|error| error.to_string()));
+        let doctor = scope.spawn(|| go_on(&disk, path, &done).map_err(|error| error.to_string()));
         let moved = (|| -> Result<(), Failure> {
             loop {
                 let progress = block_on(rotation.run(JOB, |progress| {
@@ -190,34 +188,41 @@ fn work(path: &Path) -> Result<(), Failure> {
             }
         })();
         done.store(true, Ordering::SeqCst);
-        writer.join().map_err(|_| "the writer panicked")??;
+        let [requests, behind] = doctor.join().map_err(|_| "the doctor's thread panicked")??;
         moved?;
         bar.finish();
+        println!("Meanwhile the doctor read a note {requests} times, {behind} times one still under the old key.");
         Ok(())
     })
 }
 
-/// The doctor, who goes on under the new consent: all that he needs of it is the write key.
-fn write_on(disk: &Disk, path: &Path, devices: &Devices, done: &AtomicBool) -> Result<(), Failure> {
+/// The doctor, who goes on while the keys move: a note is read and one is written at each request. Both keys are at hand then,
+/// for a reader with memory by [`Devices::open_consents`]. Gives the number of requests, and of notes under the old key.
+fn go_on(disk: &Disk, path: &Path, done: &AtomicBool) -> Result<[u64; 2], Failure> {
     let ada = Identity::decode(&std::fs::read(path.join("ada"))?)?;
     let issued = Issued::from_cbor(&std::fs::read(path.join("credential"))?)?;
     let author = Author::new(&ada, &issued.credential)?;
-    let consents = block_on(disk.repository().consents(devices.owner(), &compartment()?, None))?;
-    let newest = live(consents.last().ok_or("no consent")?, devices)?;
-    for n in 0.. {
-        if done.load(Ordering::SeqCst) {
-            break;
+    let mut host = Host::start(path, "ada")?;
+    let key = ada.accept(&issued, &host.trust, clock())?;
+    let (mut requests, mut behind) = (0, 0);
+    while !done.load(Ordering::SeqCst) {
+        let opened = host.open(disk, |live, pins| live.open(&key, pins))?;
+        let number = requests * 7_919 % RECORDS;
+        let record = block_on(disk.repository().get(host.devices.owner(), &note(number)?))?.ok_or("a note is gone")?;
+        if host.reader().open(&record, &opened.accesses())?.get("/text")? != Some(format!("note {number}").as_bytes()) {
+            return Err(format!("note {number} says something else meanwhile").into());
         }
-        let record = Record::new(written_meanwhile(std::process::id(), n)?, "note".parse()?);
-        let record = record
-            .part(newest.write_only(&mut PinStore::default())?)?
-            .field("/text", "still writing")?
-            .seal(&author, clock())?;
+        let by_the_new_key = host.reader().open(&record, &[&opened.newest]);
+        behind += u64::from(matches!(by_the_new_key, Err(chartseal::Error::CannotOpen)));
+        // What is written goes under the new key.
+        let record = Record::new(written_meanwhile(std::process::id(), requests)?, "note".parse()?);
+        let record = record.part(&opened.newest)?.field("/text", "still writing")?.seal(&author, clock())?;
         if block_on(disk.repository().put(&record))? != Put::Done {
             return Err("a record was turned away".into());
         }
+        requests += 1;
     }
-    Ok(())
+    Ok([requests, behind])
 }
 
 /// A hundred thousand notes, a thousand at a time.
@@ -253,26 +258,50 @@ impl Disk {
     fn repository(&self) -> Repository<'_> {
         Repository::new(&self.records).guarded(Ledger::new(&self.ledger))
     }
+}
 
-    fn publish(&self, consent: &StoredConsent, devices: &Devices) -> Result<(), Failure> {
-        match block_on(self.repository().publish(&live(consent, devices)?, consent))? {
+/// What a host keeps for somebody: whom he trusts, and what he has seen.
+struct Host {
+    trust: Trust,
+    devices: Devices,
+    pins: RedbPins,
+}
+
+impl Host {
+    /// Starts with what was seen before. The memory is a file of its own, which no backup brings back.
+    fn start(path: &Path, name: &str) -> Result<Self, Failure> {
+        let file = |name: &str| std::fs::read(path.join(name));
+        let mut pins = RedbPins::open(path.join(format!("pins-{name}")))?;
+        let mut trust = Trust::new(REVOCATION_LIMIT);
+        trust.add(serde_json::from_slice(&file("anchor")?)?)?;
+        trust.update(&serde_json::from_slice(&file("bulletin")?)?, &mut pins, clock())?;
+        let owner = OwnerId::new(String::from_utf8(file("owner")?)?)?;
+        let devices = DeviceList::from_cbor(&file("list")?)?.accept(&owner, &mut pins, clock())?;
+        Ok(Self { trust, devices, pins })
+    }
+
+    /// One request of a reader: what the store has of the consents, opened and remembered.
+    fn open(
+        &mut self,
+        disk: &Disk,
+        open: impl Fn(&LiveConsent, &mut dyn Pins) -> chartseal::Result<Access>,
+    ) -> Result<OpenedConsents, Failure> {
+        let stored = block_on(disk.repository().consents(self.devices.owner(), &compartment()?, None))?;
+        Ok(self.devices.open_consents(&compartment()?, &stored, &mut self.pins, clock(), open)?)
+    }
+
+    /// For the server: it opens nothing, and what it goes by is remembered by its ledger.
+    fn publish(&self, disk: &Disk, consent: &StoredConsent) -> Result<(), Failure> {
+        let live = consent.verify(&self.devices, &compartment()?, &self.pins, clock())?;
+        match block_on(disk.repository().publish(&live, consent))? {
             Put::Done => Ok(()),
             _ => Err("the store has another consent".into()),
         }
     }
 
-    /// The keys of both versions, opened by the phone.
-    fn accesses(&self, phone: &Device, devices: &Devices) -> Result<[Access; 2], Failure> {
-        let mut opened = Vec::new();
-        for stored in block_on(self.repository().consents(devices.owner(), &compartment()?, None))? {
-            opened.push(live(&stored, devices)?.open_as_device(phone, &mut PinStore::default())?);
-        }
-        opened.try_into().map_err(|_| "there are two consents".into())
+    fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.trust, clock()).devices(self.devices.clone())
     }
-}
-
-fn live(consent: &StoredConsent, devices: &Devices) -> Result<LiveConsent, Failure> {
-    Ok(consent.verify(devices, &compartment()?, &PinStore::default(), clock())?)
 }
 
 fn note(n: u64) -> Result<RecordId, Failure> {
