@@ -11,14 +11,14 @@ use std::error::Error;
 use std::time::Duration;
 
 use chartseal::authority::{REVOCATION_LIMIT, Trust};
-use chartseal::consent::{Access, DeviceList, Devices, Removal, StoredConsent};
+use chartseal::consent::{Access, DeviceList, Devices, LiveConsent, Removal, StoredConsent};
 use chartseal::fhir::{Bundle, Resource};
 use chartseal::id::{CompartmentId, DeviceId, RecordId, SchemaId, Time};
 use chartseal::identity::Identity;
 use chartseal::ledger::Ledger;
 use chartseal::owner::recovery::{GuardianShare, RecoveryKey};
 use chartseal::owner::{Device, Owner, Recovery};
-use chartseal::pin::PinStore;
+use chartseal::pin::{PinStore, Pins};
 use chartseal::record::{Author, Reader, Record};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Rotation, Verification};
@@ -49,16 +49,17 @@ fn main() -> Result<(), Failure> {
         shares.iter().zip(&guardians).map(|(share, to)| share.seal(&to.public())).collect::<Result<_, _>>()?;
     drop((key, shares));
 
+    // The hospital's server keeps what it has seen; of consents, its ledger does.
+    let mut hospital = PinStore::default();
+    let (list, id) = (owner.list().clone(), owner.id().clone());
+    let last = list.accept(&id, &mut hospital, NOW)?;
     let (consent, access) = phone.consent(owner.devices(), section()?).seal(NOW)?;
-    publish(repository, &consent, owner.devices(), NOW)?;
+    publish(repository, &consent, (&last, &hospital), NOW)?;
     write(repository, &bundle, &access, &Author::device(&phone, owner.devices())?)?;
     println!("{} resources are sealed; {} guardians hold a share each", bundle.entries().len(), safes.len());
-    let (list, id) = (owner.list().clone(), owner.id().clone());
-    let mut hospital = PinStore::default();
-    let last = list.accept(&id, &mut hospital, NOW)?;
     drop((owner, phone, access, consent));
 
-    // What is left: the server's data, and the safes. One guardian is not enough.
+    // What is left: the server's data and memory, and the safes. One guardian is not enough.
     println!("\nthe phone is gone, and the root key with it");
     let mut brought = Vec::new();
     for (safe, guardian) in safes.iter().zip(&guardians).skip(1) {
@@ -68,7 +69,8 @@ fn main() -> Result<(), Failure> {
         return Err("one share is enough".into());
     }
     let key = plan.combine(&brought)?;
-    let new = Device::generate(DeviceId::new("new-phone")?)?;
+    // The new phone has seen nothing yet, and keeps what it sees.
+    let (new, mut seen) = (Device::generate(DeviceId::new("new-phone")?)?, PinStore::default());
     let mut back = key.succeed(&last, &[(DeviceId::new("phone")?, Removal::Retired)], &new.public(), day(1))?;
     println!("friend and notary bring the recovery key back; it names a new root key and a new phone");
     let waits = back.list().accept(&id, &mut hospital, day(1));
@@ -76,13 +78,13 @@ fn main() -> Result<(), Failure> {
     let devices = back.list().accept(&id, &mut hospital, day(9))?;
     println!("and after the delay: version {} of the list counts, with the new phone", devices.version().0);
 
-    let access = take_over(repository, &last, (&key, &new, &devices))?;
+    let access = take_over(repository, (&last, &key), (&new, &mut seen), (&devices, &hospital))?;
     let read = read(repository, &bundle, &devices, &access)?;
     println!(
         "{read} resources are there again, each its source byte for byte, under a key that the old phone never had"
     );
 
-    thief(&last, back.list(), &id)?;
+    thief((&last, back.list()), &mut hospital)?;
     println!("\nanother patient's recovery key is stolen: her tablet vetoes the change, and it never takes effect");
 
     // The notary is let go: a new key for the two who stay, and one on paper.
@@ -98,12 +100,17 @@ fn main() -> Result<(), Failure> {
     let code = paper.code();
     drop(paper);
     let (consent, _) = new.consent(back.devices(), section()?).after(&access)?.seal(day(10))?;
-    publish(repository, &consent, back.devices(), day(10))?;
-    let live = consent.verify(back.devices(), &section()?, &PinStore::default(), day(10))?;
-    if live.open_as_recovery(&key, &mut PinStore::default()).is_ok() {
+    let devices = back.list().accept(&id, &mut hospital, day(10))?;
+    publish(repository, &consent, (&devices, &hospital), day(10))?;
+    consent.verify(back.devices(), &section()?, &seen, day(10))?.open_as_device(&new, &mut seen)?;
+    // Whoever comes with shares or a printed code has lost everything else: he has no memory.
+    let mut nothing_seen = PinStore::default();
+    let devices = back.list().accept(&id, &mut nothing_seen, day(10))?;
+    let live = consent.verify(&devices, &section()?, &nothing_seen, day(10))?;
+    if live.open_as_recovery(&key, &mut nothing_seen).is_ok() {
         return Err("the old shares still open".into());
     }
-    live.open_as_recovery(&RecoveryKey::from_code(code.expose())?, &mut PinStore::default())?;
+    live.open_as_recovery(&RecoveryKey::from_code(code.expose())?, &mut nothing_seen)?;
     println!(
         "the old shares open nothing that is sealed now; the printed code does, and it notices a wrong character:"
     );
@@ -114,55 +121,64 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes a consent where everybody finds it, before anything is moved to its key.
-fn publish(repository: Repository<'_>, consent: &StoredConsent, devices: &Devices, now: Time) -> Result<(), Failure> {
-    let live = consent.verify(devices, &section()?, &PinStore::default(), now)?;
+/// Writes a consent where everybody finds it, before anything is moved to its key. The server verifies it, by what it has seen.
+fn publish(
+    repository: Repository<'_>,
+    consent: &StoredConsent,
+    (devices, server): (&Devices, &PinStore),
+    now: Time,
+) -> Result<(), Failure> {
+    let live = consent.verify(devices, &section()?, server, now)?;
     if block_on(repository.publish(&live, consent))? == Put::Done { Ok(()) } else { Err("another consent".into()) }
 }
 
 /// Opens the last consent with the recovery key, signs the next one on the new phone, and moves the records.
 fn take_over(
     repository: Repository<'_>,
-    last: &Devices,
-    (key, phone, devices): (&RecoveryKey, &Device, &Devices),
+    (last, key): (&Devices, &RecoveryKey),
+    (phone, seen): (&Device, &mut PinStore),
+    (devices, server): (&Devices, &PinStore),
 ) -> Result<Access, Failure> {
-    let consents = block_on(repository.consents(last.owner(), &section()?, None))?;
-    let consent = consents.last().ok_or("no consent")?;
-    let old = consent
-        .verify(last, &section()?, &PinStore::default(), day(9))?
-        .open_as_recovery(key, &mut PinStore::default())?;
+    let stored = block_on(repository.consents(last.owner(), &section()?, None))?;
+    let open = |live: &LiveConsent, pins: &mut dyn Pins| live.open_as_recovery(key, pins);
+    let old = last.open_consents(&section()?, &stored, seen, day(9), open)?.newest;
     let (next, new) = phone.consent(devices, section()?).after(&old)?.seal(day(9))?;
-    publish(repository, &next, devices, day(9))?;
+    publish(repository, &next, (devices, server), day(9))?;
     let clock = || day(9);
     let rotation = Rotation::new(repository.store(), &[&old], &new, &clock)?;
     if !block_on(rotation.run("recovered", |_| ()))?.finished {
         return Err("others hold the rest".into());
     }
     let found: Verification = block_on(rotation.verify())?;
-    if found.is_clean() { Ok(new) } else { Err("records stayed behind".into()) }
+    if !found.is_clean() {
+        return Err("records stayed behind".into());
+    }
+    // From the server, as from now on.
+    let stored = block_on(repository.consents(devices.owner(), &section()?, None))?;
+    let open = |live: &LiveConsent, pins: &mut dyn Pins| live.open_as_device(phone, pins);
+    Ok(devices.open_consents(&section()?, &stored, seen, day(9), open)?.newest)
 }
 
 /// Somebody else, who has a tablet: whoever got hold of her recovery key is stopped by it.
-fn thief(last: &Devices, honest: &DeviceList, id: &chartseal::id::OwnerId) -> Result<(), Failure> {
+fn thief((last, honest): (&Devices, &DeviceList), hospital: &mut PinStore) -> Result<(), Failure> {
     let (mut owner, tablet) = Owner::generate_with_device(DeviceId::new("tablet")?, NOW)?;
     let key = RecoveryKey::generate()?;
     owner.arrange_recovery(&[Recovery { key: key.public(), delay: WEEK, plan: None }], NOW)?;
-    let mut hospital = PinStore::default();
-    owner.list().accept(owner.id(), &mut hospital, NOW)?;
+    owner.list().accept(owner.id(), hospital, NOW)?;
     let stolen = key.succeed(owner.devices(), &[], &Device::generate(DeviceId::new("thiefs")?)?.public(), day(1))?;
-    if stolen.list().accept(owner.id(), &mut hospital, day(1)).is_ok() {
+    if stolen.list().accept(owner.id(), hospital, day(1)).is_ok() {
         return Err("the theft did not wait".into());
     }
-    tablet.veto(owner.devices(), stolen.list())?.accept(owner.devices(), stolen.list(), &mut hospital, day(1))?;
-    if stolen.list().accept(owner.id(), &mut hospital, day(365)).is_ok() {
+    tablet.veto(owner.devices(), stolen.list())?.accept(owner.devices(), stolen.list(), hospital, day(1))?;
+    if stolen.list().accept(owner.id(), hospital, day(365)).is_ok() {
         return Err("the veto does not count".into());
     }
-    // A veto stops what it was made against, and nothing else.
+    // A veto stops what it was made against, and nothing else; so it is at a second hospital, which has seen neither patient.
     let mut other = PinStore::default();
     if tablet.veto(owner.devices(), stolen.list())?.accept(last, honest, &mut other, day(1)).is_ok() {
         return Err("a veto of another owner counts".into());
     }
-    honest.accept(id, &mut other, day(9))?;
+    honest.accept(last.owner(), &mut other, day(9))?;
     Ok(())
 }
 
