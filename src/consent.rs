@@ -5,6 +5,8 @@
 //! - [`StoredConsent::verify`] makes a [`LiveConsent`] of it, before any key is used: signed by one of the owner's
 //!   [`Devices`], whole, valid, no older than what was seen before.
 //! - [`LiveConsent::open`] and its sisters make an [`Access`]: the compartment key, and the [`Terms`] in words.
+//! - [`Devices::open_consents`] does both for all that a server has of a compartment: the call for a reader with memory while a
+//!   rotation is under way.
 //! - A [`Head`] says which consent is the latest, for readers without memory.
 //!
 //! # Example
@@ -37,6 +39,12 @@
 //! assert_eq!(access.terms().read[0].policy, "role:doctor");
 //! assert_eq!(access.terms().exclusions[0].person, Some("dr-bob".parse()?));
 //! assert_eq!(live.open(&bob.accept(&for_bob, &trust, now)?, &mut pins).err(), Some(Error::CannotOpen));
+//!
+//! // The phone starts a new key. While records are moved to it, a reader opens both at once, with the pins that she keeps.
+//! let (rotated, ..) = phone.sharing(alice.devices(), &trust, &access).rotate()?.seal(now)?;
+//! let (served, key) = ([stored, rotated], ada.accept(&for_ada, &trust, now)?);
+//! let opened = devices.open_consents(access.compartment(), &served, &mut pins, now, |live, pins| live.open(&key, pins))?;
+//! assert_eq!((opened.newest.version().0, opened.earlier.len()), (2, 1));
 //! # Ok::<(), Error>(())
 //! ```
 //!
