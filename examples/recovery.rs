@@ -79,7 +79,7 @@ fn main() -> Result<(), Failure> {
     println!("and after the delay: version {} of the list counts, with the new phone", devices.version().0);
 
     let access = take_over(repository, (&last, &key), (&new, &mut seen), (&devices, &hospital))?;
-    let read = read(repository, &bundle, &devices, &access)?;
+    let read = read(repository, &bundle, &devices, (&access, &mut seen))?;
     println!(
         "{read} resources are there again, each its source byte for byte, under a key that the old phone never had"
     );
@@ -198,9 +198,16 @@ fn write(repository: Repository<'_>, bundle: &Bundle<'_>, access: &Access, autho
     Ok(())
 }
 
-fn read(repository: Repository<'_>, bundle: &Bundle<'_>, devices: &Devices, access: &Access) -> Result<usize, Failure> {
+/// As the new phone, which remembers what it read.
+fn read(
+    repository: Repository<'_>,
+    bundle: &Bundle<'_>,
+    devices: &Devices,
+    (access, seen): (&Access, &mut PinStore),
+) -> Result<usize, Failure> {
     let trust = Trust::new(REVOCATION_LIMIT);
     let reader = Reader::new(&trust, day(9)).devices(devices.clone());
+    let mut reader = reader.remembering(seen);
     for (i, entry) in bundle.entries().iter().enumerate() {
         let record = block_on(repository.get(devices.owner(), &name(i)?))?.ok_or("a record is gone")?;
         let view = reader.open(&record, &[access])?;

@@ -123,7 +123,7 @@ fn main() -> Result<(), Failure> {
     println!("\ndr-ada refers to dr-bo, and the patient agrees:\n{receipt}");
 
     let opened = bo.open(&patient, &server, &laboratory, days(29))?;
-    let count = read(&patient, &server, &trust, &laboratory, &opened.accesses())?;
+    let count = read(&patient, &server, &trust, &laboratory, (&opened.accesses(), &mut bo.pins))?;
     println!("dr-bo reads {count} results, each its source byte for byte; mental health stays closed");
     bo.is_kept_out(&patient, &server, &mental_health, days(29))?;
     passed_on(&patient, &opened.newest)?;
@@ -133,7 +133,7 @@ fn main() -> Result<(), Failure> {
     println!("\nafter a month, honest software says: {}", expired.ok_or("the referral has no end")?);
     end(&patient, &server, &trust, (&mut custodian, &mandate), &laboratory)?;
     bo.is_kept_out(&patient, &server, &laboratory, days(31))?;
-    opens_nothing(&patient, &server, &trust, &laboratory, &opened.newest)?;
+    opens_nothing(&patient, &server, &trust, &laboratory, (&opened.newest, &mut bo.pins))?;
     println!("the custodian shuts dr-bo out, and moves the records: what he kept of the consent opens none of them");
 
     // Nobody is believed by the lists of a month ago.
@@ -247,15 +247,16 @@ impl Server<'_> {
     }
 }
 
-/// Reads the whole section out of the store, and compares it with the chart.
+/// Reads the whole section out of the store, and compares it with the chart. What was read is remembered, each revision.
 fn read(
     patient: &Patient,
     server: &Server<'_>,
     trust: &Trust,
     part: &Part<'_>,
-    accesses: &[&Access],
+    (accesses, pins): (&[&Access], &mut PinStore),
 ) -> Result<usize, Failure> {
     let reader = Reader::new(trust, NOW).devices(patient.owner.devices().clone());
+    let mut reader = reader.remembering(pins);
     for (i, entry) in &part.resources {
         let record = block_on(server.repository.get(patient.owner.id(), &name(*i)?))?.ok_or("a record is gone")?;
         let view = reader.open(&record, accesses)?;
@@ -272,9 +273,9 @@ fn opens_nothing(
     server: &Server<'_>,
     trust: &Trust,
     part: &Part<'_>,
-    kept: &Access,
+    (kept, pins): (&Access, &mut PinStore),
 ) -> Result<(), Failure> {
-    match read(patient, server, trust, part, &[kept]) {
+    match read(patient, server, trust, part, (&[kept], pins)) {
         Err(error) if error.downcast_ref() == Some(&chartseal::Error::CannotOpen) => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Err("the old key still opens".into()),
@@ -308,7 +309,7 @@ fn end(
     // That he has opened it speaks for it: nobody else could say so while she is away.
     server.publish(&new, &next)?;
     server.moves("end-of-referral", &[&held], &new, later)?;
-    read(patient, server, trust, part, &[&new])?;
+    read(patient, server, trust, part, (&[&new], &mut custodian.pins))?;
     Ok(())
 }
 
@@ -337,7 +338,7 @@ fn called_back(
     same(passed_over.len(), 1, "dr-bo does not hear of the end")?;
     server.moves("called-back", &[&before, &referred], &new, now)?;
     bo.is_kept_out(patient, server, part, now)?;
-    opens_nothing(patient, server, trust, part, &kept)
+    opens_nothing(patient, server, trust, part, (&kept, &mut bo.pins))
 }
 
 fn same<T: PartialEq>(one: T, other: T, otherwise: &str) -> Result<(), Failure> {
