@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use chartseal::Error;
-use chartseal::consent::{DeviceList, MAX_DEVICES, MAX_REMOVED, PublicDevice, Removal};
+use chartseal::consent::{DeviceList, LiveConsent, MAX_DEVICES, MAX_REMOVED, PublicDevice, Removal};
 use chartseal::id::Time;
+use chartseal::identity::Identity;
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
 
@@ -62,6 +63,32 @@ fn a_removed_device_signs_and_opens_nothing_any_more() {
     // Whoever holds an old list is told to fetch the new one.
     let seen = next.verify(&old_list, &cardiology(), &PinStore::default(), NOW);
     assert_eq!(seen.unwrap_err(), Error::Rollback("device list"));
+}
+
+/// The custodian cannot change for whom the owner's slots are, so they stay as they were when she gave the mandate.
+#[test]
+fn a_mandate_keeps_the_slots_of_its_time_until_the_owner_signs_again() {
+    let mut world = World::new();
+    let (old, new) = (device("tablet"), device("laptop"));
+    world.owner.add_device(&old.public(), NOW).unwrap();
+    let keeper = Identity::generate("keeper".parse().unwrap()).unwrap();
+    let (_, access) = world.consent().custodian(&keeper.public()).unwrap().seal(NOW).unwrap();
+    let until = NOW.plus(Duration::from_secs(1_000));
+    let mandate = world.phone.mandate((world.owner.devices(), &access), &keeper.public(), until, NOW).unwrap();
+    world.owner.remove_device(old.id(), Removal::Retired, NOW).unwrap();
+    world.owner.add_device(&new.public(), NOW).unwrap();
+
+    let next = mandate.consent(&keeper, world.owner.devices()).unwrap().after(&access).unwrap();
+    let (stored, mandated) = next.same_terms(&world.trust).unwrap().seal(NOW).unwrap();
+    let live = world.verify(&stored).unwrap();
+    let opens = |live: &LiveConsent, device: &Device| live.open_as_device(device, &mut PinStore::default()).err();
+    assert_eq!([&world.phone, &old].map(|device| opens(&live, device)), [None, None]);
+    assert_eq!(opens(&live, &new), Some(Error::CannotOpen));
+
+    let (hers, _) = world.consent().after(&mandated).unwrap().seal(NOW).unwrap();
+    let live = world.verify(&hers).unwrap();
+    assert_eq!([&world.phone, &new].map(|device| opens(&live, device)), [None, None]);
+    assert_eq!(opens(&live, &old), Some(Error::CannotOpen));
 }
 
 /// A thief signs the highest number there is. Readers who saw it are not lost to the owner.

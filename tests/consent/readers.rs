@@ -109,6 +109,33 @@ fn slots_for_holders_have_one_length_and_one_form() {
 }
 
 #[test]
+fn what_the_server_keeps_of_a_consent_names_nobody_who_is_in_it_or_excluded() {
+    let mut world = World::new();
+    world.at_olave("dr-bob", "role:doctor");
+    let [carol, keeper] = ["carol", "key-service"].map(|name| Identity::generate(name.parse().unwrap()).unwrap());
+    let builder = world.consent().read(&world.trust, &olave(), "role:doctor").unwrap();
+    let builder = builder.write(&world.trust, &olave(), "role:scribe").unwrap().exclude("dr-bob".parse().unwrap());
+    let builder = builder.name(&carol.public()).unwrap().custodian(&keeper.public()).unwrap();
+    let (stored, _) = builder.seal(NOW).unwrap();
+    let live = world.verify(&stored).unwrap();
+    let access = live.open_as(&carol, &mut PinStore::default()).unwrap();
+    assert_eq!(access.terms().exclusions[0].person, Some("dr-bob".parse().unwrap()));
+    let (json, cbor) = (stored.to_json().unwrap(), stored.to_cbor().unwrap());
+    let holds =
+        |what: &[u8]| json.as_bytes().windows(what.len()).chain(cbor.windows(what.len())).any(|window| window == what);
+    // It sees the policy of who reads.
+    assert!(holds(b"st-olave") && holds(b"role") && holds(b"doctor"));
+    let root = world.owner.list().unverified().root_sealing;
+    let keys = [carol.public().sealing, keeper.public().sealing, world.phone.public().sealing, root];
+    for secret in [&b"dr-bob"[..], b"carol", b"key-service", b"scribe"]
+        .into_iter()
+        .chain(keys.iter().map(|key| &key.as_bytes()[..]))
+    {
+        assert!(!holds(secret), "{}", String::from_utf8_lossy(secret));
+    }
+}
+
+#[test]
 fn an_excluded_person_stays_excluded_with_a_new_key() {
     let mut world = World::new();
     let ada = world.at_olave("dr-ada", "role:doctor");

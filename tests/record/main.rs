@@ -6,6 +6,7 @@ mod authors;
 mod clinic;
 mod fhir;
 mod forms;
+mod manual;
 mod memory;
 mod readme;
 mod sealing;
