@@ -4,6 +4,7 @@
 mod authority_rotation;
 mod branches;
 mod exclusions;
+mod histories;
 mod kept_out;
 mod memory;
 mod model;
