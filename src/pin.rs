@@ -38,7 +38,8 @@ pub use redb::RedbPins;
 
 /// The memory of a reader, row by row. The crate reads and writes rows one at a time, each by its key, and never lists them.
 ///
-/// A row is only ever replaced by a later one, so one memory must not be written by two at once: a row that is read, compared and
+/// A row is only ever replaced by a later one, or deleted when somebody says so
+/// ([`Remembering::forget`](crate::record::Remembering::forget)), so one memory must not be written by two at once: a row that is read, compared and
 /// written back could bring an earlier one back. Taking `&mut` sees to that within a process.
 pub trait Pins: Send {
     /// The row under a key, of at most [`MAX_PIN_KEY`] bytes; none if there is none.
@@ -54,6 +55,13 @@ pub trait Pins: Send {
     ///
     /// [`StoreError`] if it is not known to be written.
     fn set(&mut self, key: &str, pin: Pin) -> Result<(), StoreError>;
+
+    /// Deletes the row under a key, if there is one. It does not come back after this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it is not known to be deleted.
+    fn remove(&mut self, key: &str) -> Result<(), StoreError>;
 }
 
 /// Most bytes in the key of a row: a kind, and three ids.
@@ -136,6 +144,11 @@ impl dyn Pins + '_ {
     /// Remembers a statement in the place of what is there: of one that was held against it already.
     pub(crate) fn replace(&mut self, what: &'static str, name: &str, version: Version, hash: Hash) -> Result<()> {
         Ok(self.set(&key(what, name)?, Precedence::own(Version(0), version, hash).to_pin())?)
+    }
+
+    /// Forgets what is remembered under a name.
+    pub(crate) fn forget(&mut self, what: &'static str, name: &str) -> Result<()> {
+        Ok(self.remove(&key(what, name)?)?)
     }
 
     /// What is remembered under a name.
@@ -250,6 +263,10 @@ mod tests {
         }
 
         fn set(&mut self, _: &str, _: Pin) -> Result<(), StoreError> {
+            Err(StoreError::new(crate::store::StoreFailure::Unavailable, "no disk"))
+        }
+
+        fn remove(&mut self, _: &str) -> Result<(), StoreError> {
             Err(StoreError::new(crate::store::StoreFailure::Unavailable, "no disk"))
         }
     }

@@ -57,6 +57,11 @@ impl Pins for PinStore {
         self.pins.insert(key.to_owned(), pin);
         Ok(())
     }
+
+    fn remove(&mut self, key: &str) -> Result<(), StoreError> {
+        self.pins.remove(key);
+        Ok(())
+    }
 }
 
 const WHAT: &str = "pin store";

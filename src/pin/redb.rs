@@ -59,6 +59,15 @@ impl Pins for RedbPins {
         }
         writing.commit().map_err(failed)
     }
+
+    fn remove(&mut self, key: &str) -> Result<(), StoreError> {
+        let writing = self.0.begin_write().map_err(failed)?;
+        {
+            let mut table = writing.open_table(ROWS).map_err(failed)?;
+            table.remove(key).map_err(failed)?;
+        }
+        writing.commit().map_err(failed)
+    }
 }
 
 impl fmt::Debug for RedbPins {

@@ -35,7 +35,8 @@ use crate::pin::Pins;
 /// # Security
 ///
 /// Whoever may write there and has the server on his side can show one reader alone a revision of a high number, and what
-/// all others write is then earlier to that reader. The host deletes the row, where the owner says so.
+/// all others write is then earlier to that reader, until he [forgets](Remembering::forget) it at the owner's word. So it is,
+/// too, with what he opened before it was stored, and somebody else's was stored in its place: open what the store took.
 ///
 /// # Example
 ///
@@ -98,6 +99,20 @@ impl Remembering<'_> {
     /// As there; [`Error::Store`] as for [`Remembering::open`].
     pub fn review(&mut self, record: &SealedRecord, accesses: &[&Access]) -> Result<Review> {
         self.reader.reviewed(record, accesses, &mut self.memory)
+    }
+
+    /// Forgets what was seen of a part, where the owner says so: what is served next is taken, whatever its revision.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the memory cannot be written.
+    ///
+    /// # Security
+    ///
+    /// A server that lies looks the same as one that lost something. Ask the owner, and not the server.
+    pub fn forget(&mut self, owner: &OwnerId, record: &RecordId, compartment: &CompartmentId) -> Result<()> {
+        let Some(pins) = &mut self.memory.0 else { return Ok(()) };
+        pins.forget(WHAT, &name(owner, record, compartment))
     }
 }
 

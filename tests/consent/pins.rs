@@ -30,6 +30,11 @@ impl Pins for Table {
         self.rows.insert(key.to_owned(), pin.to_cbor().unwrap());
         Ok(())
     }
+
+    fn remove(&mut self, key: &str) -> Result<(), StoreError> {
+        self.rows.remove(key);
+        Ok(())
+    }
 }
 
 #[test]
@@ -88,6 +93,12 @@ fn pins_on_disk_outlive_the_process_that_wrote_them() {
     assert_eq!(verify(&first), Ok(()));
     assert_eq!(verify(&second), Ok(()));
     assert_eq!(verify(&first), Err(Error::Rollback("consent")));
+    let row = format!("consent/{}/{}", access.owner(), access.compartment());
+    for _ in 0..2 {
+        RedbPins::open(&path).unwrap().remove(&row).unwrap();
+        assert_eq!(RedbPins::open(&path).unwrap().get(&row), Ok(None));
+    }
+    assert_eq!(verify(&first), Ok(()));
     std::fs::write(&path, b"no database").unwrap();
     assert!(RedbPins::open(&path).is_err());
 }

@@ -219,6 +219,12 @@ impl Pins for Watched {
         self.rows.insert(key.to_owned(), pin);
         Ok(())
     }
+
+    fn remove(&mut self, key: &str) -> Result<(), StoreError> {
+        self.check("remove")?;
+        self.rows.remove(key);
+        Ok(())
+    }
 }
 
 #[test]
@@ -338,4 +344,36 @@ fn a_memory_changes_nothing_for_what_is_new_or_the_same() {
     let next = amended(&world, &sealed, (&a, "1"), &world.ada.author());
     assert_eq!(opened(&world, &next, &a, &mut again), value("1"));
     assert_eq!(opened(&world, &sealed, &a, &mut again), Err(Error::Rollback("record")));
+}
+
+/// A doctor and the server show one reader alone a revision of a high number; and a doctor opens what she is about to store,
+/// and another's was stored in its place.
+#[test]
+fn a_reader_who_saw_what_nobody_else_has_forgets_it_at_the_owners_word() {
+    let world = World::new();
+    let [a, b] = ["a", "b"].map(|compartment| world.access(compartment));
+    let ada = world.ada.author();
+    let zero = sealed(&world, &a);
+    let [one, other] = ["1", "x"].map(|value| amended(&world, &zero, (&a, value), &ada));
+    let high = (2..6).fold(other.clone(), |base, _| amended(&world, &base, (&a, "x"), &ada));
+    let mended = world.reader().supersede(&one, &[&a]).unwrap().anew(&a).unwrap().field("/a", "2").unwrap();
+    let mended = mended.seal(&phone(&world), after(2)).unwrap();
+    for (alone, refused) in [(&high, Error::Rollback("record")), (&other, Error::Fork("record"))] {
+        let mut pins = Watched::default();
+        let beside = record("beside").part(&b).unwrap().field("/a", "b").unwrap().seal(&ada, NOW).unwrap();
+        assert_eq!(opened(&world, &beside, &b, &mut pins), value("b"));
+        assert_eq!(opened(&world, alone, &a, &mut pins), value("x"));
+        assert_eq!(opened(&world, &one, &a, &mut pins), Err(refused));
+        let reader = world.reader();
+        pins.broken = Some("remove");
+        let forget =
+            |pins: &mut Watched| reader.remembering(pins).forget(world.alice.id(), one.record(), a.compartment());
+        assert!(matches!(forget(&mut pins), Err(Error::Store(_))));
+        pins.broken = None;
+        assert_eq!(forget(&mut pins), Ok(()));
+        assert_eq!(forget(&mut pins), Ok(()), "there is nothing left");
+        assert_eq!(opened(&world, &one, &a, &mut pins), value("1"));
+        assert_eq!(opened(&world, &mended, &a, &mut pins), value("2"));
+        assert_eq!(pins.rows.len(), 2, "of the others nothing is forgotten");
+    }
 }
