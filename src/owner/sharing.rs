@@ -136,24 +136,30 @@ impl<'a> Sharing<'a> {
     ///
     /// [`Error::Unknown`] if she is excluded neither by name nor under another one.
     pub fn readmit(self, person: &PersonId) -> Result<Change<'a>> {
-        let misnamed = self.access.terms().exclusions.iter().any(|one| one.misnames(person, self.trust));
-        if misnamed {
-            self.without_exclusions(|one| one.names(person))
-        } else {
-            self.taking_back(|one| one.names(person))
+        let mut all = self.access.terms().exclusions.iter();
+        if !all.any(|one| one.names(person) || one.misnames(person, self.trust)) {
+            return Err(NOBODY);
         }
+        self.without_exclusions(|one| one.names(person))
     }
 
     /// Takes back that a person is [excluded](Terms::exclusions) by number for this cause: she declined and thinks better of
     /// it, or her stolen keys are known not to open anything any more. Who is excluded for another cause as well stays so.
-    /// With [`Cause::Revoked`], whatever name she is excluded by is readmitted, under every authority. The compartment key
-    /// stays.
+    /// With [`Cause::Revoked`], whatever name she is excluded by is readmitted, under every authority; but where the authority's
+    /// map of people is at hand and gives the number to somebody else, the name stays excluded, and the number alone goes: a
+    /// custodian may have given it to the name of somebody whom the owner revoked. The compartment key stays.
     ///
     /// # Errors
     ///
     /// [`Error::Unknown`] if nobody is excluded by this number for that.
     pub fn readmit_number(self, authority: &AuthorityId, number: PersonNumber, cause: Cause) -> Result<Change<'a>> {
-        self.taking_back(|one| one.is_of(authority, number, cause))
+        if !self.access.terms().exclusions.iter().any(|one| one.is_of(authority, number, cause)) {
+            return Err(NOBODY);
+        }
+        let anothers = |person: &PersonId| self.trust.is_anothers(authority, number, person);
+        let is_meant =
+            |one: &Exclusion| one.is_of(authority, number, cause) && !one.person.as_ref().is_some_and(anothers);
+        self.without_exclusions(is_meant)
     }
 
     /// Lets a specialist read whom somebody referred to, if the referral is for this section: by name, until its time.
@@ -312,18 +318,13 @@ impl<'a> Sharing<'a> {
     }
 
     /// The terms as they are, but for these exclusions, under the same key.
-    fn taking_back(&self, is_meant: impl Fn(&Exclusion) -> bool) -> Result<Change<'a>> {
-        if !self.access.terms().exclusions.iter().any(&is_meant) {
-            return Err(Error::Unknown("exclusion"));
-        }
-        self.without_exclusions(is_meant)
-    }
-
     fn without_exclusions(&self, is_meant: impl Fn(&Exclusion) -> bool) -> Result<Change<'a>> {
         let builder = self.next()?.reseal()?.same_policies(self.trust, |_| true)?;
         Ok(self.change(builder.same_exclusions(|one| !is_meant(one))?.same_people(|_| true)?))
     }
 }
+
+const NOBODY: Error = Error::Unknown("exclusion");
 
 impl Change<'_> {
     /// Takes a version and a key generation above those of what a custodian signed meanwhile: see

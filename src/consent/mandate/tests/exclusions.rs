@@ -150,7 +150,7 @@ fn whom_a_custodian_shuts_out_by_a_name_of_nobodys_is_found_by_her_own_and_by_he
     let bobs = "dr-bob".parse().unwrap();
     for (change, left) in [
         (sharing().readmit(&bobs), 1),
-        (sharing().readmit_number(&world.hospital, bob, Cause::Revoked), 0),
+        (sharing().readmit_number(&world.hospital, bob, Cause::Revoked), 1),
         (sharing().readmit(&"dr-nobody".parse().unwrap()), 0),
         (sharing().reseal(), 1),
     ] {
@@ -259,4 +259,30 @@ fn a_custodian_excludes_by_name_whom_he_excluded_by_number() {
     let (_, second) = builder.custodian(&world.keeper.public()).unwrap().seal(later(1)).unwrap();
     let (stored, _) = world.builder(&second).exclude("dr-bob".parse().unwrap()).seal(later(2)).unwrap();
     assert!(world.verify(&stored, later(2)).unwrap().open_as(&world.keeper, &mut PinStore::default()).is_ok());
+}
+
+/// The owner revoked her by a name that no authority knows yet; he says that another's number is hers, and waits for the owner to
+/// let that one in again.
+#[test]
+fn whoever_is_let_in_by_number_brings_nobody_back_who_was_revoked_by_name() {
+    let mut world = World::new();
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (_, out, _) = sharing.revoke("dr-eve".parse().unwrap()).unwrap().seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let honest = world.builder(&out).seal(later(1)).unwrap();
+    let bob = world.trust.resolve(&world.hospital)("dr-bob").unwrap();
+    let lie = |terms: &mut Terms| terms.exclusions[0].numbers.extend([(world.hospital.clone(), bob)]);
+    let forged = world.verify(&world.forge(&honest, lie, |_| ()), later(1)).unwrap();
+    let opened = forged.open_as(&world.keeper, &mut PinStore::default()).unwrap();
+    for by_number in [true, false] {
+        let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &opened);
+        let change = if by_number {
+            sharing.readmit_number(&world.hospital, bob, Cause::Revoked)
+        } else {
+            sharing.readmit(&"dr-bob".parse().unwrap())
+        };
+        let (_, own, _) = change.unwrap().seal(later(2)).unwrap();
+        let named: Vec<_> = own.terms.exclusions.iter().filter_map(|one| one.person.clone()).collect();
+        assert_eq!(named, ["dr-eve".parse().unwrap()], "{by_number}");
+    }
 }
