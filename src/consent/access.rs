@@ -57,6 +57,11 @@ impl WriteRule<'_> {
 }
 
 impl WriteRule<'_> {
+    /// The version that the owner signed last of these, or before them: later ones of hers are not known.
+    pub(crate) fn owners_last(&self) -> Version {
+        self.place.base
+    }
+
     /// Whether this came to be after the other, by what the owner's word counts.
     pub(crate) fn is_after(&self, other: &Self) -> bool {
         self.place > other.place

@@ -153,8 +153,8 @@ impl Reader<'_> {
         let ruling = ruling(rules, version, at);
         let mut admitting = ruling.iter().filter(|rule| rule.admits(authority, attributes)).peekable();
         if admitting.peek().is_none() {
-            // One that is not at hand may allow it.
-            if all_rules(rules).all(|rule| *rule.versions.end() < version) {
+            // One that is not at hand may allow it: the owner's own, of a number that a custodian used, too.
+            if all_rules(rules).all(|rule| rule.owners_last() < version) {
                 doubts.add(Verdict::OlderRule, Error::Rollback("consent"));
             } else {
                 doubts.add(Verdict::NotAllowed, Error::NotAllowed);

@@ -38,8 +38,8 @@ pub enum Verdict {
     FromTheFuture,
     /// The author's attributes did not allow to write there.
     NotAllowed,
-    /// The part names a later consent than those at hand, which do not allow its author to write there: whether that one does
-    /// cannot be said.
+    /// The part names a later consent than the owner's at hand, and those at hand do not allow its author to write there:
+    /// whether that one does cannot be said. A custodian's of that number may be at hand.
     OlderRule,
     /// The author of a later revision, who counts, names another part in its place: an older one was brought back.
     Contradicted,
