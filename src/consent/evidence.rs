@@ -35,7 +35,7 @@ pub struct Confirmed<'a>(&'a LiveConsent);
 impl Evidence {
     /// # Errors
     ///
-    /// [`Error::NotAllowed`] if a custodian signed it, and nobody says that he opened it.
+    /// [`Error::NotAllowed`] if a custodian signed it, and nobody says that he opened it; or if it was opened for its key alone.
     pub(crate) fn check(self) -> Result<()> {
         if self.by == By::Opened { Ok(()) } else { Err(Error::NotAllowed) }
     }
@@ -50,7 +50,9 @@ impl From<&LiveConsent> for Evidence {
 
 impl From<&Access> for Evidence {
     fn from(access: &Access) -> Self {
-        Self { consent: access.hash(), by: By::Opened }
+        // Whoever wants a key alone does not ask whether the signer still counts.
+        let by = if access.rules() { By::Opened } else { By::Nobody };
+        Self { consent: access.hash(), by }
     }
 }
 

@@ -174,7 +174,8 @@ impl<'a> Amendment<'a> {
         let mut parts = Vec::with_capacity(sorted.opened.len());
         for (part, values) in sorted.opened {
             let own = accesses.iter().copied().filter(|access| *access.compartment() == part.compartment);
-            let access = own.max_by_key(|access| access.place()).ok_or(Error::CannotOpen)?;
+            // One that was opened for its key alone may have the number of the newest, and nothing is sealed to it.
+            let access = own.max_by_key(|access| (access.rules(), access.place())).ok_or(Error::CannotOpen)?;
             let (mut fields, mut older) = (Fields::new(), Older::new());
             for field in values {
                 fields.insert(field.path.clone(), field.value.into_inner());

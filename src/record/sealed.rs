@@ -162,6 +162,7 @@ impl SealedRecord {
         if (old.owner(), old.compartment()) != (new.owner(), new.compartment()) || old.owner() != self.owner() {
             return Err(Error::ApiMisuse("a rewrap stays in one compartment"));
         }
+        new.check_rules()?;
         let index = self.index(old.compartment()).ok_or(Error::Unknown("part"))?;
         let part = self.parts.get(index).ok_or(Error::Unknown("part"))?;
         if new.has_key_of(old) || new.place() < old.place() {

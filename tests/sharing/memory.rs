@@ -6,9 +6,11 @@ use chartseal::Error;
 use chartseal::consent::{Access, LiveConsent, OpenedConsents, Removal, StoredConsent};
 use chartseal::id::{Time, Version};
 use chartseal::kem::UserKey;
+use chartseal::ledger::Ledger;
 use chartseal::owner::Device;
 use chartseal::pin::{PinStore, Pins};
 use chartseal::record::SealedRecord;
+use chartseal::repository::Repository;
 use chartseal::rotation::Rotation;
 use chartseal::store::MemoryStore;
 
@@ -110,6 +112,28 @@ fn what_was_opened_for_its_key_alone_neither_judges_nor_seals() {
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
 }
 
+/// A thief's, who had the phone: its key is not one to move records to, nor its consent one to publish.
+#[test]
+fn to_what_was_opened_for_its_key_alone_nothing_is_moved_and_it_is_not_published() {
+    let mut ward = Ward::new();
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    let thiefs = ward.rotated(&ward.first.1, NOW);
+    ward.world.alice.add_device(&tablet.public(), NOW).unwrap();
+    ward.world.alice.remove_device(&"phone".parse().unwrap(), Removal::Lost { since: NOW }, NOW).unwrap();
+    let world = &ward.world;
+    let sharing = tablet.sharing(world.devices(), &world.trust, &ward.first.1);
+    let (third, ..) = sharing.rotate().unwrap().seal(NOW).unwrap();
+    let opened = ward.opens(&[ward.first.0.clone(), thiefs.0.clone(), third], &mut no_pins(), NOW).unwrap();
+    let [earlier, first] = opened.earlier.as_slice() else { panic!("two keys of before") };
+    assert_eq!((earlier.hash(), first.hash()), (thiefs.1.hash(), ward.first.1.hash()));
+    let mut old = ward.written(&ward.first.1, "old");
+    assert!(matches!(old.rewrap(first, earlier), Err(Error::ApiMisuse(_))));
+    assert_eq!(old.rewrap(first, &opened.newest), Ok(()));
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let repository = Repository::new(&store).guarded(Ledger::new(&noted));
+    assert_eq!(block_on(repository.publish(earlier, &thiefs.0)), Err(Error::NotAllowed));
+}
+
 /// The nurse wrote under the first consent and may not under the second; she names the first, with a date of today.
 #[test]
 fn an_earlier_consent_lets_nobody_write_on() {
@@ -171,4 +195,43 @@ fn whoever_was_left_out_is_told_that_there_is_a_later_consent() {
     assert_eq!(opened.newest.hash(), ward.first.1.hash());
     let refused: Vec<_> = opened.refused.iter().map(|refused| (refused.version, refused.hash, &refused.why)).collect();
     assert_eq!(refused, [(Version(2), access.hash(), &Error::CannotOpen)]);
+}
+
+/// Two of the patient's devices signed one version, and the server serves both.
+#[test]
+fn whoever_is_served_two_consents_of_one_number_reads_and_writes_by_the_one_that_he_remembers() {
+    let mut ward = Ward::new();
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    ward.world.alice.add_device(&tablet.public(), NOW).unwrap();
+    let first = ward.rotated(&ward.first.1, NOW);
+    let world = &ward.world;
+    let [phones, tablets] = [&world.phone, &tablet].map(|device| {
+        let sharing = device.sharing(world.devices(), &world.trust, &first.1);
+        let (stored, access, _) = sharing.rotate().unwrap().seal(NOW).unwrap();
+        (stored, access)
+    });
+    let mut pins = no_pins();
+    let stored = [first.0.clone(), phones.0.clone(), tablets.0.clone()];
+    let opened = ward.opens(&stored, &mut pins, NOW).unwrap();
+    let won = opened.newest.hash();
+    for turn in 0..3 {
+        let stored = if turn % 2 == 0 { [&first.0, &tablets.0, &phones.0] } else { [&tablets.0, &phones.0, &first.0] };
+        let opened = ward.opens(&stored.map(Clone::clone), &mut pins, NOW).unwrap();
+        assert_eq!(opened.newest.hash(), won);
+        assert!(opened.refused.iter().all(|refused| refused.why == Error::Fork("consent")));
+        let record = ward.written(&opened.newest, "r");
+        let reader = world.reader();
+        let amendment = reader.amend(&record, &opened.accesses()).unwrap();
+        let amended = amendment.field("/diagnosis", "I21.4").unwrap().seal(&world.ada.author(), NOW);
+        assert_eq!(amended.map(drop), Ok(()));
+    }
+    // As one whose key alone is wanted, the other has the number of the newest.
+    let opened = ward.opens(&stored, &mut no_pins(), NOW).unwrap();
+    let [other, _] = opened.earlier.as_slice() else { panic!("two keys of before") };
+    assert_eq!(other.version(), opened.newest.version());
+    let record = ward.written(&opened.newest, "r");
+    let reader = world.reader();
+    let amendment = reader.amend(&record, &opened.accesses()).unwrap();
+    let amended = amendment.field("/diagnosis", "I21.4").unwrap().seal(&world.ada.author(), NOW).unwrap();
+    assert_eq!(amended.key_id(opened.newest.compartment()), Some(opened.newest.key_id()));
 }
