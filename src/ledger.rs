@@ -63,8 +63,11 @@ enum By {
 }
 
 impl By {
-    fn of(consent: &ConsentStatement) -> Self {
-        if consent.mandate.is_some() { Self::Custodian } else { Self::Owner }
+    /// Under a mandate, the key that the owner gave it for is hers.
+    fn of(consent: &StoredConsent) -> Self {
+        let commitment = &consent.consent().unverified().commitment;
+        let hers = consent.mandate().is_none_or(|mandate| mandate.unverified().commitment == *commitment);
+        if hers { Self::Owner } else { Self::Custodian }
     }
 }
 
@@ -141,11 +144,7 @@ impl Known {
     /// With a later consent as the newest.
     fn then(&self, consent: &[u8], newest: KeyId) -> Result<Self> {
         let before = StoredConsent::from_cbor(&self.consent)?;
-        let before = before.consent().unverified();
-        let key = before.key_id();
-        let known = self.past.iter().find(|earlier| earlier.0 == key);
-        // The owner's key stays hers when a custodian goes on under it.
-        let by = known.map_or(By::of(before), |known| known.1.min(By::of(before)));
+        let (key, by) = (before.consent().unverified().key_id(), By::of(&before));
         let mut past: Vec<_> =
             self.past.iter().copied().filter(|earlier| earlier.0 != newest && earlier.0 != key).collect();
         past.extend(Some(Earlier(key, by)).filter(|_| key != newest));

@@ -199,3 +199,145 @@ fn the_owners_next_word_takes_writes_whatever_numbers_a_custodian_used_up() {
     assert_eq!(server.publish(&own, &world.verify(&own, later(2)).unwrap()), Ok(Put::Done));
     assert_eq!(server.state(&access), KeyState::Active);
 }
+
+/// What the ledger's entry says of who gave the earlier keys.
+fn earlier(server: &Server) -> Vec<(crate::id::KeyId, String)> {
+    #[derive(serde::Deserialize)]
+    struct Entry {
+        past: Vec<(crate::id::KeyId, String)>,
+    }
+    let keys = block_on(server.noted.keys("ledger~", "", 10)).unwrap();
+    let held = block_on(server.noted.get(&keys)).unwrap().pop().flatten().unwrap();
+    cbor4ii::serde::from_slice::<Entry>(&held.value).unwrap().past
+}
+
+/// He goes on under it, and then under one of his own: what is forgotten first is his.
+#[test]
+fn the_owners_key_stays_hers_when_a_custodian_went_on_under_it() {
+    let server = Server::new();
+    let world = &server.world;
+    let (second, access) = world.builder(&world.access).reseal().unwrap().seal(later(1)).unwrap();
+    assert_eq!(server.publish(&second, &access), Ok(Put::Done));
+    let (third, next) = world.builder(&access).seal(later(2)).unwrap();
+    assert_eq!(server.publish(&third, &next), Ok(Put::Done));
+    let (fourth, last) = world.builder(&next).seal(later(3)).unwrap();
+    assert_eq!(server.publish(&fourth, &last), Ok(Put::Done));
+    let said = [(world.access.key_id(), "owner".to_owned()), (next.key_id(), "custodian".to_owned())];
+    assert_eq!(earlier(&server), said);
+}
+
+/// A device's, or the custodian's, whose clock was a year ahead. The phone opens it as of its own time, to go beyond it.
+#[test]
+fn a_consent_that_a_wrong_clock_signed_and_published_is_replaced_by_the_owners_next() {
+    let of_device = |world: &World| {
+        let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+        let (stored, access, _) = sharing.reseal().unwrap().seal(later(365)).unwrap();
+        (stored, access)
+    };
+    let of_custodian = |world: &World| world.builder(&world.access).reseal().unwrap().seal(later(150)).unwrap();
+    for (wrong, days) in [(&of_device as &dyn Fn(&World) -> (StoredConsent, Access), 365), (&of_custodian, 150)] {
+        let server = Server::new();
+        let world = &server.world;
+        let (ahead, access) = wrong(world);
+        assert_eq!(server.publish(&ahead, &access), Ok(Put::Done));
+        // It has hidden the one before, and nobody opens it.
+        assert_eq!(server.served(), std::slice::from_ref(&ahead));
+        assert_eq!(world.verify(&ahead, later(1)).err(), Some(Error::Expired("consent")));
+        let live = world.verify(&ahead, later(days)).unwrap();
+        let opened = live.open_as_device(&world.phone, &mut PinStore::default()).unwrap();
+        let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+        let (own, next, _) = sharing.reseal().unwrap().beyond(&opened).unwrap().seal(later(1)).unwrap();
+        let live = world.verify(&own, later(1)).unwrap();
+        assert_eq!(server.publish(&own, &live), Ok(Put::Done));
+        assert!(live.open(&world.ada, &mut PinStore::default()).is_ok());
+        assert_eq!((server.served(), server.state(&next)), (vec![own], KeyState::Active));
+    }
+}
+
+/// The custodian's own consent has number two, and three; the owner's later word has number two as well, lets nurses write, and is
+/// not at hand.
+#[test]
+fn a_note_under_the_owners_consent_is_not_called_forbidden_for_a_custodians_of_the_same_number() {
+    use crate::record::{Author, Reader, Record, Verdict};
+    let mut world = World::new();
+    let nurse = Identity::generate("nurse-ned".parse().unwrap()).unwrap();
+    world.authority.enrol(&nurse.enrol().unwrap()).unwrap();
+    let issued = world.authority.issue(nurse.id(), &"role:nurse".parse().unwrap(), NOW, later(60), NOW).unwrap();
+    world.trust.update(&world.authority.publish(later(1)).unwrap(), &mut PinStore::default(), later(1)).unwrap();
+
+    let (_, second) = world.builder(&world.access).reseal().unwrap().seal(later(1)).unwrap();
+    let (_, third) = world.builder(&second).reseal().unwrap().seal(later(2)).unwrap();
+    let builder = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
+    let builder = builder.reseal().unwrap().read(&world.trust, &world.hospital, "role:doctor").unwrap();
+    let builder = builder.write(&world.trust, &world.hospital, "role:doctor or role:nurse").unwrap();
+    let (_, own) = builder.seal(later(3)).unwrap();
+    assert_eq!(own.key_id(), third.key_id());
+    let author = Author::new(&nurse, &issued.credential).unwrap();
+    let record = Record::new("r".parse().unwrap(), "clinic/note".parse().unwrap()).part(&own).unwrap();
+    let note = record.field("/a", "1").unwrap().seal(&author, later(4)).unwrap();
+    let reader = Reader::new(&world.trust, later(4)).devices(world.owner.devices().clone());
+    assert!(reader.open(&note, &[&own]).is_ok());
+    // The doctor has what the custodian sealed last.
+    let review = reader.review(&note, &[&third]).unwrap();
+    assert_eq!(review.parts()[0].verdicts(), [Verdict::OlderRule]);
+    let doctor = Author::new(&world.doctor.0, &world.doctor.1).unwrap();
+    let over = reader.supersede(&note, &[&third]).unwrap().anew(&third).unwrap().field("/a", "2").unwrap();
+    assert_eq!(over.seal(&doctor, later(4)).err(), Some(Error::NotAllowed));
+    // Whoever has the owner's next word knows that she may not.
+    let builder = world.phone.consent(world.owner.devices(), compartment()).after(&own).unwrap().reseal().unwrap();
+    let builder = builder.write(&world.trust, &world.hospital, "role:doctor").unwrap();
+    let (_, next) = builder.seal(later(5)).unwrap();
+    let record = Record::new("r".parse().unwrap(), "clinic/note".parse().unwrap()).part(&own).unwrap();
+    let late = record.field("/a", "1").unwrap().seal(&author, later(6)).unwrap();
+    let reader = Reader::new(&world.trust, later(6)).devices(world.owner.devices().clone());
+    assert_eq!(reader.review(&late, &[&next]).unwrap().parts()[0].verdicts(), [Verdict::NotAllowed]);
+}
+
+/// It lies in the store, and nobody opens it: a sweep says so, and the owner's next word lets it through.
+#[test]
+fn a_custodians_consent_that_nobody_opens_keeps_a_sweep_waiting_for_the_owners_next() {
+    use crate::rotation::{Keys, Scope, Sweep};
+    let server = Server::new();
+    let world = &server.world;
+    let eve = Named::from(&Identity::generate("eve".parse().unwrap()).unwrap().public());
+    let honest = world.builder(&world.access).seal(later(1)).unwrap();
+    let evil = world.forge(&honest, |terms| terms.people.push(eve.clone()), |_| ());
+    assert_eq!(block_on(server.repository().put_consent(&evil)), Ok(Put::Done));
+    let now = || later(1);
+    let run = |name: &str| {
+        let keys = |stored: &[StoredConsent]| {
+            let (devices, pins) = (world.owner.devices(), &mut PinStore::default());
+            let opened = devices.open_consents(&compartment(), stored, pins, later(1), |live, pins| {
+                live.open_as_device(&world.phone, pins)
+            })?;
+            Ok(Some(Keys { old: opened.earlier, new: opened.newest, device: None }))
+        };
+        block_on(Sweep::new(&server.store, &now, Scope::Everything).run(name, keys, |_, _| ())).unwrap()
+    };
+    let swept = run("before");
+    assert_eq!((swept.finished, swept.is_complete()), (0, false));
+    assert!(matches!(swept.refused.as_slice(), [(.., Error::ApiMisuse(_))]));
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (own, _, _) = sharing.rotate().unwrap().seal(later(1)).unwrap();
+    assert_eq!(server.publish(&own, &world.verify(&own, later(1)).unwrap()), Ok(Put::Done));
+    let swept = run("after");
+    assert_eq!((swept.finished, swept.is_complete()), (1, true));
+}
+
+/// He signs it under her key, with a number of his choice: the laboratory remembers it.
+#[test]
+fn a_laboratory_that_remembers_a_cheaters_consent_goes_on_with_the_owners_next() {
+    let world = World::new();
+    let mut pins = PinStore::default();
+    let honest = world.builder(&world.access).reseal().unwrap().seal(later(1)).unwrap();
+    let eve = Named::from(&Identity::generate("eve".parse().unwrap()).unwrap().public());
+    let evil = world.forge(&honest, |terms| terms.people.push(eve), |s| s.version = Version(MAX_MANDATED));
+    let live = evil.verify(world.owner.devices(), &compartment(), &pins, later(1)).unwrap();
+    assert!(live.write_only(&mut pins).is_ok(), "the write key is hers");
+    let told = honest.0.verify(world.owner.devices(), &compartment(), &pins, later(1));
+    assert_eq!(told.err(), Some(Error::Rollback("consent")));
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (own, ..) = sharing.rotate().unwrap().seal(later(2)).unwrap();
+    let live = own.verify(world.owner.devices(), &compartment(), &pins, later(2)).unwrap();
+    assert!(live.write_only(&mut pins).is_ok());
+}
