@@ -49,12 +49,14 @@ pub enum Error {
     #[error("{0} is not valid at this time")]
     Expired(&'static str),
 
-    /// The person was revoked by the authority.
-    #[error("the credential of {0} was revoked")]
+    /// What is named counts no more: a person or device that was revoked, a statement that was taken back.
+    #[error("{0} was revoked")]
     Revoked(&'static str),
 
-    /// The author's attributes do not satisfy the write policy of the consent.
-    #[error("the author may not write here")]
+    /// Whoever signed, or is about to, may not do so on his own word: an author whose attributes do not satisfy the write
+    /// policy of the consent, a custodian who goes further than his mandate, or one whose consent nobody speaks for who
+    /// opened it.
+    #[error("whoever signs this is not allowed to")]
     NotAllowed,
 
     /// Nobody vouches for the named authority or person: no trust anchor, or a statement that was never supplied.

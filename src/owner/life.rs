@@ -37,17 +37,16 @@ impl Owner {
     /// # Errors
     ///
     /// [`Error::TooLarge`], [`Error::ApiMisuse`] if a key is named twice, or a delay is shorter than [`MIN_DELAY`] or
-    /// longer than [`MAX_DELAY`],
-    /// [`Error::Malformed`] if nothing can be sealed to a key.
+    /// longer than [`MAX_DELAY`], [`Error::Malformed`] if nothing can be sealed to a key.
     pub fn arrange_recovery(&mut self, recovery: &[Recovery<'_>], now: Time) -> Result<&DeviceList> {
         if recovery.len() > MAX_ARRANGEMENTS {
             return Err(Error::TooLarge("recovery keys"));
         }
         if recovery.iter().any(|recovery| recovery.delay < MIN_DELAY) {
-            return Err(Error::ApiMisuse("a delay without time for a veto"));
+            return Err(Error::ApiMisuse("a delay of less than a day leaves no time for a veto"));
         }
         if recovery.iter().any(|recovery| recovery.delay > MAX_DELAY) {
-            return Err(Error::ApiMisuse("a delay that nobody can wait for"));
+            return Err(Error::ApiMisuse("a delay of more than 90 days: nobody can wait for it"));
         }
         let mut statement = self.next(now)?;
         let before = std::mem::take(&mut statement.recovery);
@@ -106,8 +105,8 @@ impl RecoveryKey {
     /// of it is its own announcement: publish it at once. Readers refuse it until the delay is over, and for good if a
     /// device of the last list vetoes it.
     ///
-    /// `gone` are the devices that are gone, and why; the others stay, with `first` beside them. The new list names no recovery key:
-    /// this one was used, so draw another.
+    /// `gone` are the devices that are gone, and why; the others stay, with `first` beside them. The new list names no
+    /// recovery key: this one was used, so draw another.
     ///
     /// Then open what counts under the last list with [`LiveConsent::open_as_recovery`], and sign it again: consents that a
     /// device signed that is gone are not believed any more.

@@ -218,7 +218,7 @@ pub enum ParseErrorKind {
     #[error("a person number is a decimal number up to 16777215")]
     InvalidPerson,
     /// A user name that the resolver does not know. Names resolve through the authority's map, numbers need none.
-    #[error("unknown user; names resolve through the authority's map, see `Policy::parse_with`")]
+    #[error("unknown user: no map of people at hand has this name")]
     UnknownPerson,
     /// `not` before anything but `user:…`: only a person can be excluded.
     #[error("`not` excludes a person and nothing else; expected `user:` after it")]
