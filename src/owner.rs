@@ -47,6 +47,7 @@ use crate::id::{DeviceId, OwnerId, Time, Version};
 use crate::identity::{SealingKey, Signed, SigningKey};
 use crate::pin::Pins;
 use crate::secret::Secret;
+use crate::time::CLOCK_SKEW;
 use crate::wire::{Reader, Writer};
 
 /// An owner's root key and the latest list of devices.
@@ -184,6 +185,19 @@ impl Owner {
         Ok(Self { root, sealing, list, devices })
     }
 
+    /// Signs the list again as of now, after a clock that was ahead signed the last one for a time to come: nobody with a right
+    /// clock took that one over. What was removed by it is removed now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`] if the last list is not of a time to come by this clock: then this is perhaps the wrong one.
+    pub fn correct_clock(&mut self, now: Time) -> Result<&DeviceList> {
+        if self.devices.statement().issued_at <= now.plus(CLOCK_SKEW) {
+            return Err(Error::ApiMisuse("the last device list is not of a time to come"));
+        }
+        self.publish(following(&self.devices, now)?)
+    }
+
     fn next(&self, now: Time) -> Result<DeviceListStatement> {
         next(&self.devices, now)
     }
@@ -194,9 +208,17 @@ impl Owner {
     }
 }
 
-/// The next list, with everything as it is. A list that a wrong clock signed for a time to come is taken over by nobody, so
-/// this one heals it: it is of now, and what was removed then is removed now at the latest.
+/// The next list, with everything as it is. It is not before the one that it follows: a clock that is behind would date back
+/// what was removed, and with it what the removed devices wrote honestly.
 fn next(devices: &Devices, now: Time) -> Result<DeviceListStatement> {
+    if now.plus(CLOCK_SKEW) < devices.statement().issued_at {
+        return Err(Error::Expired("device list"));
+    }
+    following(devices, now)
+}
+
+/// The next list as of now, whatever the one before says: what was removed in a time to come is removed now.
+fn following(devices: &Devices, now: Time) -> Result<DeviceListStatement> {
     let mut statement = devices.statement().clone();
     statement.version = Version(statement.version.0.checked_add(1).ok_or(Error::TooLarge("version"))?);
     statement.previous = Some(devices.hash());

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// A point in time: whole seconds since 1970-01-01T00:00:00Z, up to the end of the year 9999. Nothing in this crate but
-/// the vault has a clock; every check is told what time it is.
+/// A point in time: whole seconds since 1970-01-01T00:00:00Z, up to the end of the year 9999. Nothing in this crate has a
+/// clock; every check is told what time it is.
 ///
 /// The bound catches the commonest slip of a host: milliseconds in the place of seconds. Taken for seconds, the
 /// milliseconds of today lie some 56,000 years away, where everything has ended and every delay is over. So no value of

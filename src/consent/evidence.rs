@@ -33,6 +33,18 @@ enum By {
 pub struct Confirmed<'a>(&'a LiveConsent);
 
 impl Evidence {
+    /// The custodian's word alone, by his signature on the consent: for a host whose own custodian runs on another machine and
+    /// sends what he seals.
+    ///
+    /// # Security
+    ///
+    /// A custodian who cheats then takes the compartment from readers without a copy of the consent before, and from writers,
+    /// until the patient's next word. He learns nothing by it, and nobody is let in. Where the host and the custodian are not one,
+    /// wait for the patient's device ([`LiveConsent::confirmed`]).
+    pub fn of_custodian(live: &LiveConsent) -> Self {
+        Self { consent: live.hash(), by: By::Opened }
+    }
+
     /// # Errors
     ///
     /// [`Error::NotAllowed`] if a custodian signed it, and nobody says that he opened it; or if it was opened for its key alone.

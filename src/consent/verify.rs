@@ -129,8 +129,8 @@ impl LiveConsent {
     ///
     /// Who opens nothing cannot tell whose the write key is. Here it is the owner's word: she signed the consent, or the mandate
     /// with this very key. Under a key that a custodian brought, what is written could be open to a cheater and lost to the
-    /// patient: wait until one of her devices has opened the consent ([`LiveConsent::confirmed`]), and write under the consent
-    /// before until then.
+    /// patient: wait until one of her devices has opened the consent ([`LiveConsent::confirmed`]). A guarded repository takes
+    /// nothing under the key before in the meantime.
     ///
     /// # Errors
     ///

@@ -178,8 +178,11 @@ fn a_device_list_from_the_future_is_neither_taken_over_nor_remembered() {
     assert_eq!(wrong.accept(&id, &mut pins, slightly), Err(Error::Expired("device list")));
     assert_eq!(pins, before);
 
-    // The next list is of the right clock, and says so of what was removed by the wrong one.
-    let healed = world.owner.add_device(&device("watch").public(), slightly).unwrap().clone();
+    // A list of the right clock says so of what was removed by the wrong one.
+    let told = world.owner.add_device(&device("watch").public(), slightly);
+    assert_eq!(told.err(), Some(Error::Expired("device list")));
+    let healed = world.owner.correct_clock(slightly).unwrap().clone();
+    assert!(matches!(world.owner.correct_clock(slightly), Err(Error::ApiMisuse(_))));
     let devices = healed.accept(&id, &mut pins, NOW).unwrap();
     assert_eq!(devices.removed()[0].since, slightly);
     let mut misled = PinStore::default();
@@ -190,6 +193,20 @@ fn a_device_list_from_the_future_is_neither_taken_over_nor_remembered() {
     let changed = world.owner.change_root(Time::MAX).unwrap();
     assert_eq!(changed.list().accept(&id, &mut pins, NOW), Err(Error::Expired("device list")));
     assert!(healed.accept(&id, &mut pins, NOW).is_ok());
+}
+
+/// What a retired device wrote counts up to its end. By a clock that is behind, its end would come earlier for good.
+#[test]
+fn a_clock_that_is_behind_takes_nothing_from_a_device_that_was_retired() {
+    let day = |days: u64| NOW.plus(Duration::from_secs(days * 86_400));
+    let (mut owner, phone) = Owner::generate_with_device("phone".parse().unwrap(), NOW).unwrap();
+    owner.add_device(&device("tablet").public(), day(1)).unwrap();
+    owner.remove_device(phone.id(), Removal::Retired, day(100)).unwrap();
+    let told = owner.add_device(&device("watch").public(), day(10));
+    assert_eq!(told.err(), Some(Error::Expired("device list")));
+    assert_eq!(owner.change_root(day(10)).err(), Some(Error::Expired("device list")));
+    owner.add_device(&device("watch").public(), day(101)).unwrap();
+    assert_eq!(owner.devices().removed()[0].since, day(100));
 }
 
 #[test]

@@ -101,6 +101,14 @@ fn a_server_goes_by_a_custodians_consent_that_was_opened() {
     let confirmed = live.confirmed(&head, &mut pins, later(1), HEAD_LIMIT).unwrap();
     assert_eq!(by_phone.publish(&stored, confirmed), Ok(Put::Done));
     assert_eq!(by_phone.served(), [stored]);
+    // A host that runs its custodian elsewhere says so.
+    let by_word = Server::new();
+    let world = &by_word.world;
+    let (stored, _) = world.builder(&world.access).reseal().unwrap().seal(later(1)).unwrap();
+    let live = world.verify(&stored, later(1)).unwrap();
+    assert_eq!(by_word.publish(&stored, &live), Err(Error::NotAllowed));
+    assert_eq!(by_word.publish(&stored, Evidence::of_custodian(&live)), Ok(Put::Done));
+    assert_eq!(by_word.served(), [stored]);
     // Evidence is for one consent.
     let other = world.builder(&world.access).reseal().unwrap().seal(later(2)).unwrap();
     assert!(matches!(by_phone.publish(&other.0, confirmed), Err(Error::ApiMisuse(_))));
