@@ -114,7 +114,8 @@ impl Owner {
     /// # Errors
     ///
     /// [`Error::TooLarge`] over [`MAX_DEVICES`], [`Error::ApiMisuse`] if the list has, or had, the id or a key already,
-    /// [`Error::Malformed`] if nothing can be sealed to the device: no consent could be sealed any more.
+    /// [`Error::Malformed`] if nothing can be sealed to the device: no consent could be sealed any more; [`Error::Expired`] if
+    /// `now` is before the last list ([`Owner::correct_clock`]).
     pub fn add_device(&mut self, device: &PublicDevice, now: Time) -> Result<&DeviceList> {
         let mut statement = self.next(now)?;
         if statement.devices.len() >= MAX_DEVICES {
@@ -143,7 +144,7 @@ impl Owner {
     /// # Errors
     ///
     /// [`Error::Unknown`] if the device is not in the list, [`Error::ApiMisuse`] if it is the only one: add its successor
-    /// first; and if it is to be lost at a time to come.
+    /// first; and if it is to be lost at a time to come; [`Error::Expired`] if `now` is before the last list.
     pub fn remove_device(&mut self, device: &DeviceId, why: Removal, now: Time) -> Result<&DeviceList> {
         let mut statement = self.next(now)?;
         remove(&mut statement, device, why, now)?;
@@ -195,10 +196,19 @@ impl Owner {
         if self.devices.statement().issued_at <= now.plus(CLOCK_SKEW) {
             return Err(Error::ApiMisuse("the last device list is not of a time to come"));
         }
-        self.publish(following(&self.devices, now)?)
+        let mut statement = next(&self.devices, now)?;
+        for removed in &mut statement.removed {
+            removed.by_now(now);
+        }
+        self.publish(statement)
     }
 
+    /// The next list. It is not before the one that it follows: by a clock that is behind, a device would be removed before it
+    /// wrote what it wrote last.
     fn next(&self, now: Time) -> Result<DeviceListStatement> {
+        if now.plus(CLOCK_SKEW) < self.devices.statement().issued_at {
+            return Err(Error::Expired("device list"));
+        }
         next(&self.devices, now)
     }
 
@@ -208,24 +218,12 @@ impl Owner {
     }
 }
 
-/// The next list, with everything as it is. It is not before the one that it follows: a clock that is behind would date back
-/// what was removed, and with it what the removed devices wrote honestly.
+/// The next list, with everything as it is.
 fn next(devices: &Devices, now: Time) -> Result<DeviceListStatement> {
-    if now.plus(CLOCK_SKEW) < devices.statement().issued_at {
-        return Err(Error::Expired("device list"));
-    }
-    following(devices, now)
-}
-
-/// The next list as of now, whatever the one before says: what was removed in a time to come is removed now.
-fn following(devices: &Devices, now: Time) -> Result<DeviceListStatement> {
     let mut statement = devices.statement().clone();
     statement.version = Version(statement.version.0.checked_add(1).ok_or(Error::TooLarge("version"))?);
     statement.previous = Some(devices.hash());
     statement.issued_at = now;
-    for removed in &mut statement.removed {
-        removed.by_now(now);
-    }
     Ok(statement)
 }
 

@@ -91,12 +91,12 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] after too many changes, [`Error::Randomness`].
+    /// [`Error::TooLarge`] after too many changes, [`Error::Randomness`], [`Error::Expired`] if `now` is before the last list.
     pub fn change_root(self, now: Time) -> Result<Self> {
         let keys = (SigningKey::generate()?, SealingKey::generate()?);
         let change = change(&self.devices, &keys.0, now);
         let link = Succession { change: Signed::sign(change, &self.root)?, by: None };
-        successor(next(&self.devices, now)?, link, keys)
+        successor(self.next(now)?, link, keys)
     }
 }
 
