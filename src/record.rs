@@ -228,6 +228,9 @@ fn seal_parts(
 ) -> Result<(Content, Vec<envelope::Part>)> {
     let mut drafts = Vec::with_capacity(parts.len());
     for (place, fields, older) in parts {
+        if *place.owner() != content.owner {
+            return Err(Error::ApiMisuse("a record has one owner"));
+        }
         author.check(&place, content.time)?;
         let entry = ContentPart {
             compartment: place.compartment().clone(),

@@ -173,7 +173,8 @@ impl<'a> Amendment<'a> {
         let not_before = sorted.opened.iter().find(|(part, _)| part.content == hash).map(|(part, _)| part.time);
         let mut parts = Vec::with_capacity(sorted.opened.len());
         for (part, values) in sorted.opened {
-            let own = accesses.iter().copied().filter(|access| *access.compartment() == part.compartment);
+            let own = |access: &&Access| (access.owner(), access.compartment()) == (record.owner(), &part.compartment);
+            let own = accesses.iter().copied().filter(own);
             // One that was opened for its key alone may have the number of the newest, and nothing is sealed to it.
             let access = own.max_by_key(|access| (access.rules(), access.place())).ok_or(Error::CannotOpen)?;
             let (mut fields, mut older) = (Fields::new(), Older::new());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod late;
+mod owners;
 
 use super::author::By;
 use super::block::{AuthorBlock, SealerBlock};
