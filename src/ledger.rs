@@ -186,10 +186,7 @@ impl<'a> Ledger<'a> {
     /// custodian brings back, [`Error::Fork`] if another one of the same version is; [`Error::Store`].
     pub async fn advance(&self, evidence: impl Into<Evidence> + Send, stored: &StoredConsent) -> Result<()> {
         let evidence: Evidence = evidence.into();
-        if stored.consent().hash()? != evidence.consent {
-            return Err(Error::ApiMisuse("the consent that was verified is another one"));
-        }
-        evidence.check()?;
+        evidence.check(stored)?;
         let bytes = stored.to_cbor()?;
         let statement = stored.consent().unverified();
         let owner = &statement.owner;

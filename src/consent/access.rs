@@ -39,6 +39,18 @@ pub(super) enum Use {
     ItsKey,
 }
 
+impl Use {
+    /// Whether the consent's word is to be gone by.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ApiMisuse`].
+    pub(super) fn check(self) -> Result<()> {
+        const EARLIER: Error = Error::ApiMisuse("this consent was replaced, and opened for its key alone");
+        if self == Self::All { Ok(()) } else { Err(EARLIER) }
+    }
+}
+
 /// Who could write under one or several versions.
 pub(crate) struct WriteRule<'a> {
     pub(crate) versions: RangeInclusive<Version>,
@@ -151,8 +163,7 @@ impl Access {
     ///
     /// [`Error::ApiMisuse`].
     pub(crate) fn check_rules(&self) -> Result<()> {
-        const EARLIER: Error = Error::ApiMisuse("this consent was replaced, and opened for its key alone");
-        if self.rules() { Ok(()) } else { Err(EARLIER) }
+        self.use_for.check()
     }
 
     /// Where the consent stands among all to its compartment.

@@ -110,11 +110,11 @@ impl Devices {
                 continue;
             }
             // Whom one that is over never let in cannot open it, and needs not.
-            let opened = stored.verify_earlier(self, compartment).and_then(|live| {
+            let opened = stored.verify_earlier(self, compartment, now).and_then(|live| {
                 let mut unread = PinStore::default();
                 open(&live, &mut unread)
             });
-            if let Ok(access) = opened.map(Access::for_its_key) {
+            if let Ok(access) = opened {
                 keys.insert(access.key_id());
                 earlier.push(access);
             }
@@ -133,7 +133,7 @@ impl Devices {
 impl StoredConsent {
     /// As [`StoredConsent::verify`], for one that a later one replaced, whose key is wanted and not its word: whether it has
     /// ended, or its device was removed since, is of no account. Whoever had the device, or the mandate, may have signed it.
-    fn verify_earlier(&self, devices: &Devices, compartment: &CompartmentId) -> Result<LiveConsent> {
+    fn verify_earlier(&self, devices: &Devices, compartment: &CompartmentId, now: Time) -> Result<LiveConsent> {
         let claimed = self.consent().unverified();
         if claimed.owner != *devices.owner() || claimed.compartment != *compartment {
             return Err(Error::Forged(WHAT));
@@ -151,13 +151,11 @@ impl StoredConsent {
             _ => return Err(Error::Forged(WHAT)),
         };
         self.consent().verify(&signing)?;
-        // As of its last second: who was in it then has its key.
-        self.live(devices, claimed.not_after.unwrap_or(claimed.issued_at))
-    }
-}
-
-impl Access {
-    fn for_its_key(self) -> Self {
-        Self { use_for: Use::ItsKey, ..self }
+        // Nobody wrote under it yet; and its numbers may be as high as its time.
+        if claimed.issued_at.is_to_come(now) {
+            return Err(Error::Expired(WHAT));
+        }
+        // As of when it was signed: who was in it then has its key.
+        self.live(devices, claimed.issued_at, Use::ItsKey)
     }
 }

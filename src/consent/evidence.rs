@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::access::Access;
+use super::access::{Access, Use};
 use super::head::{Freshness, Head};
+use super::stored::StoredConsent;
 use super::verify::{LiveConsent, WriteOnly};
 use crate::error::{Error, Result};
 use crate::id::{Hash, Time};
@@ -17,7 +18,7 @@ use crate::pin::Pins;
 /// owner by its [`Head`] ([`LiveConsent::confirmed`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence {
-    pub(crate) consent: Hash,
+    consent: Hash,
     by: By,
 }
 
@@ -42,20 +43,27 @@ impl Evidence {
     /// until the patient's next word. He learns nothing by it, and nobody is let in. Where the host and the custodian are not one,
     /// wait for the patient's device ([`LiveConsent::confirmed`]).
     pub fn of_custodian(live: &LiveConsent) -> Self {
-        Self { consent: live.hash(), by: By::Opened }
+        let by = if live.use_for == Use::All { By::Opened } else { By::Nobody };
+        Self { consent: live.hash(), by }
     }
 
+    /// Whether it speaks for this consent, with the terms, slots and mandate that were signed.
+    ///
     /// # Errors
     ///
-    /// [`Error::NotAllowed`] if a custodian signed it, and nobody says that he opened it; or if it was opened for its key alone.
-    pub(crate) fn check(self) -> Result<()> {
+    /// [`Error::ApiMisuse`] if it is about another one; [`Error::NotAllowed`] if a custodian signed it, and nobody says that he
+    /// opened it, or if it was replaced, and opened for its key alone.
+    pub(crate) fn check(self, stored: &StoredConsent) -> Result<()> {
+        if stored.consent().hash()? != self.consent || !stored.is_whole()? {
+            return Err(Error::ApiMisuse("the consent that was verified is another one"));
+        }
         if self.by == By::Opened { Ok(()) } else { Err(Error::NotAllowed) }
     }
 }
 
 impl From<&LiveConsent> for Evidence {
     fn from(live: &LiveConsent) -> Self {
-        let by = if live.mandate.is_none() { By::Opened } else { By::Nobody };
+        let by = if live.mandate.is_none() && live.use_for == Use::All { By::Opened } else { By::Nobody };
         Self { consent: live.hash(), by }
     }
 }
@@ -85,6 +93,7 @@ impl LiveConsent {
         if head.unverified().mandate.is_some() {
             return Err(Error::NotAllowed);
         }
+        self.use_for.check()?;
         match self.fresh(head, pins, now, limit)? {
             Freshness::Fresh => Ok(Confirmed(self)),
             Freshness::Stale => Err(Error::Expired("head")),

@@ -110,6 +110,7 @@ impl LiveConsent {
     }
 
     fn custodians(&self, custodian: &PublicIdentity, now: Time) -> Result<HeadStatement> {
+        self.use_for.check()?;
         let mandate = self.mandate.as_ref().filter(|mandate| mandate.custodian == *custodian && now <= mandate.until);
         let mandate = mandate.ok_or(Error::ApiMisuse("the consent is not this custodian's, or his mandate is over"))?;
         Ok(HeadStatement {

@@ -1,6 +1,6 @@
 //! Opening a checked consent.
 
-use super::access::{Access, Use};
+use super::access::Access;
 use super::custodian::Custodian;
 use super::slot::{Context, Slot, SlotContent, SlotMaker, slot_hash};
 use super::statement::ConsentStatement;
@@ -115,8 +115,8 @@ impl LiveConsent {
         if terms.past.iter().any(|past| past.issued_at > self.statement.issued_at) {
             return Err(Error::Forged(WHAT));
         }
-        let (statement, base) = (self.statement.clone(), self.base());
-        Ok(Access { statement, hash: self.hash, base, cek, terms, read, write, past, parameters, use_for: Use::All })
+        let (statement, base, use_for) = (self.statement.clone(), self.base(), self.use_for);
+        Ok(Access { statement, hash: self.hash, base, cek, terms, read, write, past, parameters, use_for })
     }
 
     /// What a custodian signed goes no further than the owner's mandate.

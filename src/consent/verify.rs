@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::access::Use;
 use super::devices::Devices;
 use super::mandate::MandateStatement;
 use super::slot::{MAX_SLOTS, Slot, SlotContent, slot_hash, terms_hash};
@@ -10,7 +11,7 @@ use super::stored::StoredConsent;
 use crate::authority::Trust;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
-use crate::identity::SealingPublic;
+use crate::identity::{SealingPublic, Signed};
 use crate::pin::{Base, Pins, Precedence};
 use crate::time::CLOCK_SKEW;
 
@@ -28,6 +29,7 @@ pub struct LiveConsent {
     pub(super) slots: Vec<Slot>,
     /// When it was verified.
     pub(super) now: Time,
+    pub(super) use_for: Use,
 }
 
 impl StoredConsent {
@@ -86,16 +88,14 @@ impl StoredConsent {
         pins.reaches((WHAT, super::head::WHAT), &name, &precedence)?;
         pins.admits(WHAT, &name, &precedence)?;
 
-        self.live(devices, now)
+        self.live(devices, now, Use::All)
     }
 
     /// What is signed is whole. Who signed it, and whether it holds, was checked.
-    pub(super) fn live(&self, devices: &Devices, now: Time) -> Result<LiveConsent> {
+    pub(super) fn live(&self, devices: &Devices, now: Time, use_for: Use) -> Result<LiveConsent> {
         let (statement, hash) = (self.consent().unverified().clone(), self.consent().hash()?);
         statement.check()?;
-        if terms_hash(self.terms()) != statement.terms
-            || !self.slots().map(slot_hash).eq(statement.slots.iter().copied())
-        {
+        if !self.is_whole()? {
             return Err(Error::Forged(WHAT));
         }
         let slots = self.slots().map(Slot::from_bytes).collect::<Result<Vec<_>>>()?;
@@ -108,7 +108,16 @@ impl StoredConsent {
             }
         }
         let mandate = self.mandate().map(|mandate| mandate.unverified().clone());
-        Ok(LiveConsent { statement, hash, mandate, devices: devices.clone(), terms: self.terms().to_vec(), slots, now })
+        let (devices, terms) = (devices.clone(), self.terms().to_vec());
+        Ok(LiveConsent { statement, hash, mandate, devices, terms, slots, now, use_for })
+    }
+
+    /// Whether terms, slots and mandate are those of the signed statement.
+    pub(super) fn is_whole(&self) -> Result<bool> {
+        let statement = self.consent().unverified();
+        Ok(terms_hash(self.terms()) == statement.terms
+            && self.slots().map(slot_hash).eq(statement.slots.iter().copied())
+            && self.mandate().map(Signed::hash).transpose()? == statement.mandate)
     }
 }
 
@@ -146,12 +155,17 @@ impl LiveConsent {
     }
 
     pub(super) fn write_under(&self, pins: &mut dyn Pins) -> Result<WriteOnly<'_>> {
+        self.use_for.check()?;
         self.remember(pins)?;
         Ok(WriteOnly(self))
     }
 
     /// From now on nothing earlier is accepted, even if this one is valid no longer: what it replaced does not come back.
+    /// Of one whose key alone is wanted, nothing is remembered, and its end is of no account.
     pub(super) fn remember(&self, pins: &mut dyn Pins) -> Result<()> {
+        if self.use_for == Use::ItsKey {
+            return Ok(());
+        }
         let name = pin_name(&self.statement);
         let precedence = Precedence::new(self.statement.devices, self.base(), self.version(), self.hash);
         pins.reaches((WHAT, super::head::WHAT), &name, &precedence)?;

@@ -74,7 +74,7 @@ impl Device {
     /// As [`LiveConsent::open`]: a device does not speak for what it cannot open, or what a custodian sealed without the owner's
     /// own keys.
     pub fn head(&self, consent: &LiveConsent, now: Time) -> Result<Head> {
-        consent.opened_sealed(&self.sealing)?;
+        consent.opened_sealed(&self.sealing)?.check_rules()?;
         let statement = HeadStatement {
             owner: consent.owner().clone(),
             compartment: consent.compartment().clone(),

@@ -22,10 +22,7 @@ impl Repository<'_> {
     /// one before.
     pub async fn publish(&self, evidence: impl Into<Evidence> + Send, consent: &StoredConsent) -> Result<Put> {
         let evidence: Evidence = evidence.into();
-        if consent.consent().hash()? != evidence.consent {
-            return Err(Error::ApiMisuse("the consent that was verified is another one"));
-        }
-        evidence.check()?;
+        evidence.check(consent)?;
         if let Some(ledger) = &self.ledger {
             ledger.admits(consent).await?;
         }

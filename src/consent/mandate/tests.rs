@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 mod beyond;
+mod earlier;
 mod exclusions;
 mod ledger;
 mod opening;

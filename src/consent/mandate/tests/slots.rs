@@ -250,7 +250,7 @@ fn a_device_leaves_no_key_of_the_owners_out() {
     assert_eq!(live.open_as_device(&tablet, &mut PinStore::default()).err(), Some(Error::CannotOpen));
 }
 
-fn duplicate(access: &Access) -> Access {
+pub(super) fn duplicate(access: &Access) -> Access {
     let (statement, terms) = (access.statement.clone(), access.terms.clone());
     let cek = Cek::from_secret(Secret::new(*access.cek.expose()));
     let (read, write, past) = (access.read.clone(), access.write.clone(), access.past.clone());
