@@ -18,6 +18,8 @@ pub use faults::{Fault, FaultyStore};
 pub use memory::MemoryStore;
 #[cfg(feature = "redb")]
 pub use redb::RedbStore;
+#[cfg(feature = "redb")]
+pub(crate) use redb::file as redb_file;
 
 /// A future that a [`Store`] gives: boxed, so that stores can be exchanged at run time, and bound to no runtime.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -6,6 +6,7 @@ use std::path::Path;
 use redb::{Database, ReadableDatabase, TableDefinition};
 
 use super::{Pin, Pins};
+use crate::store::redb_file;
 use crate::store::{StoreError, StoreFailure};
 
 /// [`Pins`] in one file of this machine: a look-up reads one row, and a row that is written is on disk. With the parts of
@@ -29,11 +30,13 @@ const ROWS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("pins");
 impl RedbPins {
     /// Opens the file, or makes it. One process at a time can hold it. Keep it out of backups that are restored.
     ///
+    /// It is read through once, and its checksums are compared: what was damaged is refused, or a row would be forgotten.
+    ///
     /// # Errors
     ///
     /// [`StoreFailure::Unavailable`] if it cannot be opened, [`StoreFailure::Corrupt`] if it is not such a file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let database = Database::create(path).map_err(failed)?;
+        let database = redb_file::open(path.as_ref(), Database::builder().set_check_integrity_on_open(true))?;
         let setup = database.begin_write().map_err(failed)?;
         setup.open_table(ROWS).map_err(failed)?;
         setup.commit().map_err(failed)?;

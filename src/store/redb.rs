@@ -1,5 +1,7 @@
 //! A store on disk, in one file, by the `redb` crate.
 
+pub(crate) mod file;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,20 +44,11 @@ impl RedbStore {
     ///
     /// [`StoreFailure::Unavailable`] if it cannot be opened, [`StoreFailure::Corrupt`] if it is not such a file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let database = Database::create(&path).map_err(|error| match error {
-            redb::DatabaseError::Storage(redb::StorageError::Corrupted(_)) => corrupt(&error),
-            redb::DatabaseError::Storage(redb::StorageError::Io(ref io))
-                if io.kind() == std::io::ErrorKind::InvalidData =>
-            {
-                corrupt(&error)
-            }
-            error => unavailable(error),
-        })?;
+        let database = file::open(path.as_ref(), &Database::builder())?;
         let setup = database.begin_write().map_err(unavailable)?;
         setup.open_table(ENTRIES).map_err(|error| corrupt(&error))?;
         setup.open_table(WRITTEN).map_err(|error| corrupt(&error))?;
         setup.commit().map_err(unavailable)?;
-        lasting(path.as_ref()).map_err(unavailable)?;
 
         let database = Arc::new(database);
         let (queue, batches) = channel();
@@ -105,18 +98,6 @@ impl RedbStore {
         queue.send(Batch { ops, answer }).map_err(|_| gone())?;
         Ok(answered)
     }
-}
-
-/// A new file survives a power cut only when its folder is written, too.
-#[cfg(unix)]
-fn lasting(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn lasting(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 /// Until the last sender is gone: takes what waits, writes it in one transaction, answers.

@@ -103,6 +103,40 @@ fn pins_on_disk_outlive_the_process_that_wrote_them() {
     assert!(RedbPins::open(&path).is_err());
 }
 
+/// A row that is not found is taken for nothing seen.
+#[cfg(feature = "redb")]
+#[test]
+fn no_flipped_bit_of_a_file_of_pins_makes_it_forget_or_takes_the_process_with_it() {
+    use chartseal::pin::RedbPins;
+
+    let world = World::new();
+    let (stored, access) = world.sealed("role:doctor");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pins.redb");
+    let mut pins = RedbPins::open(&path).unwrap();
+    let live = stored.verify(world.owner.devices(), access.compartment(), &pins, NOW).unwrap();
+    live.open_as_device(&world.phone, &mut pins).unwrap();
+    let row = format!("consent/{}/{}", access.owner(), access.compartment());
+    let pin = pins.get(&row).unwrap();
+    assert!(pin.is_some());
+    drop(pins);
+    let whole = std::fs::read(&path).unwrap();
+    // Around each copy of the row, and here and there.
+    let rows = whole.windows(row.len()).enumerate().filter(|(_, at)| *at == row.as_bytes()).map(|(at, _)| at);
+    let near = rows.flat_map(|at| at.saturating_sub(16)..at + row.len() + 80);
+    let mut refused = 0;
+    for at in near.step_by(5).chain((0..400).step_by(7)).chain((0..whole.len()).step_by(997)) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        std::fs::write(&path, &damaged).unwrap();
+        match RedbPins::open(&path).and_then(|pins| pins.get(&row)) {
+            Ok(found) => assert_eq!(found, pin, "{at}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 0);
+}
+
 #[test]
 fn pins_are_read_strictly() {
     let mut pins = PinStore::default();

@@ -158,9 +158,10 @@ fn the_suite_finds_each_store_that_breaks_a_promise() {
 #[cfg(feature = "redb")]
 mod on_disk {
     use std::path::Path;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use super::*;
+    use chartseal::pin::RedbPins;
     use chartseal::store::RedbStore;
 
     use crate::support::waiting::{Again, LIMIT};
@@ -263,6 +264,74 @@ mod on_disk {
             last = number(writer.line().unwrap()).or(last);
         }
         last.unwrap()
+    }
+
+    const MAKER: &str = "CHARTSEAL_TEST_MAKER";
+
+    /// The part of the next test that runs in a process of its own.
+    #[test]
+    fn makes_files_until_it_is_killed() {
+        let Some(folder) = std::env::var_os(MAKER) else { return };
+        let start = Instant::now();
+        for n in (0u64..).take_while(|_| start.elapsed() < LIMIT) {
+            println!("making {n}");
+            let _made = RedbStore::open(Path::new(&folder).join(format!("store-{n}"))).unwrap();
+            let _made = RedbPins::open(Path::new(&folder).join(format!("pins-{n}"))).unwrap();
+        }
+    }
+
+    /// A host that is started anew after it died at its first start goes on.
+    #[test]
+    fn a_process_that_is_killed_while_it_makes_its_files_leaves_none_that_does_not_open() {
+        let folder = tempfile::tempdir().unwrap();
+        for n in 0..12_u64 {
+            let folder = folder.path().join(format!("{n}"));
+            std::fs::create_dir(&folder).unwrap();
+            let test = concat!(module_path!(), "::makes_files_until_it_is_killed");
+            let maker = Again::start(test, |command| _ = command.env(MAKER, &folder));
+            while !maker.line().unwrap().contains("making 2") {}
+            std::thread::sleep(Duration::from_micros(n * 700));
+            drop(maker);
+            for file in std::fs::read_dir(&folder).unwrap() {
+                let path = file.unwrap().path();
+                match path.file_name().unwrap().to_str().unwrap() {
+                    unfinished if unfinished.ends_with(".new") => {}
+                    store if store.starts_with("store") => drop(RedbStore::open(&path).unwrap()),
+                    _ => drop(RedbPins::open(&path).unwrap()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_to_nothing_is_no_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, []).unwrap();
+        assert_eq!(RedbStore::open(&path).unwrap_err().failure(), StoreFailure::Corrupt);
+        assert_eq!(RedbPins::open(&path).unwrap_err().failure(), StoreFailure::Corrupt);
+        // Nor is it made into one.
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+    }
+
+    #[test]
+    fn threads_that_open_a_new_file_at_once_hold_one_and_leave_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        for n in 0..10 {
+            let path = folder.path().join(format!("{n}"));
+            let opened: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| RedbStore::open(&path))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(opened.iter().filter(|opened| opened.is_ok()).count(), 1);
+            assert!(
+                opened
+                    .iter()
+                    .flat_map(|opened| opened.as_ref().err())
+                    .all(|error| error.failure() == StoreFailure::Unavailable)
+            );
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 10);
     }
 
     #[test]
