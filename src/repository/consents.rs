@@ -256,7 +256,8 @@ impl Repository<'_> {
 
     /// The compartments that have to catch up after a restore: the ledger knows more of them than the store, or their
     /// records lie under older keys than the newest consent's. Of each, [`Repository::catch_up`]; then rotate to the key of the
-    /// newest consent and retire the older ones, after which a compartment is listed no more.
+    /// newest consent and retire the older ones, after which a compartment is listed no more. One whose entry in the ledger is
+    /// damaged is listed, too; [`Repository::catch_up`] says so.
     ///
     /// Owners who were erased are [`Ledger::erased`](crate::ledger::Ledger::erased)'s.
     ///
@@ -271,7 +272,12 @@ impl Repository<'_> {
             let Some(end) = page.last() else { return Ok(behind) };
             last = Some(end.clone());
             for (owner, compartment) in page {
-                if self.is_behind(&owner, &compartment).await? {
+                // What the ledger knew of one may be damaged: that is one to see to, and hides no other.
+                let is_behind = match self.is_behind(&owner, &compartment).await {
+                    Err(error) if error.is_damage() => true,
+                    is_behind => is_behind?,
+                };
+                if is_behind {
                     behind.push((owner, compartment));
                 }
             }
@@ -284,7 +290,7 @@ impl Repository<'_> {
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] without a ledger; [`Error::Rollback`] if the owner was erased; [`Error::Malformed`] if others keep
-    /// changing it; [`Error::Store`].
+    /// changing it, or with `"ledger"` or `"consent"` if the entry in the ledger is damaged; [`Error::Store`].
     pub async fn catch_up(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Option<StoredConsent>> {
         let Some(newest) = self.ledger.ok_or(NO_LEDGER)?.newest(owner, compartment).await? else {
             return Ok(None);

@@ -8,6 +8,7 @@ use chartseal::Error;
 use chartseal::backup::{self, BackupError, Written};
 use chartseal::consent::Access;
 use chartseal::id::{RecordId, Revision};
+use chartseal::ledger::Ledger;
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
@@ -33,6 +34,42 @@ fn amended(world: &World, before: &SealedRecord, access: &Access, value: &str) -
 
 fn id() -> RecordId {
     "r00000".parse().unwrap()
+}
+
+/// By the runbook: what the ledger knew of that one is said anew.
+#[test]
+fn a_damaged_entry_of_the_ledger_hides_no_other_compartment_that_is_behind_and_is_mended_alone() {
+    let world = World::new();
+    let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+    let ledger = Ledger::new(&noted);
+    let repository = Repository::new(&store).guarded(ledger);
+    let consents: Vec<_> = ["a", "b", "c"].map(|section| world.consent(section, "role:doctor")).into();
+    for (stored, access) in &consents {
+        assert_eq!(block_on(repository.publish(access, stored)).unwrap(), Put::Done);
+    }
+    let (stored, access) = &consents[0];
+    let (owner, section) = (access.owner().clone(), access.compartment().clone());
+    let (stream, _) = backed_up(&store);
+    let key = format!("ledger~{owner}~{section}");
+    hospital::remove(&noted, &key);
+    put(&noted, &key, b"damaged");
+    // Nothing of it is served, and the others are.
+    let repository = Repository::new(&store).guarded(ledger);
+    assert_eq!(block_on(repository.consents(&owner, &section, None)).err(), Some(Error::Malformed("ledger")));
+    assert!(block_on(repository.consents(&owner, consents[1].1.compartment(), None)).is_ok());
+    assert_eq!(block_on(repository.behind()).unwrap(), [(owner.clone(), section.clone())]);
+    assert_eq!(block_on(repository.catch_up(&owner, &section)).err(), Some(Error::Malformed("ledger")));
+    assert_eq!(block_on(repository.publish(access, stored)).err(), Some(Error::Malformed("ledger")));
+    let empty = MemoryStore::new();
+    assert_eq!(block_on(Repository::new(&empty).guarded(ledger).behind()).unwrap().len(), 3);
+
+    hospital::remove(&noted, &key);
+    let store = restored(&stream);
+    let repository = Repository::new(&store).guarded(ledger);
+    let served = block_on(repository.stored_consents(&owner, &section, None)).unwrap();
+    block_on(ledger.advance(&world.live(&served[0]), &served[0])).unwrap();
+    assert!(block_on(repository.behind()).unwrap().is_empty());
+    assert!(block_on(repository.consents(&owner, &section, None)).unwrap() == [stored.clone()]);
 }
 
 /// The records had been moved, and the old key was not destroyed yet, when the disk died.
