@@ -56,6 +56,20 @@ pub struct RefusedConsent {
     pub why: Error,
 }
 
+/// Most consents of before that [`Devices::open_consents`] opens for their keys. Records lie under one or two earlier keys as long
+/// as rotations are finished before the next.
+pub const MAX_EARLIER: usize = 64;
+
+/// Whose an earlier consent is, the most trusted first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum SignedBy {
+    /// A device of the list.
+    Device,
+    Custodian,
+    /// A device that was removed, or its mandate.
+    Removed,
+}
+
 impl OpenedConsents {
     /// All accesses, the newest first, as a [`Reader`](crate::record::Reader) takes them.
     pub fn accesses(&self) -> Vec<&Access> {
@@ -65,7 +79,7 @@ impl OpenedConsents {
 
 impl Devices {
     /// Opens the newest of these consents that holds by what `pins` remember and that `open` opens, and has it remembered; then
-    /// the earlier ones that have other keys. While a rotation is under way, records lie under both.
+    /// the earlier ones that have other keys, at most [`MAX_EARLIER`]. While a rotation is under way, records lie under both.
     ///
     /// If the newest is refused, the one before takes its place, unless a later one was remembered; what was passed over stands
     /// in [`OpenedConsents::refused`]. That is how a reader goes on whom a custodian shut out by a consent that nobody can open;
@@ -104,22 +118,47 @@ impl Devices {
                 }
             }
         };
-        let (mut earlier, mut keys) = (Vec::new(), BTreeSet::from([newest.key_id()]));
-        for stored in rest {
+        let earlier = self.earlier_keys(&newest, rest.collect(), now, open);
+        Ok(OpenedConsents { newest, earlier, refused })
+    }
+
+    /// The keys of those that the newest replaced. A bounded number is opened, and what the owner's present devices signed comes
+    /// first: whoever signs many with a stolen phone, or under a mandate, makes nobody slow, and pushes out what he signed himself.
+    fn earlier_keys(
+        &self,
+        newest: &Access,
+        mut replaced: Vec<&StoredConsent>,
+        now: Time,
+        open: impl Fn(&LiveConsent, &mut dyn Pins) -> Result<Access>,
+    ) -> Vec<Access> {
+        replaced.sort_by_key(|stored| self.signer(stored.consent().unverified()));
+        let (mut earlier, mut keys, mut tries) = (Vec::new(), BTreeSet::from([newest.key_id()]), 0);
+        for stored in replaced {
             if keys.contains(&stored.consent().unverified().key_id()) {
                 continue;
             }
+            let Ok(live) = stored.verify_earlier(self, newest.compartment(), now) else { continue };
+            if tries == MAX_EARLIER {
+                break;
+            }
+            tries += 1;
             // Whom one that is over never let in cannot open it, and needs not.
-            let opened = stored.verify_earlier(self, compartment, now).and_then(|live| {
-                let mut unread = PinStore::default();
-                open(&live, &mut unread)
-            });
-            if let Ok(access) = opened {
+            if let Ok(access) = open(&live, &mut PinStore::default()) {
                 keys.insert(access.key_id());
                 earlier.push(access);
             }
         }
-        Ok(OpenedConsents { newest, earlier, refused })
+        earlier.sort_by_key(|access| Reverse(access.place()));
+        earlier
+    }
+
+    /// By whose account a consent was signed.
+    fn signer(&self, statement: &ConsentStatement) -> SignedBy {
+        match (self.get(&statement.device), statement.mandate) {
+            (Some(_), None) => SignedBy::Device,
+            (Some(_), Some(_)) => SignedBy::Custodian,
+            (None, _) => SignedBy::Removed,
+        }
     }
 
     /// The key that a device signs by, or signed by before it was removed.

@@ -3,7 +3,7 @@
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, YEAR, after, record};
 use chartseal::Error;
-use chartseal::consent::{Access, LiveConsent, OpenedConsents, Removal, StoredConsent};
+use chartseal::consent::{Access, LiveConsent, MAX_EARLIER, OpenedConsents, Removal, StoredConsent};
 use chartseal::id::{Time, Version};
 use chartseal::kem::UserKey;
 use chartseal::ledger::Ledger;
@@ -234,4 +234,29 @@ fn whoever_is_served_two_consents_of_one_number_reads_and_writes_by_the_one_that
     let amendment = reader.amend(&record, &opened.accesses()).unwrap();
     let amended = amendment.field("/diagnosis", "I21.4").unwrap().seal(&world.ada.author(), NOW).unwrap();
     assert_eq!(amended.key_id(opened.newest.compartment()), Some(opened.newest.key_id()));
+}
+
+/// Whoever has the stolen phone signs a hundred consents, each with a key of its own, and the server keeps them all.
+#[test]
+fn whoever_signs_many_consents_pushes_out_no_key_of_a_present_device() {
+    let mut ward = Ward::new();
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    ward.world.alice.add_device(&tablet.public(), NOW).unwrap();
+    let builder = tablet.consent(ward.world.devices(), "a".parse().unwrap()).after(&ward.first.1).unwrap();
+    let second = builder.same_terms(&ward.world.trust).unwrap().seal(NOW).unwrap();
+    let mut stored = vec![ward.first.0.clone(), second.0.clone()];
+    let mut last = ward.rotated(&second.1, NOW);
+    for _ in 0..MAX_EARLIER + 10 {
+        let next = ward.rotated(&last.1, NOW);
+        stored.push(std::mem::replace(&mut last, next).0);
+    }
+    ward.world.alice.remove_device(&"phone".parse().unwrap(), Removal::Lost { since: NOW }, NOW).unwrap();
+    let builder = tablet.consent(ward.world.alice.devices(), "a".parse().unwrap()).after(&second.1).unwrap();
+    stored.push(builder.same_terms(&ward.world.trust).unwrap().seal(NOW).unwrap().0);
+    let opened = ward.opens(&stored, &mut no_pins(), NOW).unwrap();
+    assert_eq!(opened.earlier.len(), MAX_EARLIER);
+    assert!(opened.earlier.iter().any(|access| access.has_key_of(&second.1)));
+    // The latest of the others come first.
+    assert!(!opened.earlier.iter().any(|access| access.has_key_of(&ward.first.1)));
+    assert!(opened.earlier.is_sorted_by(|one, two| one.version() > two.version()));
 }
