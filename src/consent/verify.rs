@@ -12,7 +12,7 @@ use crate::authority::Trust;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
 use crate::identity::{SealingPublic, Signed};
-use crate::pin::{Base, Pins, Precedence};
+use crate::pin::{Base, Pins, Place, Precedence};
 use crate::time::CLOCK_SKEW;
 
 /// A consent that is signed by the owner's device, whole, valid and no older than what was seen before.
@@ -209,6 +209,13 @@ impl LiveConsent {
     /// When the consent was signed, by the signer's clock.
     pub(crate) fn issued_at(&self) -> Time {
         self.statement.issued_at
+    }
+
+    /// Where the consent stands among all to its compartment.
+    pub(crate) fn place(&self) -> Place {
+        let version = self.version();
+        let base = self.base().map_or(version, |base| base.version);
+        Place { under: self.statement.devices, base, version }
     }
 
     /// Until when the consent is valid.

@@ -13,7 +13,8 @@ use super::view::Refusal;
 use super::{Fields, Older, checked_field, seal_parts};
 use crate::consent::Access;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Revision, SchemaId, Time};
+use crate::id::{CompartmentId, KeyId, Revision, SchemaId, Time};
+use crate::pin;
 use crate::seal::FieldPath;
 use crate::time::CLOCK_SKEW;
 
@@ -47,6 +48,8 @@ pub struct Amendment<'a> {
     schema: SchemaId,
     /// The time of the revision before, if its author counts: none is written before it.
     not_before: Option<Time>,
+    /// What the reader knows of later consents: the compartment, their place and their key.
+    newest: Vec<(CompartmentId, pin::Place, KeyId)>,
 }
 
 struct Opened<'a> {
@@ -80,7 +83,10 @@ impl Reader<'_> {
     /// As for [`Reader::open`]: nobody amends what he would not believe. A record of which nothing counts is
     /// [superseded](Reader::supersede).
     pub fn amend<'a>(&self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        Amendment::counting(record, accesses, self.sorted(record, accesses, &mut Memory::none())?)
+        self.amendment(
+            record,
+            Amendment::counting(record, accesses, self.sorted(record, accesses, &mut Memory::none())?),
+        )
     }
 
     /// Starts the next revision of a record like [`Reader::amend`], whether anything in it counts or not: so that the owner
@@ -91,7 +97,14 @@ impl Reader<'_> {
     ///
     /// Those of [`SealedRecord::hash`].
     pub fn supersede<'a>(&self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        Amendment::of(record, accesses, self.sorted(record, accesses, &mut Memory::none())?)
+        self.amendment(record, Amendment::of(record, accesses, self.sorted(record, accesses, &mut Memory::none())?))
+    }
+
+    /// An amendment, with the later consents that this reader knows of.
+    fn amendment<'a>(&self, record: &SealedRecord, amendment: Result<Amendment<'a>>) -> Result<Amendment<'a>> {
+        let own = self.newest.iter().filter(|access| access.owner() == record.owner());
+        let newest = own.map(|access| (access.compartment().clone(), access.place(), access.key_id())).collect();
+        Ok(Amendment { newest, ..amendment? })
     }
 
     /// Seals a part anew under a fresh key, as a device of the owner does so that who kept the old key cannot follow.
@@ -148,7 +161,10 @@ impl Remembering<'_> {
     ///
     /// As for [`Remembering::open`].
     pub fn amend<'a>(&mut self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        Amendment::counting(record, accesses, self.reader.sorted(record, accesses, &mut self.memory)?)
+        self.reader.amendment(
+            record,
+            Amendment::counting(record, accesses, self.reader.sorted(record, accesses, &mut self.memory)?),
+        )
     }
 
     /// Starts the next revision of a record like [`Reader::supersede`], with what counts and of which nothing later was seen.
@@ -157,7 +173,8 @@ impl Remembering<'_> {
     ///
     /// As there; [`Error::Store`] as for [`Remembering::open`].
     pub fn supersede<'a>(&mut self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        Amendment::of(record, accesses, self.reader.sorted(record, accesses, &mut self.memory)?)
+        self.reader
+            .amendment(record, Amendment::of(record, accesses, self.reader.sorted(record, accesses, &mut self.memory)?))
     }
 }
 
@@ -192,6 +209,7 @@ impl<'a> Amendment<'a> {
             left_out: Vec::new(),
             schema: record.schema().clone(),
             not_before,
+            newest: Vec::new(),
         })
     }
 
@@ -310,15 +328,25 @@ impl<'a> Amendment<'a> {
     /// As for [`Record::seal`](super::Record::seal); [`Error::Expired`] if the revision before, which counts, is later than
     /// `now`; [`Error::TooLarge`] if there are more revisions than seconds; [`Error::NotAllowed`] for what is left to
     /// the owner's devices; [`Error::ApiMisuse`] if nothing was changed, or a part is not here and
-    /// neither is the content that it was written in: stored, the amendment would close that part for ever.
+    /// neither is the content that it was written in: stored, the amendment would close that part for ever;
+    /// [`Error::Rollback`] for a part under an earlier key than that of a consent that the reader [knows](Reader::newest).
     pub fn seal(self, author: &Author<'_>, now: Time) -> Result<SealedRecord> {
-        let Self { base, parts, left_out, schema, not_before, .. } = self;
+        let Self { base, parts, left_out, schema, not_before, newest, .. } = self;
         let parts: Vec<_> = parts.into_iter().filter(|part| part.state != State::Kept).collect();
         if parts.is_empty() {
             return Err(Error::ApiMisuse("nothing was changed: who signs a revision writes a part of it"));
         }
         if parts.iter().any(|part| part.state == State::Changed && part.fields.is_empty()) {
             return Err(NO_FIELD);
+        }
+        let replaced = |place: &Place<'_>| {
+            let (at, key) = place.consent();
+            newest
+                .iter()
+                .any(|(compartment, newest, id)| compartment == place.compartment() && at < *newest && key != *id)
+        };
+        if parts.iter().any(|part| replaced(&part.place)) {
+            return Err(Error::Rollback("consent"));
         }
         let owners = parts.iter().any(|part| part.state == State::AnewByOwner)
             || !left_out.is_empty()

@@ -4,7 +4,8 @@ use super::content::Content;
 use super::envelope::Wrap;
 use crate::consent::{Access, WriteOnly};
 use crate::error::Result;
-use crate::id::{CompartmentId, OwnerId, Time, Version};
+use crate::id::{CompartmentId, KeyId, OwnerId, Time, Version};
+use crate::pin;
 use crate::seal::Dek;
 
 /// The compartment of a part that is written, by the consent that rules it.
@@ -48,6 +49,14 @@ impl Place<'_> {
         match self {
             Self::Access(access) => access.version(),
             Self::WriteOnly(consent) => consent.consent().version(),
+        }
+    }
+
+    /// Where the consent stands among all to the compartment, and which key it gives.
+    pub(super) fn consent(&self) -> (pin::Place, KeyId) {
+        match self {
+            Self::Access(access) => (access.place(), access.key_id()),
+            Self::WriteOnly(consent) => (consent.consent().place(), consent.consent().key_id()),
         }
     }
 

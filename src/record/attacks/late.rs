@@ -36,3 +36,19 @@ fn a_revision_before_that_was_made_up_lets_nothing_in_under_an_older_key() {
     assert_eq!(block_on(repository.amend(&made_up, &late)), Ok(Put::Outdated));
     assert_eq!(block_on(repository.amend(&before, &amended(&second))), Ok(Put::Done));
 }
+
+/// She kept an access of before, and knows of the consent that replaced it: somebody who was revoked may have the earlier key.
+#[test]
+fn nothing_is_amended_under_an_earlier_key_than_that_of_a_consent_that_is_known() {
+    let world = world();
+    let second = world.rotated();
+    let before = world.sealed("r", "I21.9");
+    let reader = Reader::new(&world.trust, NOW).devices(world.alice.devices().clone()).newest(&second);
+    let author = world.author(&world.ada);
+    let amended = |accesses: &[&Access]| {
+        let amendment = reader.amend(&before, accesses).unwrap().field("/diagnosis", "Z99").unwrap();
+        amendment.seal(&author, NOW).map(|sealed| sealed.key_id(second.compartment()).unwrap())
+    };
+    assert_eq!(amended(&[&world.access]), Err(Error::Rollback("consent")));
+    assert_eq!(amended(&[&world.access, &second]), Ok(second.key_id()));
+}
