@@ -83,10 +83,9 @@ impl Reader<'_> {
     /// As for [`Reader::open`]: nobody amends what he would not believe. A record of which nothing counts is
     /// [superseded](Reader::supersede).
     pub fn amend<'a>(&self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        self.amendment(
-            record,
-            Amendment::counting(record, accesses, self.sorted(record, accesses, &mut Memory::none())?),
-        )
+        let sorted = self.sorted(record, accesses, &mut Memory::none())?;
+        sorted.check()?;
+        Amendment::of(self, record, accesses, sorted)
     }
 
     /// Starts the next revision of a record like [`Reader::amend`], whether anything in it counts or not: so that the owner
@@ -97,14 +96,7 @@ impl Reader<'_> {
     ///
     /// Those of [`SealedRecord::hash`].
     pub fn supersede<'a>(&self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        self.amendment(record, Amendment::of(record, accesses, self.sorted(record, accesses, &mut Memory::none())?))
-    }
-
-    /// An amendment, with the later consents that this reader knows of.
-    fn amendment<'a>(&self, record: &SealedRecord, amendment: Result<Amendment<'a>>) -> Result<Amendment<'a>> {
-        let own = self.newest.iter().filter(|access| access.owner() == record.owner());
-        let newest = own.map(|access| (access.compartment().clone(), access.place(), access.key_id())).collect();
-        Ok(Amendment { newest, ..amendment? })
+        Amendment::of(self, record, accesses, self.sorted(record, accesses, &mut Memory::none())?)
     }
 
     /// Seals a part anew under a fresh key, as a device of the owner does so that who kept the old key cannot follow.
@@ -161,10 +153,9 @@ impl Remembering<'_> {
     ///
     /// As for [`Remembering::open`].
     pub fn amend<'a>(&mut self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        self.reader.amendment(
-            record,
-            Amendment::counting(record, accesses, self.reader.sorted(record, accesses, &mut self.memory)?),
-        )
+        let sorted = self.reader.sorted(record, accesses, &mut self.memory)?;
+        sorted.check()?;
+        Amendment::of(self.reader, record, accesses, sorted)
     }
 
     /// Starts the next revision of a record like [`Reader::supersede`], with what counts and of which nothing later was seen.
@@ -173,19 +164,13 @@ impl Remembering<'_> {
     ///
     /// As there; [`Error::Store`] as for [`Remembering::open`].
     pub fn supersede<'a>(&mut self, record: &SealedRecord, accesses: &[&'a Access]) -> Result<Amendment<'a>> {
-        self.reader
-            .amendment(record, Amendment::of(record, accesses, self.reader.sorted(record, accesses, &mut self.memory)?))
+        let sorted = self.reader.sorted(record, accesses, &mut self.memory)?;
+        Amendment::of(self.reader, record, accesses, sorted)
     }
 }
 
 impl<'a> Amendment<'a> {
-    /// Of a record of which something counts.
-    fn counting(record: &SealedRecord, accesses: &[&'a Access], sorted: Sorted) -> Result<Self> {
-        sorted.check()?;
-        Self::of(record, accesses, sorted)
-    }
-
-    fn of(record: &SealedRecord, accesses: &[&'a Access], sorted: Sorted) -> Result<Self> {
+    fn of(reader: &Reader<'_>, record: &SealedRecord, accesses: &[&'a Access], sorted: Sorted) -> Result<Self> {
         let hash = record.hash()?;
         let not_before = sorted.opened.iter().find(|(part, _)| part.content == hash).map(|(part, _)| part.time);
         let mut parts = Vec::with_capacity(sorted.opened.len());
@@ -201,6 +186,8 @@ impl<'a> Amendment<'a> {
             }
             parts.push(Opened { place: access.into(), fields, older, state: State::Kept });
         }
+        let known = reader.newest.iter().filter(|access| access.owner() == record.owner());
+        let newest = known.map(|access| (access.compartment().clone(), access.place(), access.key_id())).collect();
         Ok(Self {
             base: record.clone(),
             at: (parts.len() == 1).then_some(0),
@@ -209,7 +196,7 @@ impl<'a> Amendment<'a> {
             left_out: Vec::new(),
             schema: record.schema().clone(),
             not_before,
-            newest: Vec::new(),
+            newest,
         })
     }
 
