@@ -251,9 +251,9 @@ impl Authority {
         Ok(())
     }
 
-    /// Publishes the parameters before those of today no more: their user keys are not accepted from now on, by whoever has
-    /// the bulletin of today at hand and none of before. Whoever has one of the keys at hand still opens consents of its time
-    /// that were not sealed again.
+    /// Publishes the parameters before those of today no more: their user keys are not accepted from now on, by whoever
+    /// has the bulletin of today at hand and none of before. Whoever has one of the keys at hand still opens consents of
+    /// its time that were not sealed again.
     pub fn drop_previous(&mut self) {
         self.state.previous = None;
     }
@@ -303,8 +303,8 @@ impl Authority {
     }
 
     /// The revocation list, signed. It has a new version, issued now, if it changed since it was published last;
-    /// otherwise it is the same statement as then. If that is signed for a time to come, by a clock that was wrong, it has a
-    /// new version, too: no verifier takes the other one.
+    /// otherwise it is the same statement as then. If that is signed for a time to come, by a clock that was wrong, it
+    /// has a new version, too: no verifier takes the other one.
     ///
     /// # Errors
     ///

@@ -14,8 +14,8 @@
 //!
 //! # Format
 //!
-//! `"csb" ‖ 1 ‖ entry … ‖ end`, where an entry is `1 ‖ length of key (4, big-endian) ‖ length of value (4) ‖ key ‖ value` and
-//! the end is `0 ‖ number of entries (8) ‖ SHA-256 of everything before it (32)`. Nothing follows.
+//! `"csb" ‖ 1 ‖ entry … ‖ end`, where an entry is `1 ‖ length of key (4, big-endian) ‖ length of value (4) ‖ key ‖ value`
+//! and the end is `0 ‖ number of entries (8) ‖ SHA-256 of everything before it (32)`. Nothing follows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -210,8 +210,9 @@ async fn revision(
 ///
 /// # Errors
 ///
-/// [`BackupError`]: throw the store away then. [`Error::ApiMisuse`] if the store is not empty, or somebody else writes into it, [`Error::UnknownVersion`]
-/// for another version, [`Error::Malformed`] if the stream is damaged, or ends early or late.
+/// [`BackupError`]: throw the store away then. [`Error::ApiMisuse`] if the store is not empty, or somebody else writes
+/// into it, [`Error::UnknownVersion`] for another version, [`Error::Malformed`] if the stream is damaged, or ends early
+/// or late.
 pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, BackupError> {
     if !store.keys("", "", 1).await?.is_empty() {
         return Err(Error::ApiMisuse("a backup is restored into an empty store").into());

@@ -5,8 +5,8 @@
 //! - [`StoredConsent::verify`] makes a [`LiveConsent`] of it, before any key is used: signed by one of the owner's
 //!   [`Devices`], whole, valid, no older than what was seen before.
 //! - [`LiveConsent::open`] and its sisters make an [`Access`]: the compartment key, and the [`Terms`] in words.
-//! - [`Devices::open_consents`] does both for all that a server has of a compartment: the call for a reader with memory while a
-//!   rotation is under way.
+//! - [`Devices::open_consents`] does both for all that a server has of a compartment: the call for a reader with memory
+//!   while a rotation is under way.
 //! - A [`Head`] says which consent is the latest, for readers without memory.
 //!
 //! # Example

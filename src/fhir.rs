@@ -100,9 +100,9 @@ impl<'a> Resource<'a> {
     /// # Errors
     ///
     /// [`Error::Malformed`] if the text is not one JSON object and nothing more, if an object's member is named twice
-    /// (whatever escapes its name is written with) or has a control character in its name, if `resourceType` is missing or is not a string of 1 to 64 ASCII
-    /// letters and digits, or if there is an `id` that is not a string. [`Error::TooLarge`] beyond [`MAX_TEXT`],
-    /// [`MAX_MEMBERS`], [`MAX_PATH`] or [`MAX_DEPTH`].
+    /// (whatever escapes its name is written with) or has a control character in its name, if `resourceType` is missing
+    /// or is not a string of 1 to 64 ASCII letters and digits, or if there is an `id` that is not a string.
+    /// [`Error::TooLarge`] beyond [`MAX_TEXT`], [`MAX_MEMBERS`], [`MAX_PATH`] or [`MAX_DEPTH`].
     ///
     /// Only the resource's own object is searched for members named twice, not the objects inside its values.
     pub fn parse(text: &'a str) -> Result<Self> {

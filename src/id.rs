@@ -138,8 +138,8 @@ public_bytes! {
 pub struct Generation(pub u64);
 
 public_bytes! {
-    /// Names a compartment key everywhere: the first 16 bytes of its commitment. Two keys may share a [`Generation`], where a
-    /// device, or a custodian, went on without knowing of another; no two share an id.
+    /// Names a compartment key everywhere: the first 16 bytes of its commitment. Two keys may share a [`Generation`],
+    /// where a device, or a custodian, went on without knowing of another; no two share an id.
     pub struct KeyId(16);
 }
 

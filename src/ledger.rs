@@ -5,8 +5,8 @@
 //! restore it serves nothing of a compartment that the restored data is behind in, until it has caught up.
 //!
 //! A compartment key is *active* from the consent that brings it on, *decrypt-only* from the next one on (what lies under
-//! it is read and moved, nothing new is written), and *destroyed* when [`Rotation::retire`](crate::rotation::Rotation::retire)
-//! found that it is needed no more.
+//! it is read and moved, nothing new is written), and *destroyed* when
+//! [`Rotation::retire`](crate::rotation::Rotation::retire) found that it is needed no more.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -30,7 +30,8 @@ pub struct Ledger<'a> {
 pub enum KeyState {
     /// Records are written under it: that of the newest consent, or any where the ledger knows no consent yet.
     Active,
-    /// What lies under it is read and moved, and nothing new is written: it is an earlier one, or one that nobody published.
+    /// What lies under it is read and moved, and nothing new is written: it is an earlier one, or one that nobody
+    /// published.
     DecryptOnly,
     /// Nothing lies under it, and the consents that gave it are deleted.
     Destroyed,
@@ -176,14 +177,14 @@ impl<'a> Ledger<'a> {
         Self { store }
     }
 
-    /// Takes note of a consent that was verified, and opened if a custodian signed it. Its key is the one for new writes from now
-    /// on.
+    /// Takes note of a consent that was verified, and opened if a custodian signed it. Its key is the one for new writes
+    /// from now on.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllowed`] if a custodian signed it, and the evidence is nobody's who opened it; [`Error::ApiMisuse`] if the two
-    /// are not one consent; [`Error::Rollback`] if a later one is known, or its key is destroyed, or was an earlier one that a
-    /// custodian brings back, [`Error::Fork`] if another one of the same version is; [`Error::Store`].
+    /// [`Error::NotAllowed`] if a custodian signed it, and the evidence is nobody's who opened it; [`Error::ApiMisuse`]
+    /// if the two are not one consent; [`Error::Rollback`] if a later one is known, or its key is destroyed, or was an
+    /// earlier one that a custodian brings back, [`Error::Fork`] if another one of the same version is; [`Error::Store`].
     pub async fn advance(&self, evidence: impl Into<Evidence> + Send, stored: &StoredConsent) -> Result<()> {
         let evidence: Evidence = evidence.into();
         evidence.check(stored)?;

@@ -114,8 +114,8 @@ impl Owner {
     /// # Errors
     ///
     /// [`Error::TooLarge`] over [`MAX_DEVICES`], [`Error::ApiMisuse`] if the list has, or had, the id or a key already,
-    /// [`Error::Malformed`] if nothing can be sealed to the device: no consent could be sealed any more; [`Error::Expired`] if
-    /// `now` is before the last list ([`Owner::correct_clock`]).
+    /// [`Error::Malformed`] if nothing can be sealed to the device: no consent could be sealed any more;
+    /// [`Error::Expired`] if `now` is before the last list ([`Owner::correct_clock`]).
     pub fn add_device(&mut self, device: &PublicDevice, now: Time) -> Result<&DeviceList> {
         let mut statement = self.next(now)?;
         if statement.devices.len() >= MAX_DEVICES {
@@ -186,8 +186,8 @@ impl Owner {
         Ok(Self { root, sealing, list, devices })
     }
 
-    /// Signs the list again as of now, after a clock that was ahead signed the last one for a time to come: nobody with a right
-    /// clock took that one over. What was removed by it is removed now.
+    /// Signs the list again as of now, after a clock that was ahead signed the last one for a time to come: nobody with a
+    /// right clock took that one over. What was removed by it is removed now.
     ///
     /// # Errors
     ///
@@ -203,8 +203,8 @@ impl Owner {
         self.publish(statement)
     }
 
-    /// The next list. It is not before the one that it follows: by a clock that is behind, a device would be removed before it
-    /// wrote what it wrote last.
+    /// The next list. It is not before the one that it follows: by a clock that is behind, a device would be removed
+    /// before it wrote what it wrote last.
     fn next(&self, now: Time) -> Result<DeviceListStatement> {
         if now.plus(CLOCK_SKEW) < self.devices.statement().issued_at {
             return Err(Error::Expired("device list"));

@@ -1,14 +1,16 @@
 //! What was seen last of everything that is published in versions.
 //!
-//! [`Pins`] is the memory of a reader: a row for each versioned statement (public parameters, revocation list, map of people,
-//! device list, consent) with the highest version that was accepted, and its hash. Consents are ordered by the version of the
-//! device list that they were signed under first: what a device signed before it was removed stands in nobody's way.
+//! [`Pins`] is the memory of a reader: a row for each versioned statement (public parameters, revocation list, map of
+//! people, device list, consent) with the highest version that was accepted, and its hash. Consents are ordered by the
+//! version of the device list that they were signed under first: what a device signed before it was removed stands in
+//! nobody's way.
 //!
 //! It has a row for each part of a record, too, for whoever opens records with it
 //! ([`Reader::remembering`](crate::record::Reader::remembering)): its revision, and the hash of its content.
 //!
-//! Who has seen version v never accepts less, nor another statement under the same number. Whoever has no memory can be shown
-//! an old statement until it expires. Keep the rows where they outlive the process and are not restored from backups:
+//! Who has seen version v never accepts less, nor another statement under the same number. Whoever has no memory can be
+//! shown an old statement until it expires. Keep the rows where they outlive the process and are not restored from
+//! backups:
 //!
 //! A row is some 60 bytes, and a key of up to [`MAX_PIN_KEY`], a hundred or so for a part of a record.
 //!
@@ -36,11 +38,12 @@ pub(crate) use precedence::{Place, Precedence};
 #[cfg(feature = "redb")]
 pub use redb::RedbPins;
 
-/// The memory of a reader, row by row. The crate reads and writes rows one at a time, each by its key, and never lists them.
+/// The memory of a reader, row by row. The crate reads and writes rows one at a time, each by its key, and never lists
+/// them.
 ///
 /// A row is only ever replaced by a later one, or deleted when somebody says so
-/// ([`Remembering::forget`](crate::record::Remembering::forget)), so one memory must not be written by two at once: a row that is read, compared and
-/// written back could bring an earlier one back. Taking `&mut` sees to that within a process.
+/// ([`Remembering::forget`](crate::record::Remembering::forget)), so one memory must not be written by two at once: a row
+/// that is read, compared and written back could bring an earlier one back. Taking `&mut` sees to that within a process.
 pub trait Pins: Send {
     /// The row under a key, of at most [`MAX_PIN_KEY`] bytes; none if there is none.
     ///

@@ -4,7 +4,8 @@
 //! - [`SealedRecord`]: what is stored and sent, in JSON or CBOR, whole or in pieces;
 //! - [`Reader`]: opens records for whoever has [`Access`](crate::consent::Access), and checks who wrote them;
 //!   [`Remembering`]: the same, with a memory of what was seen;
-//! - [`View`]: the plaintext again, and who wrote it; [`Review`]: what counts no more as well, with a verdict for each part;
+//! - [`View`]: the plaintext again, and who wrote it; [`Review`]: what counts no more as well, with a verdict for each
+//!   part;
 //! - [`Amendment`]: the next revision.
 //!
 //! # What an opened record proves, and what not
@@ -13,9 +14,9 @@
 //! that the content states and satisfies the consent's write policy; or by a device of the owner. That holds against
 //! everybody else who can read the compartment. Fields, parts, revisions, records and patients cannot be exchanged.
 //!
-//! Each part stands alone: one that does not count is [listed](View::refused) and not shown, and takes nothing away from the
-//! others; a path belongs to its part. What counts no more, since a key was stolen or an authority closed, is shown by
-//! [`Reader::review`], never without its [`Verdict`].
+//! Each part stands alone: one that does not count is [listed](View::refused) and not shown, and takes nothing away from
+//! the others; a path belongs to its part. What counts no more, since a key was stolen or an authority closed, is shown
+//! by [`Reader::review`], never without its [`Verdict`].
 //!
 //! The record is the one that it says it is, which need not be the one that you asked for: compare
 //! [`SealedRecord::owner`] and [`SealedRecord::record`] with what you wanted, or the store can serve one record of a
@@ -171,8 +172,8 @@ impl<'a> Record<'a> {
     /// # Errors
     ///
     /// [`Error::Malformed`] if the path is no JSON pointer, [`Error::ApiMisuse`] if the part has that path already or
-    /// there is none yet, [`Error::TooLarge`] if the value is over [`MAX_FIELD`], the part over [`MAX_FIELDS`] or the record over
-    /// [`MAX_CBOR`]. The record is dropped, and wiped, with each.
+    /// there is none yet, [`Error::TooLarge`] if the value is over [`MAX_FIELD`], the part over [`MAX_FIELDS`] or the
+    /// record over [`MAX_CBOR`]. The record is dropped, and wiped, with each.
     pub fn field(mut self, path: impl TryInto<FieldPath>, value: impl Into<Vec<u8>>) -> Result<Self> {
         let (path, value) = checked_field(path, value)?;
         self.size = self.size.saturating_add(value.len()).saturating_add(path.as_str().len() + SIZE_OF_FIELD);
@@ -195,9 +196,10 @@ impl<'a> Record<'a> {
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if it has no part, or one without a field; [`Error::NotAllowed`] if the author may not write
-    /// in one of the places. Of a place that he cannot read he does not know; readers will refuse it. [`Error::Expired`] if
-    /// the author's credential, or the device's own time, is not valid now, or the consent of one of the places has ended or
-    /// is yet to be signed: readers would refuse it, or soon. [`Error::TooLarge`] over [`MAX_CBOR`], [`Error::Randomness`] when the operating system gives no randomness.
+    /// in one of the places. Of a place that he cannot read he does not know; readers will refuse it. [`Error::Expired`]
+    /// if the author's credential, or the device's own time, is not valid now, or the consent of one of the places has
+    /// ended or is yet to be signed: readers would refuse it, or soon. [`Error::TooLarge`] over [`MAX_CBOR`],
+    /// [`Error::Randomness`] when the operating system gives no randomness.
     pub fn seal(mut self, author: &Author<'_>, now: Time) -> Result<SealedRecord> {
         if self.parts.iter().any(|(_, fields)| fields.is_empty()) {
             return Err(amend::NO_FIELD);

@@ -118,8 +118,8 @@ impl<'a> Repository<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if `after` does not follow `before`, and, with a ledger, while a
-    /// backup is being restored.
+    /// [`Error::Store`]; try again then. [`Error::ApiMisuse`] if `after` does not follow `before`, and, with a ledger,
+    /// while a backup is being restored.
     pub async fn amend(&self, before: &SealedRecord, after: &SealedRecord) -> Result<Put> {
         if !after.follows(before)? {
             return Err(Error::ApiMisuse("an amendment follows the revision before"));
@@ -316,8 +316,8 @@ impl<'a> Repository<'a> {
         Ok((Put::of(same), written.collect()))
     }
 
-    /// After a conflict, deletes what was just written for a part of which the envelope is another one: nobody can name it any
-    /// more. The part was sealed again meanwhile, or is somebody else's. Of an owner who was erased, all of it.
+    /// After a conflict, deletes what was just written for a part of which the envelope is another one: nobody can name
+    /// it any more. The part was sealed again meanwhile, or is somebody else's. Of an owner who was erased, all of it.
     async fn take_back_unnamed(
         &self,
         owner: &OwnerId,

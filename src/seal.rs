@@ -49,11 +49,10 @@
 //! So a commitment to the DEK is compared, in constant time, before any field is opened; the type that opens fields
 //! cannot be had without that comparison.
 //!
-//! A wrap's AES-GCM key is derived from a salt and used once, so its IV is zero: a DEK's wrap has 32 fresh random bytes, and
-//! everything in a consent has a salt that is derived from the compartment key and all that is sealed (`derived`), so
-//! that whoever has the key can make it again. A field's IV is 96 random
-//! bits under the field's own key: a field may be sealed again 2^32 times under one DEK before the chance of a repeated
-//! IV reaches 2^-33.
+//! A wrap's AES-GCM key is derived from a salt and used once, so its IV is zero: a DEK's wrap has 32 fresh random bytes,
+//! and everything in a consent has a salt that is derived from the compartment key and all that is sealed (`derived`), so
+//! that whoever has the key can make it again. A field's IV is 96 random bits under the field's own key: a field may be
+//! sealed again 2^32 times under one DEK before the chance of a repeated IV reaches 2^-33.
 //!
 //! [RFC 5869]: https://www.rfc-editor.org/rfc/rfc5869
 //! [NIST SP 800-38D]: https://doi.org/10.6028/NIST.SP.800-38D

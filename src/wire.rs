@@ -165,8 +165,9 @@ impl io::Write for Room {
     }
 }
 
-/// Decodes JSON of what has at most `limit` bytes in CBOR; the text may have twice as many. Members may stand in any order and white space anywhere; beyond that the text
-/// must say what the value says and no more: serde alone would take a list for a structure, and nothing for a null.
+/// Decodes JSON of what has at most `limit` bytes in CBOR; the text may have twice as many. Members may stand in any
+/// order and white space anywhere; beyond that the text must say what the value says and no more: serde alone would take
+/// a list for a structure, and nothing for a null.
 pub(crate) fn from_json<T: Serialize + DeserializeOwned>(text: &str, limit: usize, what: &'static str) -> Result<T> {
     if text.len() > limit.saturating_mul(2) {
         return Err(Error::TooLarge(what));

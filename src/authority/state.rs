@@ -174,8 +174,8 @@ impl Enrolled {
 }
 
 impl Published {
-    /// The version to publish and its time. Times do not go back, but for one that a wrong clock made: no verifier takes that
-    /// over before it comes, so the next version, of now, is said in its place.
+    /// The version to publish and its time. Times do not go back, but for one that a wrong clock made: no verifier takes
+    /// that over before it comes, so the next version, of now, is said in its place.
     pub(super) fn publish(&mut self, now: Time) -> Result<(Version, Time)> {
         let wrong = self.issued_at.is_to_come(now);
         if self.changed || wrong {

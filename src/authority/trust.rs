@@ -12,14 +12,15 @@ use crate::kem::PublicParameters;
 use crate::pin::Pins;
 use crate::policy::{Attributes, Month, PersonNumber};
 
-/// How old a revocation list may be, unless the host has a reason for another limit: a week. An authority renews it every day.
+/// How old a revocation list may be, unless the host has a reason for another limit: a week. An authority renews it every
+/// day.
 pub const REVOCATION_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a verifier holds: an anchor for each authority, and the latest of what it published.
 ///
-/// It lives in memory: after a start, add the anchors, retire those that were retired, and feed it what was published last;
-/// of a retired authority, the last lists that were taken over. The [`Pins`] is what must survive, so that nobody can feed it
-/// something older, or, for a retired authority, something else.
+/// It lives in memory: after a start, add the anchors, retire those that were retired, and feed it what was published
+/// last; of a retired authority, the last lists that were taken over. The [`Pins`] is what must survive, so that nobody
+/// can feed it something older, or, for a retired authority, something else.
 #[derive(Debug, Clone)]
 pub struct Trust {
     limit: Duration,
@@ -136,14 +137,14 @@ impl Trust {
         }
     }
 
-    /// Trusts an authority no more, and keeps its key to verify what was signed before: an agency that closed, or one whose
-    /// key was stolen. The revocation list and the map of people at hand stay, too. If they are not at hand, since this is a
-    /// new trust after a start, feed it those that were taken over last ([`Trust::update_revocations`],
-    /// [`Trust::update_people`]): the pins know them by their hashes. So keep the bytes. Without them, nothing is known of keys
-    /// that were stolen before.
+    /// Trusts an authority no more, and keeps its key to verify what was signed before: an agency that closed, or one
+    /// whose key was stolen. The revocation list and the map of people at hand stay, too. If they are not at hand, since
+    /// this is a new trust after a start, feed it those that were taken over last ([`Trust::update_revocations`],
+    /// [`Trust::update_people`]): the pins know them by their hashes. So keep the bytes. Without them, nothing is known
+    /// of keys that were stolen before.
     ///
-    /// Its credentials are refused from now on, nothing is sealed under its parameters, and nothing that it publishes from now
-    /// on is taken over. What its people wrote stays readable with a verdict of its own,
+    /// Its credentials are refused from now on, nothing is sealed under its parameters, and nothing that it publishes
+    /// from now on is taken over. What its people wrote stays readable with a verdict of its own,
     /// [`Verdict::AnchorRetired`](crate::record::Verdict::AnchorRetired): whoever has the stolen key can write in their
     /// names, and with any date.
     ///
@@ -194,8 +195,8 @@ impl Trust {
     /// [`Error::Fork`] if the pins or this trust saw a later or another one; [`Error::Malformed`],
     /// [`Error::UnknownVersion`] or [`Error::Untrusted`] if the parameters are none, or those of another authority or
     /// version than the statement says. [`Error::Malformed`] also for a version that is higher than its time has seconds.
-    /// [`Error::Expired`] if it is signed for a time to come: nothing of it is remembered, or one slip of a clock would close
-    /// the authority until then.
+    /// [`Error::Expired`] if it is signed for a time to come: nothing of it is remembered, or one slip of a clock would
+    /// close the authority until then.
     pub fn update_parameters(
         &mut self,
         signed: &Signed<ParametersStatement>,
@@ -289,17 +290,17 @@ impl Trust {
     /// # Errors
     ///
     /// [`Error::Unknown`] without an anchor or a revocation list of its authority, [`Error::Forged`] if it did not sign,
-    /// [`Error::Malformed`] if what it says contradicts itself, [`Error::Untrusted`] if it contradicts the map of people at
-    /// hand: the number is somebody else's there, or the person has another; [`Error::Expired`] outside its validity,
-    /// and with `"revocation list"` if the list at hand is too old to believe anybody by ([`Trust::new`]), or from the future;
-    /// [`Error::Revoked`] if its key is revoked by now, or was compromised.
+    /// [`Error::Malformed`] if what it says contradicts itself, [`Error::Untrusted`] if it contradicts the map of people
+    /// at hand: the number is somebody else's there, or the person has another; [`Error::Expired`] outside its validity,
+    /// and with `"revocation list"` if the list at hand is too old to believe anybody by ([`Trust::new`]), or from the
+    /// future; [`Error::Revoked`] if its key is revoked by now, or was compromised.
     pub fn credential(&self, credential: &Credential, now: Time) -> Result<VerifiedCredential> {
         self.credential_at(credential, now, now)
     }
 
-    /// As [`Trust::credential`], for what was signed under it at the time `at`: the credential has to have been valid and not
-    /// revoked then. By a list of today, all the same: whatever was signed long ago, a key that was stolen since counts no
-    /// more.
+    /// As [`Trust::credential`], for what was signed under it at the time `at`: the credential has to have been valid and
+    /// not revoked then. By a list of today, all the same: whatever was signed long ago, a key that was stolen since
+    /// counts no more.
     ///
     /// # Errors
     ///
@@ -340,8 +341,8 @@ impl Trust {
         credential.verify(key.ok_or(Error::Unknown("authority"))?)
     }
 
-    /// What a credential says, if its authority signed it: whether it is over or revoked or not, and whether the authority's
-    /// anchor was retired or not. For what was written before.
+    /// What a credential says, if its authority signed it: whether it is over or revoked or not, and whether the
+    /// authority's anchor was retired or not. For what was written before.
     ///
     /// # Errors
     ///
@@ -417,8 +418,8 @@ impl Trust {
         Ok((known, statement))
     }
 
-    /// As `verify`, with what is known of the authority's people. Whoever has the stolen key of a retired one can sign lists,
-    /// so that of these only the one counts that was taken over before.
+    /// As `verify`, with what is known of the authority's people. Whoever has the stolen key of a retired one can sign
+    /// lists, so that of these only the one counts that was taken over before.
     fn verify_list<'a, T: Versioned>(
         &mut self,
         signed: &'a Signed<T>,

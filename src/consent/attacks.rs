@@ -486,7 +486,8 @@ impl Access {
     }
 }
 
-/// Five minutes ahead, as clocks may be, with as many numbers as that time allows: she cannot go beyond it yet, and is told.
+/// Five minutes ahead, as clocks may be, with as many numbers as that time allows: she cannot go beyond it yet, and is
+/// told.
 #[test]
 fn nothing_is_signed_that_no_reader_takes() {
     let world = World::new();

@@ -116,15 +116,15 @@ impl<'a> ConsentBuilder<'a> {
 
     /// Makes this the version after the one that was opened, with a new compartment key.
     ///
-    /// Nothing else is taken over, but who is [excluded](Terms::exclusions) because her keys were stolen or she declined: who
-    /// may read and write, and who is excluded by name, is said anew, or with [`ConsentBuilder::same_terms`]. Under a mandate,
-    /// whom the owner excluded stays so for whatever cause.
+    /// Nothing else is taken over, but who is [excluded](Terms::exclusions) because her keys were stolen or she declined:
+    /// who may read and write, and who is excluded by name, is said anew, or with [`ConsentBuilder::same_terms`]. Under a
+    /// mandate, whom the owner excluded stays so for whatever cause.
     ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if that is a consent of another owner or compartment, or was opened for its key alone
-    /// ([`OpenedConsents::earlier`](super::OpenedConsents::earlier)), or was signed under a later device list: readers would take
-    /// this one for older.
+    /// ([`OpenedConsents::earlier`](super::OpenedConsents::earlier)), or was signed under a later device list: readers
+    /// would take this one for older.
     pub fn after(mut self, access: &'a Access) -> Result<Self> {
         access.check_rules()?;
         if access.owner() != self.devices.owner() || *access.compartment() != self.compartment {
@@ -147,8 +147,8 @@ impl<'a> ConsentBuilder<'a> {
     /// there, with his access among the old ones of the rotation. So there is a new compartment key, unless both have the
     /// same.
     ///
-    /// Of its terms it takes over which of the referrals have ended that people are named by here; whom else the other one left
-    /// out or excluded is to be said anew.
+    /// Of its terms it takes over which of the referrals have ended that people are named by here; whom else the other
+    /// one left out or excluded is to be said anew.
     ///
     /// # Errors
     ///
@@ -273,7 +273,8 @@ impl<'a> ConsentBuilder<'a> {
     }
 
     /// Lets those write whose attributes from `authority` satisfy the policy. The owner's devices always may. Whoever is
-    /// excluded from the consent does not write either; who is excluded by this policy alone is excluded from writing by it.
+    /// excluded from the consent does not write either; who is excluded by this policy alone is excluded from writing by
+    /// it.
     ///
     /// # Errors
     ///
@@ -325,8 +326,8 @@ impl<'a> ConsentBuilder<'a> {
         Ok(self)
     }
 
-    /// Leaves out whom a referral brought here that has ended, under a new compartment key. The consent remembers it, so that
-    /// it brings nobody here afterwards; what a custodian seals remembers only what brought somebody.
+    /// Leaves out whom a referral brought here that has ended, under a new compartment key. The consent remembers it, so
+    /// that it brings nobody here afterwards; what a custodian seals remembers only what brought somebody.
     #[must_use]
     pub fn end_referral(mut self, ended: &EndedReferral) -> Self {
         if self.mandate.is_none() {

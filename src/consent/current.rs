@@ -36,8 +36,8 @@ use crate::pin::{PinStore, Pins};
 pub struct OpenedConsents {
     /// The newest that opened: it says who may write, and new records are sealed to it.
     pub newest: Access,
-    /// Accesses to other keys, of consents that this one replaced, the latest first. They open what still lies under these keys,
-    /// and are good for nothing else.
+    /// Accesses to other keys, of consents that this one replaced, the latest first. They open what still lies under
+    /// these keys, and are good for nothing else.
     pub earlier: Vec<Access>,
     /// Those that are later than `newest` and were not opened, the latest first: somebody should be told.
     pub refused: Vec<RefusedConsent>,
@@ -51,13 +51,14 @@ pub struct RefusedConsent {
     pub version: Version,
     /// Its hash.
     pub hash: Hash,
-    /// [`Error::CannotOpen`] for one that lets this reader in no more, or never did; [`Error::Forged`] or [`Error::NotAllowed`]
-    /// for one whose signer cheats: tell the patient; what [`StoredConsent::verify`] says otherwise.
+    /// [`Error::CannotOpen`] for one that lets this reader in no more, or never did; [`Error::Forged`] or
+    /// [`Error::NotAllowed`] for one whose signer cheats: tell the patient; what [`StoredConsent::verify`] says
+    /// otherwise.
     pub why: Error,
 }
 
-/// Most consents of before that [`Devices::open_consents`] opens for their keys. Records lie under one or two earlier keys as long
-/// as rotations are finished before the next.
+/// Most consents of before that [`Devices::open_consents`] opens for their keys. Records lie under one or two earlier
+/// keys as long as rotations are finished before the next.
 pub const MAX_EARLIER: usize = 64;
 
 /// Whose an earlier consent is, the most trusted first.
@@ -78,12 +79,14 @@ impl OpenedConsents {
 }
 
 impl Devices {
-    /// Opens the newest of these consents that holds by what `pins` remember and that `open` opens, and has it remembered; then
-    /// the earlier ones that have other keys, at most [`MAX_EARLIER`]. While a rotation is under way, records lie under both.
+    /// Opens the newest of these consents that holds by what `pins` remember and that `open` opens, and has it
+    /// remembered; then the earlier ones that have other keys, at most [`MAX_EARLIER`]. While a rotation is under way,
+    /// records lie under both.
     ///
-    /// If the newest is refused, the one before takes its place, unless a later one was remembered; what was passed over stands
-    /// in [`OpenedConsents::refused`]. That is how a reader goes on whom a custodian shut out by a consent that nobody can open;
-    /// and it is all that somebody sees who was left out: what is written from then on lies under a key that he does not have.
+    /// If the newest is refused, the one before takes its place, unless a later one was remembered; what was passed over
+    /// stands in [`OpenedConsents::refused`]. That is how a reader goes on whom a custodian shut out by a consent that
+    /// nobody can open; and it is all that somebody sees who was left out: what is written from then on lies under a key
+    /// that he does not have.
     ///
     /// `open` is asked once for each: [`LiveConsent::open`] or one of its sisters, with the memory that it is given.
     ///
@@ -122,8 +125,9 @@ impl Devices {
         Ok(OpenedConsents { newest, earlier, refused })
     }
 
-    /// The keys of those that the newest replaced. A bounded number is opened, and what the owner's present devices signed comes
-    /// first: whoever signs many with a stolen phone, or under a mandate, makes nobody slow, and pushes out what he signed himself.
+    /// The keys of those that the newest replaced. A bounded number is opened, and what the owner's present devices
+    /// signed comes first: whoever signs many with a stolen phone, or under a mandate, makes nobody slow, and pushes out
+    /// what he signed himself.
     fn earlier_keys(
         &self,
         newest: &Access,
@@ -170,8 +174,9 @@ impl Devices {
 }
 
 impl StoredConsent {
-    /// As [`StoredConsent::verify`], for one that a later one replaced, whose key is wanted and not its word: whether it has
-    /// ended, or its device was removed since, is of no account. Whoever had the device, or the mandate, may have signed it.
+    /// As [`StoredConsent::verify`], for one that a later one replaced, whose key is wanted and not its word: whether it
+    /// has ended, or its device was removed since, is of no account. Whoever had the device, or the mandate, may have
+    /// signed it.
     fn verify_earlier(&self, devices: &Devices, compartment: &CompartmentId, now: Time) -> Result<LiveConsent> {
         let claimed = self.consent().unverified();
         if claimed.owner != *devices.owner() || claimed.compartment != *compartment {

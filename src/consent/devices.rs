@@ -130,10 +130,10 @@ impl Signed<DeviceListStatement> {
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`] if it is another owner's or not signed by the root key, [`Error::Malformed`] if it has no
-    /// device or too many, two of one id or key, or a version that is higher than its time has seconds, [`Error::Rollback`]
-    /// or [`Error::Fork`] by what `pins` remember. [`Error::Expired`] if it is signed for a time to come, of which nothing is
-    /// remembered, or before a change has taken effect; [`Error::Revoked`] if a device vetoed the change.
+    /// [`Error::Forged`] if it is another owner's or not signed by the root key, [`Error::Malformed`] if it has no device
+    /// or too many, two of one id or key, or a version that is higher than its time has seconds, [`Error::Rollback`] or
+    /// [`Error::Fork`] by what `pins` remember. [`Error::Expired`] if it is signed for a time to come, of which nothing
+    /// is remembered, or before a change has taken effect; [`Error::Revoked`] if a device vetoed the change.
     pub fn accept(&self, owner: &OwnerId, pins: &mut dyn Pins, now: Time) -> Result<Devices> {
         let devices = self.accept_own()?;
         if devices.owner() != owner {
@@ -265,8 +265,8 @@ impl Devices {
         self.iter().find(|device| device.id == *id)
     }
 
-    /// Devices that were removed from the list. They sign no consent any more; what they wrote before stands, if nobody else
-    /// has their keys.
+    /// Devices that were removed from the list. They sign no consent any more; what they wrote before stands, if nobody
+    /// else has their keys.
     pub fn removed(&self) -> &[RemovedDevice] {
         &self.statement.removed
     }
@@ -290,8 +290,9 @@ impl Devices {
         keys.into_iter().collect()
     }
 
-    /// Whether a consent that was signed under that version of the list seals to these keys of the owner's: those of this list,
-    /// or, if it is a later one, all that stood in the earlier one already. What is in no list any more is not known here.
+    /// Whether a consent that was signed under that version of the list seals to these keys of the owner's: those of this
+    /// list, or, if it is a later one, all that stood in the earlier one already. What is in no list any more is not
+    /// known here.
     pub(super) fn has_keys(&self, version: Version, keys: &[SealingPublic]) -> bool {
         let known = self.keys_under(version);
         if version == self.version() { known == keys } else { known.iter().all(|key| keys.contains(key)) }

@@ -12,10 +12,10 @@ use crate::pin::Pins;
 
 /// Why a server, which opens nothing, may take a consent for the latest.
 ///
-/// What a device of the owner signed is the owner's word. What a custodian signed under a mandate may be nothing that anybody
-/// can open, or a copy of the present key's public half with slots for nobody; a server cannot tell, and would hide the consent
-/// before it. So it takes it from somebody who has opened it: the custodian himself, with his [`Access`], or a device of the
-/// owner by its [`Head`] ([`LiveConsent::confirmed`]).
+/// What a device of the owner signed is the owner's word. What a custodian signed under a mandate may be nothing that
+/// anybody can open, or a copy of the present key's public half with slots for nobody; a server cannot tell, and would
+/// hide the consent before it. So it takes it from somebody who has opened it: the custodian himself, with his
+/// [`Access`], or a device of the owner by its [`Head`] ([`LiveConsent::confirmed`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence {
     consent: Hash,
@@ -34,14 +34,14 @@ enum By {
 pub struct Confirmed<'a>(&'a LiveConsent);
 
 impl Evidence {
-    /// The custodian's word alone, by his signature on the consent: for a host whose own custodian runs on another machine and
-    /// sends what he seals.
+    /// The custodian's word alone, by his signature on the consent: for a host whose own custodian runs on another
+    /// machine and sends what he seals.
     ///
     /// # Security
     ///
-    /// A custodian who cheats then takes the compartment from readers without a copy of the consent before, and from writers,
-    /// until the patient's next word. He learns nothing by it, and nobody is let in. Where the host and the custodian are not one,
-    /// wait for the patient's device ([`LiveConsent::confirmed`]).
+    /// A custodian who cheats then takes the compartment from readers without a copy of the consent before, and from
+    /// writers, until the patient's next word. He learns nothing by it, and nobody is let in. Where the host and the
+    /// custodian are not one, wait for the patient's device ([`LiveConsent::confirmed`]).
     pub fn of_custodian(live: &LiveConsent) -> Self {
         let by = if live.use_for == Use::All { By::Opened } else { By::Nobody };
         Self { consent: live.hash(), by }
@@ -51,8 +51,8 @@ impl Evidence {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if it is about another one; [`Error::NotAllowed`] if a custodian signed it, and nobody says that he
-    /// opened it, or if it was replaced, and opened for its key alone.
+    /// [`Error::ApiMisuse`] if it is about another one; [`Error::NotAllowed`] if a custodian signed it, and nobody says
+    /// that he opened it, or if it was replaced, and opened for its key alone.
     pub(crate) fn check(self, stored: &StoredConsent) -> Result<()> {
         if stored.consent().hash()? != self.consent || !stored.is_whole()? {
             return Err(Error::ApiMisuse("the consent that was verified is another one"));
@@ -83,8 +83,8 @@ impl From<Confirmed<'_>> for Evidence {
 }
 
 impl LiveConsent {
-    /// The consent as one that a device of the owner has opened, by a fresh head that it signed: a device signs none for what
-    /// it cannot open ([`Device::head`](crate::owner::Device::head)).
+    /// The consent as one that a device of the owner has opened, by a fresh head that it signed: a device signs none for
+    /// what it cannot open ([`Device::head`](crate::owner::Device::head)).
     ///
     /// # Errors
     ///

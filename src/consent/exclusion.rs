@@ -15,12 +15,12 @@ use crate::policy::PersonNumber;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exclusion {
-    /// The name that was said: whoever bears it under any authority is meant, and under one that comes to know it later, too.
-    /// None if numbers were said.
+    /// The name that was said: whoever bears it under any authority is meant, and under one that comes to know it later,
+    /// too. None if numbers were said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonId>,
-    /// The person's number under each authority, as far as it was known when the consent was sealed: where there is none, it
-    /// is not enforced.
+    /// The person's number under each authority, as far as it was known when the consent was sealed: where there is none,
+    /// it is not enforced.
     pub numbers: BTreeMap<AuthorityId, PersonNumber>,
     /// What from.
     pub action: Action,
@@ -112,7 +112,8 @@ impl Exclusion {
             && (self.person.is_some() || self.numbers == other.numbers)
     }
 
-    /// Whether a custodian may say it of his own: by name and nothing else, so that the owner can take it back by that name.
+    /// Whether a custodian may say it of his own: by name and nothing else, so that the owner can take it back by that
+    /// name.
     pub(super) fn is_plain(&self, places: &BTreeSet<&AuthorityId>) -> bool {
         let plain = self.person.clone().map(|person| Self { since: self.since, ..Self::by_name(person) });
         plain.is_some_and(|plain| self.continues(&plain, places))

@@ -85,8 +85,8 @@ impl HeadDraft {
 pub enum Freshness {
     /// The head was signed within the limit.
     Fresh,
-    /// The head is older than the limit, or more than five minutes from the future: a later consent may exist. Whether to go on is the host's
-    /// decision; an emergency does not wait.
+    /// The head is older than the limit, or more than five minutes from the future: a later consent may exist. Whether to
+    /// go on is the host's decision; an emergency does not wait.
     Stale,
 }
 
@@ -133,16 +133,16 @@ impl LiveConsent {
     /// A custodian who signed this consent under a mandate signs heads for it, too. He can keep a later word of the owner's
     /// from a reader without memory, together with the server, until the mandate ends; only a device's head rules that out.
     ///
-    /// A head counts as fresh if its time is within `limit` before `now`, or less than five minutes after: clocks differ. One
-    /// of a later time is not remembered.
+    /// A head counts as fresh if its time is within `limit` before `now`, or less than five minutes after: clocks differ.
+    /// One of a later time is not remembered.
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list, nor by the
-    /// consent's own custodian, [`Error::Expired`] if the time of that device or custodian is over, [`Error::Malformed`] for a version over the seconds of its time, [`Error::Rollback`] with
-    /// `"consent"` if it names a later consent than this, with `"head"` if an earlier one or one of an earlier device list,
-    /// with `"device list"` if its consent was signed under a later list than the reader has, [`Error::Fork`] if another one of this
-    /// version.
+    /// [`Error::Forged`] if the head is for another owner or compartment or not signed by a device of the list, nor by
+    /// the consent's own custodian, [`Error::Expired`] if the time of that device or custodian is over,
+    /// [`Error::Malformed`] for a version over the seconds of its time, [`Error::Rollback`] with `"consent"` if it names
+    /// a later consent than this, with `"head"` if an earlier one or one of an earlier device list, with `"device list"`
+    /// if its consent was signed under a later list than the reader has, [`Error::Fork`] if another one of this version.
     pub fn fresh(&self, head: &Head, pins: &mut dyn Pins, now: Time, limit: Duration) -> Result<Freshness> {
         let claimed = head.unverified();
         if claimed.owner != *self.owner() || claimed.compartment != *self.compartment() {

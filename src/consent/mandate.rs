@@ -143,16 +143,16 @@ impl Ceiling {
             && self.keeps_the_past(mandate, (&terms.past, version))?)
     }
 
-    /// Each policy as it is said only narrows what it was, whoever is excluded: what nobody satisfies today may be satisfied
-    /// when an exclusion is taken back.
+    /// Each policy as it is said only narrows what it was, whoever is excluded: what nobody satisfies today may be
+    /// satisfied when an exclusion is taken back.
     fn narrows(&self, terms: &Terms) -> Result<bool> {
         let read = |terms: &Terms| said(terms.read.iter().map(|Reading { authority, policy, .. }| (authority, policy)));
         let write = |terms: &Terms| said(terms.write.iter().map(|Writing { authority, policy }| (authority, policy)));
         Ok(within(&read(terms)?, &read(&self.terms)?) && within(&write(terms)?, &write(&self.terms)?))
     }
 
-    /// Whoever is excluded stays so, for the same cause. What a custodian adds is by name, so that the owner can take it back
-    /// by that name.
+    /// Whoever is excluded stays so, for the same cause. What a custodian adds is by name, so that the owner can take it
+    /// back by that name.
     fn excludes(&self, terms: &Terms) -> bool {
         let (read, write) = (self.terms.read.iter(), self.terms.write.iter());
         let places = read.map(|reading| &reading.authority).chain(write.map(|writing| &writing.authority)).collect();

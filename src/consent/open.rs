@@ -19,8 +19,8 @@ impl LiveConsent {
     ///
     /// # Errors
     ///
-    /// [`Error::Expired`] if the consent had ended when it was verified: it is remembered all the same, since what it replaced
-    /// does not come back; [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember by now.
+    /// [`Error::Expired`] if the consent had ended when it was verified: it is remembered all the same, since what it
+    /// replaced does not come back; [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember by now.
     /// [`Error::CannotOpen`] if the key satisfies no slot, [`Error::Forged`] if the consent says to its readers something
     /// else than its slots do: a policy slot shows another policy, or a sealed slot is for somebody whom the terms do not
     /// name, or somebody of the terms has none, the owner's own keys among them. Only who signed it can bring that about.

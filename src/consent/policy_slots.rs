@@ -12,15 +12,15 @@ use crate::policy::Policy;
 impl Access {
     /// Makes each policy slot again, and compares: each is for the policy that the terms show, and for nobody else.
     ///
-    /// Opening a consent compares the policies that its slots show with the terms, and makes the sealed slots again, but not
-    /// the capsules, which takes as long as sealing them does. Whoever signed the consent may have made a capsule for another
-    /// policy than the one beside it: then those whom the terms name do not open it, and somebody else may. Ask before you
-    /// go on from what a custodian signed; [`ConsentBuilder::preview`](super::ConsentBuilder::preview) does.
+    /// Opening a consent compares the policies that its slots show with the terms, and makes the sealed slots again, but
+    /// not the capsules, which takes as long as sealing them does. Whoever signed the consent may have made a capsule for
+    /// another policy than the one beside it: then those whom the terms name do not open it, and somebody else may. Ask
+    /// before you go on from what a custodian signed; [`ConsentBuilder::preview`](super::ConsentBuilder::preview) does.
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`] if a slot is another; [`Error::Unknown`] if the trust does not have, or no longer has, the parameters
-    /// that a slot says it was made under.
+    /// [`Error::Forged`] if a slot is another; [`Error::Unknown`] if the trust does not have, or no longer has, the
+    /// parameters that a slot says it was made under.
     pub fn check_policy_slots(&self, trust: &Trust) -> Result<()> {
         self.policy_slots(&[trust]).try_for_each(|(_, verdict)| verdict)
     }

@@ -19,9 +19,9 @@ pub struct Preview {
     /// Those who are to be excluded and cannot be, since an authority does not know them by this name: whoever they are
     /// there, if its policy is satisfied, the consent opens.
     pub unenforced: Vec<UnenforcedExclusion>,
-    /// Authorities whose slot of the version before could not be shown to be for the policy that its terms say: who signed
-    /// it made it for another, or it is under parameters that the trust does not have. Whoever opened it is not known, and is
-    /// not among those who lose.
+    /// Authorities whose slot of the version before could not be shown to be for the policy that its terms say: who
+    /// signed it made it for another, or it is under parameters that the trust does not have. Whoever opened it is not
+    /// known, and is not among those who lose.
     pub unproven: BTreeSet<AuthorityId>,
 }
 

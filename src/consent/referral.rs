@@ -177,14 +177,14 @@ impl Signed<ReferralStatement> {
     }
 
     /// The referral, if `from` signed it, it has not ended, and an authority that the patient trusts vouches for the
-    /// specialist: for the id with this key. That need not be the authority of who refers; but it has to be in `trust`, so that
-    /// nobody is named here under a name of his own making, and who is shut out comes back under no other.
+    /// specialist: for the id with this key. That need not be the authority of who refers; but it has to be in `trust`,
+    /// so that nobody is named here under a name of his own making, and who is shut out comes back under no other.
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`] if somebody else signed it; [`Error::Revoked`] if the person was revoked since, or the specialist by now;
-    /// [`Error::Malformed`], [`Error::Expired`]; for the specialist's credential those of [`Trust::credential`], among them
-    /// [`Error::Unknown`] for an authority that the patient does not trust.
+    /// [`Error::Forged`] if somebody else signed it; [`Error::Revoked`] if the person was revoked since, or the
+    /// specialist by now; [`Error::Malformed`], [`Error::Expired`]; for the specialist's credential those of
+    /// [`Trust::credential`], among them [`Error::Unknown`] for an authority that the patient does not trust.
     pub fn accept(&self, from: &VerifiedCredential, trust: &Trust, now: Time) -> Result<AcceptedReferral> {
         let claimed = self.unverified();
         if (&claimed.authority, &claimed.by) != (from.authority(), from.person()) {

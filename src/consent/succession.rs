@@ -19,9 +19,9 @@ pub const MAX_SUCCESSION: usize = 32;
 /// Most recovery arrangements in one list.
 pub const MAX_ARRANGEMENTS: usize = 4;
 
-/// The longest time that a change of root key may wait for a veto: 90 days. Where no device is left that could veto, nothing
-/// is gained by a longer one; and a slip, milliseconds in the place of seconds, would close the way back, and be found when it
-/// is needed.
+/// The longest time that a change of root key may wait for a veto: 90 days. Where no device is left that could veto,
+/// nothing is gained by a longer one; and a slip, milliseconds in the place of seconds, would close the way back, and be
+/// found when it is needed.
 pub const MAX_DELAY: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// A recovery key that a root key named, signed by it: anew for each list, so that a key that stands in no list any more
@@ -100,9 +100,9 @@ pub struct Succession {
 
 /// A device's no to a change of root key by a recovery key.
 ///
-/// Any device of the list that the change was made from has it, a stolen one too, and against each new change again: a change
-/// that could drop the device that says no would be worth as much to whoever stole the recovery key. Only the root key, which
-/// removes the device, ends that.
+/// Any device of the list that the change was made from has it, a stolen one too, and against each new change again: a
+/// change that could drop the device that says no would be worth as much to whoever stole the recovery key. Only the root
+/// key, which removes the device, ends that.
 pub type Veto = Signed<VetoStatement>;
 
 /// What a device signs to veto a change of root key.
@@ -125,8 +125,9 @@ impl Statement for VetoStatement {
 
 impl Signed<VetoStatement> {
     /// Remembers the veto, if it is against the first change of the announced list that `before` does not tell of, by a
-    /// recovery key, and a device of `before` signed it, which is the list of the version that the change was made from: the
-    /// change, and with it whatever follows, is refused for good by whoever has these pins, unless it was accepted before.
+    /// recovery key, and a device of `before` signed it, which is the list of the version that the change was made from:
+    /// the change, and with it whatever follows, is refused for good by whoever has these pins, unless it was accepted
+    /// before.
     ///
     /// # Errors
     ///
@@ -195,9 +196,9 @@ impl DeviceListStatement {
     /// the very list that is pinned, if one is; nobody vetoed it; and its delay is over: since it was seen first, if the
     /// owner was known before, or else since it was announced by its own account.
     ///
-    /// Of two changes that race, the one that takes effect here first stays, and the other is a fork: these pins are all that
-    /// decides it, so readers may differ. A log that witnesses announcements and vetoes has its place here: its time in the
-    /// place of the one first seen, and its order in the place of the pins' own.
+    /// Of two changes that race, the one that takes effect here first stays, and the other is a fork: these pins are all
+    /// that decides it, so readers may differ. A log that witnesses announcements and vetoes has its place here: its time
+    /// in the place of the one first seen, and its order in the place of the pins' own.
     pub(super) fn take_effect(&self, pins: &mut dyn Pins, now: Time) -> Result<()> {
         let owner = self.owner.as_str();
         let accepted = pins.seen(ACCEPTED, owner)?;

@@ -192,8 +192,8 @@ impl Terms {
         self.owner_keys.iter().copied().chain(self.named().map(|named| named.sealing)).collect()
     }
 
-    /// Canonical CBOR, for whoever shows them elsewhere. They are sealed in the consent, and say who reads: keep them as secret
-    /// as what they are about.
+    /// Canonical CBOR, for whoever shows them elsewhere. They are sealed in the consent, and say who reads: keep them as
+    /// secret as what they are about.
     ///
     /// # Errors
     ///
@@ -207,8 +207,9 @@ impl Terms {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] over [`MAX_TERMS`]; [`Error::Malformed`] or [`Error::Policy`] for what no consent says: other CBOR,
-    /// policies that are none, or several for one authority, people who are named twice, exclusions out of order or of nobody.
+    /// [`Error::TooLarge`] over [`MAX_TERMS`]; [`Error::Malformed`] or [`Error::Policy`] for what no consent says: other
+    /// CBOR, policies that are none, or several for one authority, people who are named twice, exclusions out of order or
+    /// of nobody.
     pub fn from_cbor(bytes: &[u8]) -> Result<Self> {
         let terms = Self::decode(bytes)?;
         terms.policies()?;

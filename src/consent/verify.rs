@@ -36,10 +36,10 @@ impl StoredConsent {
     /// Checks everything that can be checked without a key: that the consent is for this compartment, signed by a device
     /// of the list, whole, no older than what `pins` remember, and not of a time to come.
     ///
-    /// The signature is checked before anything else is looked at. Nothing is remembered yet: a custodian who cheats signs what
-    /// verifies, and nobody can open or believe, and that must not take the place of the consent before it. What opens is
-    /// remembered ([`LiveConsent::open`]), and what a writer goes by who opens nothing ([`LiveConsent::write_only`]). If it is
-    /// refused there, go on with the one before, and tell the patient.
+    /// The signature is checked before anything else is looked at. Nothing is remembered yet: a custodian who cheats
+    /// signs what verifies, and nobody can open or believe, and that must not take the place of the consent before it.
+    /// What opens is remembered ([`LiveConsent::open`]), and what a writer goes by who opens nothing
+    /// ([`LiveConsent::write_only`]). If it is refused there, go on with the one before, and tell the patient.
     ///
     /// # Errors
     ///
@@ -136,15 +136,15 @@ impl<'a> WriteOnly<'a> {
 impl LiveConsent {
     /// For whoever writes under this consent and cannot open it; `pins` remember it as the latest.
     ///
-    /// Who opens nothing cannot tell whose the write key is. Here it is the owner's word: she signed the consent, or the mandate
-    /// with this very key. Under a key that a custodian brought, what is written could be open to a cheater and lost to the
-    /// patient: wait until one of her devices has opened the consent ([`LiveConsent::confirmed`]). A guarded repository takes
-    /// nothing under the key before in the meantime.
+    /// Who opens nothing cannot tell whose the write key is. Here it is the owner's word: she signed the consent, or the
+    /// mandate with this very key. Under a key that a custodian brought, what is written could be open to a cheater and
+    /// lost to the patient: wait until one of her devices has opened the consent ([`LiveConsent::confirmed`]). A guarded
+    /// repository takes nothing under the key before in the meantime.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllowed`] if the custodian brought the key; [`Error::Rollback`] or [`Error::Fork`] by what `pins` remember,
-    /// [`Error::Expired`] if the consent had ended when it was verified.
+    /// [`Error::NotAllowed`] if the custodian brought the key; [`Error::Rollback`] or [`Error::Fork`] by what `pins`
+    /// remember, [`Error::Expired`] if the consent had ended when it was verified.
     ///
     /// # Security
     ///
@@ -252,8 +252,8 @@ impl LiveConsent {
     ///
     /// # Errors
     ///
-    /// [`Error::Rollback`] if one is sealed under earlier parameters: user keys that an authority meant to leave behind open
-    /// it, and those that it issued since do not. Have it sealed again. [`Error::Unknown`] without parameters.
+    /// [`Error::Rollback`] if one is sealed under earlier parameters: user keys that an authority meant to leave behind
+    /// open it, and those that it issued since do not. Have it sealed again. [`Error::Unknown`] without parameters.
     pub fn check_parameters(&self, trust: &Trust) -> Result<()> {
         for slot in &self.slots {
             let SlotContent::Policy(slot) = &slot.content else { continue };

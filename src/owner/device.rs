@@ -71,8 +71,8 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// As [`LiveConsent::open`]: a device does not speak for what it cannot open, or what a custodian sealed without the owner's
-    /// own keys.
+    /// As [`LiveConsent::open`]: a device does not speak for what it cannot open, or what a custodian sealed without the
+    /// owner's own keys.
     pub fn head(&self, consent: &LiveConsent, now: Time) -> Result<Head> {
         consent.opened_sealed(&self.sealing)?.check_rules()?;
         let statement = HeadStatement {

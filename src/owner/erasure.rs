@@ -63,8 +63,8 @@ impl Signed<ErasureStatement> {
     ///
     /// # Errors
     ///
-    /// [`Error::Forged`]; [`Error::Malformed`] if it has no end within [`ERASURE_LIMIT`]; [`Error::Expired`] if that is over,
-    /// or it is of a time that is more than five minutes ahead.
+    /// [`Error::Forged`]; [`Error::Malformed`] if it has no end within [`ERASURE_LIMIT`]; [`Error::Expired`] if that is
+    /// over, or it is of a time that is more than five minutes ahead.
     pub fn accept(&self, devices: &Devices, now: Time) -> Result<AcceptedErasure> {
         let statement = self.verify(&devices.statement().root)?;
         if statement.owner != *devices.owner() {

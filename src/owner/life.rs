@@ -91,7 +91,8 @@ impl Owner {
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] after too many changes, [`Error::Randomness`], [`Error::Expired`] if `now` is before the last list.
+    /// [`Error::TooLarge`] after too many changes, [`Error::Randomness`], [`Error::Expired`] if `now` is before the last
+    /// list.
     pub fn change_root(self, now: Time) -> Result<Self> {
         let keys = (SigningKey::generate()?, SealingKey::generate()?);
         let change = change(&self.devices, &keys.0, now);

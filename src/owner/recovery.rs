@@ -83,8 +83,8 @@ impl RecoveryKey {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] for fewer than [`MIN_THRESHOLD`] or more than [`MAX_GUARDIANS`], a threshold over their number, or
-    /// one named twice; [`Error::Randomness`].
+    /// [`Error::ApiMisuse`] for fewer than [`MIN_THRESHOLD`] or more than [`MAX_GUARDIANS`], a threshold over their
+    /// number, or one named twice; [`Error::Randomness`].
     pub fn share(&self, threshold: usize, guardians: Vec<PersonId>) -> Result<(Guardianship, Vec<GuardianShare>)> {
         Guardianship::share(&self.secret, threshold, guardians)
     }

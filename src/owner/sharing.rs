@@ -77,8 +77,8 @@ impl<'a> Sharing<'a> {
     }
 
     /// Lets those read, by the attributes of an authority, who satisfy the present policy or this one, but for whom the
-    /// present one excludes as a whole: "everyone but Dr Bob" stays closed to him. The compartment key stays, unless the policy
-    /// excludes somebody by name who was not.
+    /// present one excludes as a whole: "everyone but Dr Bob" stays closed to him. The compartment key stays, unless the
+    /// policy excludes somebody by name who was not.
     ///
     /// # Errors
     ///
@@ -89,8 +89,8 @@ impl<'a> Sharing<'a> {
         Ok(self.change(builder.same_exclusions(|_| true)?.same_people(|_| true)?))
     }
 
-    /// Puts another policy in the place of an authority's, under a new compartment key. Whoever was excluded by name, declined,
-    /// or had her keys stolen stays out; whom the present policy excludes by number does not.
+    /// Puts another policy in the place of an authority's, under a new compartment key. Whoever was excluded by name,
+    /// declined, or had her keys stolen stays out; whom the present policy excludes by number does not.
     ///
     /// # Errors
     ///
@@ -113,8 +113,8 @@ impl<'a> Sharing<'a> {
     /// authority that knows her name, from reading and from writing. [`Receipt::unenforced`] lists the authorities that do
     /// not. What she wrote before stands. A policy that is for her alone lets nobody in.
     ///
-    /// She is named by this id; if the consent names her by another one as well, that slot stays. [`Sharing::readmit`] takes
-    /// it back.
+    /// She is named by this id; if the consent names her by another one as well, that slot stays. [`Sharing::readmit`]
+    /// takes it back.
     ///
     /// # Errors
     ///
@@ -124,8 +124,8 @@ impl<'a> Sharing<'a> {
         Ok(self.change(builder.exclude(person)))
     }
 
-    /// Takes back that a person was shut out by [`Sharing::revoke`], or by name in a policy: she reads and writes again what
-    /// her attributes admit her to. For whatever other cause she is [excluded](Terms::exclusions), she stays so: see
+    /// Takes back that a person was shut out by [`Sharing::revoke`], or by name in a policy: she reads and writes again
+    /// what her attributes admit her to. For whatever other cause she is [excluded](Terms::exclusions), she stays so: see
     /// [`Sharing::readmit_number`]; and so does whom a policy excludes in its own words: say it anew. The compartment key
     /// stays: nobody loses by it.
     ///
@@ -143,11 +143,12 @@ impl<'a> Sharing<'a> {
         self.without_exclusions(|one| one.names(person))
     }
 
-    /// Takes back that a person is [excluded](Terms::exclusions) by number for this cause: she declined and thinks better of
-    /// it, or her stolen keys are known not to open anything any more. Who is excluded for another cause as well stays so.
-    /// With [`Cause::Revoked`], whatever name she is excluded by is readmitted, under every authority; but where the authority's
-    /// map of people is at hand and gives the number to somebody else, the name stays excluded, and the number alone goes: a
-    /// custodian may have given it to the name of somebody whom the owner revoked. The compartment key stays.
+    /// Takes back that a person is [excluded](Terms::exclusions) by number for this cause: she declined and thinks better
+    /// of it, or her stolen keys are known not to open anything any more. Who is excluded for another cause as well stays
+    /// so. With [`Cause::Revoked`], whatever name she is excluded by is readmitted, under every authority; but where the
+    /// authority's map of people is at hand and gives the number to somebody else, the name stays excluded, and the
+    /// number alone goes: a custodian may have given it to the name of somebody whom the owner revoked. The compartment
+    /// key stays.
     ///
     /// # Errors
     ///
@@ -167,8 +168,8 @@ impl<'a> Sharing<'a> {
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if the referral is for another patient or section, or brought somebody here who still is;
-    /// [`Error::Revoked`] if it counts no more: who referred has ended it ([`Sharing::end_referral`]), or whom it brought here
-    /// left before its time, for whatever reason; and as [`Sharing::grant`].
+    /// [`Error::Revoked`] if it counts no more: who referred has ended it ([`Sharing::end_referral`]), or whom it brought
+    /// here left before its time, for whatever reason; and as [`Sharing::grant`].
     pub fn refer(self, referral: &AcceptedReferral) -> Result<Change<'a>> {
         let Terms { people, consumed, .. } = self.access.terms();
         if consumed.iter().any(|consumed| consumed.statement == referral.hash()) {
@@ -213,23 +214,24 @@ impl<'a> Sharing<'a> {
         Ok(self.change(builder.shut_out([Exclusion::by_number(number, Action::Both, Cause::Declined)])))
     }
 
-    /// Shuts out the stolen keys of a person, and, if she reads here by them, keeps the person: by name, with the sealing key of her new
-    /// credential. `stolen` are the credentials of all the keys that were stolen, as for
+    /// Shuts out the stolen keys of a person, and, if she reads here by them, keeps the person: by name, with the sealing
+    /// key of her new credential. `stolen` are the credentials of all the keys that were stolen, as for
     /// [`Exposure::of`](crate::consent::Exposure::of).
     ///
     /// - Whatever one of their sealing keys is named for is named for the new one: as long as before, and by the same
     ///   referral. A custodian stays custodian; give her a new mandate.
-    /// - Under their authorities her numbers are [excluded](Terms::exclusions) from reading, by this policy and by those that
-    ///   are said later: they are in the stolen user keys and in every key that she gets later; so by attributes she reads
-    ///   here no more. Who read by attributes is named until the end of the new credential. It ends with the month in which
-    ///   the last of the stolen keys does: what is sealed after that, they do not open.
+    /// - Under their authorities her numbers are [excluded](Terms::exclusions) from reading, by this policy and by those
+    ///   that are said later: they are in the stolen user keys and in every key that she gets later; so by attributes she
+    ///   reads here no more. Who read by attributes is named until the end of the new credential. It ends with the month
+    ///   in which the last of the stolen keys does: what is sealed after that, they do not open.
     ///
     /// What is signed with a stolen signing key is for the authorities' revocation lists.
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if a credential is another person's, if there is none, or if the new sealing key is one that the consent names already; [`Error::Forged`] if a credential is none of
-    /// its authority's; [`Error::Policy`] if there are too many exclusions.
+    /// [`Error::ApiMisuse`] if a credential is another person's, if there is none, or if the new sealing key is one that
+    /// the consent names already; [`Error::Forged`] if a credential is none of its authority's; [`Error::Policy`] if
+    /// there are too many exclusions.
     pub fn replace_key(self, stolen: &[&Credential], new: &VerifiedCredential) -> Result<Change<'a>> {
         let terms = self.access.terms();
         if terms.named().any(|named| named.sealing == *new.sealing()) {

@@ -8,8 +8,8 @@ use super::Pin;
 use crate::error::{Error, Result};
 use crate::id::{Hash, Version};
 
-/// An owner's own statement that a custodian goes on from: its number and its hash, since two of her devices may have used one
-/// number.
+/// An owner's own statement that a custodian goes on from: its number and its hash, since two of her devices may have
+/// used one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Base {

@@ -9,9 +9,9 @@ use super::syntax::{Atom, Expr, Gate};
 impl Policy {
     /// Whether everybody who satisfies this policy satisfies `other` too, as far as that can be seen part by part.
     ///
-    /// Sound and not complete: `true` is always right; of two policies that say the same in very different words it can be
-    /// `false`, since to decide that for all is NP-hard. A policy implies itself, and adding `and …`, dropping a branch of an
-    /// `or`, raising a threshold or narrowing a range is seen wherever it stands, one change at a time.
+    /// Sound and not complete: `true` is always right; of two policies that say the same in very different words it can
+    /// be `false`, since to decide that for all is NP-hard. A policy implies itself, and adding `and …`, dropping a
+    /// branch of an `or`, raising a threshold or narrowing a range is seen wherever it stands, one change at a time.
     ///
     /// # Example
     ///

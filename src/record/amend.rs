@@ -100,13 +100,14 @@ impl Reader<'_> {
     }
 
     /// Seals a part anew under a fresh key, as a device of the owner does so that who kept the old key cannot follow.
-    /// Author, content and revision stay: the device signs the envelope only. Whether the author was allowed to write there,
-    /// and was revoked since, is not looked at: readers look at it.
+    /// Author, content and revision stay: the device signs the envelope only. Whether the author was allowed to write
+    /// there, and was revoked since, is not looked at: readers look at it.
     ///
     /// # Errors
     ///
-    /// Those of [`Reader::open`] but for the write policy and the author's standing; [`Error::ApiMisuse`] if `new` is for another owner or compartment than `old`, or
-    /// of an earlier consent, or `sealer` no device; [`Error::NotAllowed`] if it is another owner's.
+    /// Those of [`Reader::open`] but for the write policy and the author's standing; [`Error::ApiMisuse`] if `new` is for
+    /// another owner or compartment than `old`, or of an earlier consent, or `sealer` no device; [`Error::NotAllowed`] if
+    /// it is another owner's.
     pub fn reseal(
         &self,
         record: &SealedRecord,
@@ -158,7 +159,8 @@ impl Remembering<'_> {
         Amendment::of(self.reader, record, accesses, sorted)
     }
 
-    /// Starts the next revision of a record like [`Reader::supersede`], with what counts and of which nothing later was seen.
+    /// Starts the next revision of a record like [`Reader::supersede`], with what counts and of which nothing later was
+    /// seen.
     ///
     /// # Errors
     ///
@@ -204,8 +206,8 @@ impl<'a> Amendment<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::CannotOpen`] if the record has that part and it did not open, [`Error::NotAllowed`] if it opened and does not
-    /// count: [`Amendment::anew`] replaces it; [`Error::ApiMisuse`] for another owner.
+    /// [`Error::CannotOpen`] if the record has that part and it did not open, [`Error::NotAllowed`] if it opened and does
+    /// not count: [`Amendment::anew`] replaces it; [`Error::ApiMisuse`] for another owner.
     pub fn part(mut self, place: impl Into<Place<'a>>) -> Result<Self> {
         let place = place.into();
         self.check_owner(&place)?;
@@ -231,8 +233,8 @@ impl<'a> Amendment<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] for another owner. [`Amendment::seal`] refuses who may not write there, and who replaces what is
-    /// left to the owner's devices, or what he cannot open, and is none of them.
+    /// [`Error::ApiMisuse`] for another owner. [`Amendment::seal`] refuses who may not write there, and who replaces what
+    /// is left to the owner's devices, or what he cannot open, and is none of them.
     pub fn anew(mut self, place: impl Into<Place<'a>>) -> Result<Self> {
         let place = place.into();
         self.check_owner(&place)?;
@@ -253,8 +255,9 @@ impl<'a> Amendment<'a> {
         Ok(self)
     }
 
-    /// Leaves the part of a compartment out, as if it had never been there: what somebody put under a compartment that the
-    /// owner does not have. Such a revision is stored by [`Repository::supersede`](crate::repository::Repository::supersede).
+    /// Leaves the part of a compartment out, as if it had never been there: what somebody put under a compartment that
+    /// the owner does not have. Such a revision is stored by
+    /// [`Repository::supersede`](crate::repository::Repository::supersede).
     ///
     /// Whoever remembers that part as one that counted takes its absence for a theft: begin it [anew](Amendment::anew)
     /// instead.

@@ -390,7 +390,8 @@ fn the_old_key_of_a_part_opens_what_was_rewrapped_and_neither_an_edit_nor_what_w
 }
 
 impl World {
-    /// What one who may write signs, whatever this crate would say to it: the parts of `content` beside the new one are kept.
+    /// What one who may write signs, whatever this crate would say to it: the parts of `content` beside the new one are
+    /// kept.
     fn revision(&self, base: &SealedRecord, content: Content, fields: &[(&str, &str)], older: Older) -> SealedRecord {
         let path = |path: &str| FieldPath::new(path).unwrap();
         let fields = fields.iter().map(|(at, value)| (path(at), Zeroizing::new(value.as_bytes().to_vec())));

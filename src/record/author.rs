@@ -102,8 +102,8 @@ impl<'a> Author<'a> {
 
     /// Whether readers will accept what this author writes now: better refused here than there.
     ///
-    /// A reader lets a clock be off by [`CLOCK_SKEW`]. Whoever seals has no such leave at an end, or what he seals at the last
-    /// moment is refused by whoever is stricter.
+    /// A reader lets a clock be off by [`CLOCK_SKEW`]. Whoever seals has no such leave at an end, or what he seals at the
+    /// last moment is refused by whoever is stricter.
     pub(super) fn check(&self, place: &Place<'_>, now: Time) -> Result<()> {
         if matches!(self.may, May::Unchecked) {
             return Ok(());

@@ -53,8 +53,8 @@ impl SealedRecord {
     /// # Errors
     ///
     /// [`Error::TooLarge`] over [`MAX_JSON`] bytes, or over [`MAX_CBOR`] in the other form, [`Error::UnknownVersion`] if
-    /// it names another suite, [`Error::Malformed`] for anything else that is not exactly one record: missing, repeated or unknown members,
-    /// non-canonical base64, trailing text.
+    /// it names another suite, [`Error::Malformed`] for anything else that is not exactly one record: missing, repeated
+    /// or unknown members, non-canonical base64, trailing text.
     pub fn from_json(json: &str) -> Result<Self> {
         if json.len() > MAX_JSON {
             return Err(Error::TooLarge(WHAT));
@@ -170,7 +170,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
     }
 }
 
-/// Fields by path: at most [`MAX_FIELDS`], each path once; none if what was there was taken back. What serde derives for a map keeps the last of two.
+/// Fields by path: at most [`MAX_FIELDS`], each path once; none if what was there was taken back. What serde derives for
+/// a map keeps the last of two.
 pub(super) fn fields<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<FieldPath, SealedField>, D::Error> {
     deserializer.deserialize_map(BodyVisitor)
 }

@@ -244,8 +244,8 @@ impl OpenPart {
 }
 
 /// The consents that say who may write a part whose content names `version` and is of the time `at`: of those of that
-/// version that were signed by then, each that no later one follows that was signed by then, too; or else the latest that was
-/// signed by then; or the newest at hand if none was.
+/// version that were signed by then, each that no later one follows that was signed by then, too; or else the latest that
+/// was signed by then; or the newest at hand if none was.
 ///
 /// So whoever lost the right to write cannot go on by naming the consent that gave it, except by a false time. Consents
 /// that are gone are known from what the newest one remembers of them. Several have one version where a custodian went on

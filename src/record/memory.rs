@@ -35,8 +35,9 @@ use crate::pin::Pins;
 /// # Security
 ///
 /// Whoever may write there and has the server on his side can show one reader alone a revision of a high number, and what
-/// all others write is then earlier to that reader, until he [forgets](Remembering::forget) it at the owner's word. So it is,
-/// too, with what he opened before it was stored, and somebody else's was stored in its place: open what the store took.
+/// all others write is then earlier to that reader, until he [forgets](Remembering::forget) it at the owner's word. So it
+/// is, too, with what he opened before it was stored, and somebody else's was stored in its place: open what the store
+/// took.
 ///
 /// # Example
 ///

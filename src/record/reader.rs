@@ -59,10 +59,10 @@ impl<'a> Reader<'a> {
     /// Opens every part of a record that one of `accesses` opens: those of the owner, the compartment and the key that the
     /// part is wrapped under. What none opens stays closed, and is counted.
     ///
-    /// A part that does not count is passed over and listed, with what speaks against it, in [`View::refused`]: its author
-    /// was not allowed to write there, or it was altered or mixed from others. Nothing of it is shown, and it takes nothing
-    /// away from the others. So whoever asks for one part by its access alone gets it or an error, and whoever asks for several
-    /// looks at what was refused. To read what does not count any more, see [`Reader::review`].
+    /// A part that does not count is passed over and listed, with what speaks against it, in [`View::refused`]: its
+    /// author was not allowed to write there, or it was altered or mixed from others. Nothing of it is shown, and it
+    /// takes nothing away from the others. So whoever asks for one part by its access alone gets it or an error, and
+    /// whoever asks for several looks at what was refused. To read what does not count any more, see [`Reader::review`].
     ///
     /// A reader without memory takes an older revision for the latest: see [`Reader::remembering`].
     ///
@@ -76,14 +76,15 @@ impl<'a> Reader<'a> {
     /// Where no part counts, for the first of them:
     ///
     /// - [`Error::CannotOpen`] if no part opens, or one whose key is there was altered or mixed from others;
-    /// - [`Error::Forged`] if what an author or sealer signed is something else, or a later part names another in its place;
+    /// - [`Error::Forged`] if what an author or sealer signed is something else, or a later part names another in its
+    ///   place;
     /// - [`Error::NotAllowed`] if the author may not write there;
     /// - [`Error::Expired`] if the author's credential was not valid when the content was written, or the consent that it
-    ///   names had ended by then, or the content is written in the future; or with `"revocation list"` if the one at hand is
-    ///   too old today to believe anybody by ([`Trust::new`]); [`Error::Revoked`] if it was revoked by then,
-    ///   or its key is compromised;
-    /// - [`Error::Rollback`] if the content names a later consent than those that are given, and these do not allow its author
-    ///   to write there; or if none is given that says who may;
+    ///   names had ended by then, or the content is written in the future; or with `"revocation list"` if the one at hand
+    ///   is too old today to believe anybody by ([`Trust::new`]); [`Error::Revoked`] if it was revoked by then, or its
+    ///   key is compromised;
+    /// - [`Error::Rollback`] if the content names a later consent than those that are given, and these do not allow its
+    ///   author to write there; or if none is given that says who may;
     /// - [`Error::Unknown`] if nobody vouches for the author, or the anchor was retired.
     pub fn open(&self, record: &SealedRecord, accesses: &[&Access]) -> Result<View> {
         self.sorted(record, accesses, &mut Memory::none())?.view(record)
@@ -98,8 +99,8 @@ impl<'a> Reader<'a> {
         self.owned(record, accesses, &mut Memory::none())
     }
 
-    /// Opens every part of a record that one of `accesses` opens, and says what is to be thought of each: also of those that
-    /// do not count, or count no more, since a key was compromised or an anchor retired.
+    /// Opens every part of a record that one of `accesses` opens, and says what is to be thought of each: also of those
+    /// that do not count, or count no more, since a key was compromised or an anchor retired.
     ///
     /// Signatures and keys are checked as in [`Reader::open`]. What is graded is whether their owners are to be trusted.
     ///

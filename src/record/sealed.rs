@@ -151,9 +151,10 @@ impl SealedRecord {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the two are not of one compartment of this record's owner, or the new one has the same key,
-    /// is of an earlier consent or was opened for its key alone; [`Error::Unknown`] if the record has no such part; [`Error::CannotOpen`] if `old` does not open the wrap,
-    /// or the wrap is of another key than the envelope. The record is unchanged then.
+    /// [`Error::ApiMisuse`] if the two are not of one compartment of this record's owner, or the new one has the same
+    /// key, is of an earlier consent or was opened for its key alone; [`Error::Unknown`] if the record has no such part;
+    /// [`Error::CannotOpen`] if `old` does not open the wrap, or the wrap is of another key than the envelope. The record
+    /// is unchanged then.
     ///
     /// # Security
     ///

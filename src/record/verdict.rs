@@ -49,8 +49,8 @@ pub enum Verdict {
     Forked,
     /// The part was seen, and the record does not name it any more. There is no value.
     LeftOut,
-    /// Nobody vouches for the author: there is no anchor of the authority, no device list of the owner, or none that has the
-    /// device. There is no value.
+    /// Nobody vouches for the author: there is no anchor of the authority, no device list of the owner, or none that has
+    /// the device. There is no value.
     UnknownAuthor,
     /// The part is not what its author signed, or was not signed by whom it names. There is no value.
     Altered,
@@ -74,8 +74,8 @@ impl Verdict {
     /// Whether whoever may write there may begin a part with these verdicts anew. Otherwise only the owner's devices do.
     ///
     /// So it is with what is refused by its own fault: everybody refuses it, whatever he learns. What is refused for
-    /// something that the reader has not (a list, an anchor, a consent, the right time) may be a colleague's honest word. So
-    /// may what a key wrote that was stolen since. And where another part belongs in its place, that one would be lost
+    /// something that the reader has not (a list, an anchor, a consent, the right time) may be a colleague's honest word.
+    /// So may what a key wrote that was stolen since. And where another part belongs in its place, that one would be lost
     /// unseen.
     pub(super) fn may_be_replaced(verdicts: &[Self]) -> bool {
         let by_its_own_fault = |verdict: &Self| {

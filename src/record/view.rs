@@ -280,8 +280,8 @@ impl View {
         self.parts.iter().map(|part| part.revision).max().unwrap_or(Revision(0))
     }
 
-    /// The parts whose keys were there and which do not count: nothing of them is shown, and they take nothing away from the
-    /// others. A host that shows a record says that they are there.
+    /// The parts whose keys were there and which do not count: nothing of them is shown, and they take nothing away from
+    /// the others. A host that shows a record says that they are there.
     pub fn refused(&self) -> &[Refusal] {
         &self.refused
     }
@@ -295,19 +295,19 @@ impl View {
     /// went back or is another one of the same revision, no values are other ones under a revision that `before` saw, and
     /// no author claims a time before that of his predecessor, but for what clocks may differ by.
     ///
-    /// A part that `before` shows and that is [refused](View::refused) now did not go back either: so nobody hides an older
-    /// one behind a verdict. What was altered, or written over by one who may not, is passed over: it takes nothing away from
-    /// the others, and its refusal says so.
+    /// A part that `before` shows and that is [refused](View::refused) now did not go back either: so nobody hides an
+    /// older one behind a verdict. What was altered, or written over by one who may not, is passed over: it takes nothing
+    /// away from the others, and its refusal says so.
     ///
-    /// This is what [`View::revision_of`] needs to be more than the last author's word. Of parts alone, a memory says as much
-    /// ([`Reader::remembering`](super::Reader::remembering)).
+    /// This is what [`View::revision_of`] needs to be more than the last author's word. Of parts alone, a memory says as
+    /// much ([`Reader::remembering`](super::Reader::remembering)).
     ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] for another record, [`Error::Rollback`] if a part is older or not named any more,
-    /// [`Error::Fork`] if there are two contents of one revision or the chain is broken by another than the owner's devices,
-    /// [`Error::Forged`] if a value was
-    /// changed under an older revision, or the schema was; [`Error::Expired`] for a time before its predecessor's.
+    /// [`Error::Fork`] if there are two contents of one revision or the chain is broken by another than the owner's
+    /// devices, [`Error::Forged`] if a value was changed under an older revision, or the schema was; [`Error::Expired`]
+    /// for a time before its predecessor's.
     pub fn follows(&self, before: &Self) -> Result<()> {
         if (&self.owner, &self.record) != (&before.owner, &before.record) {
             return Err(Error::ApiMisuse("two views of one record are compared"));

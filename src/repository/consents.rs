@@ -12,14 +12,14 @@ use crate::record::StoredWrap;
 use crate::store::{Entry, Op, Outcome, each};
 
 impl Repository<'_> {
-    /// Writes a consent that was verified, and opened if a custodian signed it, and takes note of it in the ledger, if there is
-    /// one.
+    /// Writes a consent that was verified, and opened if a custodian signed it, and takes note of it in the ledger, if
+    /// there is one.
     ///
     /// # Errors
     ///
-    /// As [`Ledger::advance`](crate::ledger::Ledger::advance); what the ledger refuses is not written, unless it came to know a
-    /// later one meanwhile. After [`Error::Store`], publish it again: until then it may be served, and writers go on under the
-    /// one before.
+    /// As [`Ledger::advance`](crate::ledger::Ledger::advance); what the ledger refuses is not written, unless it came to
+    /// know a later one meanwhile. After [`Error::Store`], publish it again: until then it may be served, and writers go
+    /// on under the one before.
     pub async fn publish(&self, evidence: impl Into<Evidence> + Send, consent: &StoredConsent) -> Result<Put> {
         let evidence: Evidence = evidence.into();
         evidence.check(consent)?;
@@ -122,15 +122,15 @@ impl Repository<'_> {
     }
 
     /// The consents of a compartment after this one, a hundred at most, the earliest first: in the order in which readers
-    /// take one for later than another, by the device list that they were signed under, what the owner signed last, and the
-    /// version. What cannot be read is passed over ([`Repository::damaged_consents`]). With a ledger, those that give a destroyed
-    /// key are left out, and earlier ones that give the key of the newest: who is not let in by that one, and never opened
-    /// those, is not helped to.
+    /// take one for later than another, by the device list that they were signed under, what the owner signed last, and
+    /// the version. What cannot be read is passed over ([`Repository::damaged_consents`]). With a ledger, those that give
+    /// a destroyed key are left out, and earlier ones that give the key of the newest: who is not let in by that one, and
+    /// never opened those, is not helped to.
     ///
     /// # Errors
     ///
-    /// [`Error::Rollback`] if the ledger knows a later consent than the store has, or if the store came out of a backup and has
-    /// not caught up; [`Error::Store`].
+    /// [`Error::Rollback`] if the ledger knows a later consent than the store has, or if the store came out of a backup
+    /// and has not caught up; [`Error::Store`].
     pub async fn consents(
         &self,
         owner: &OwnerId,
@@ -255,9 +255,9 @@ impl Repository<'_> {
     }
 
     /// The compartments that have to catch up after a restore: the ledger knows more of them than the store, or their
-    /// records lie under older keys than the newest consent's. Of each, [`Repository::catch_up`]; then rotate to the key of the
-    /// newest consent and retire the older ones, after which a compartment is listed no more. One whose entry in the ledger is
-    /// damaged is listed, too; [`Repository::catch_up`] says so.
+    /// records lie under older keys than the newest consent's. Of each, [`Repository::catch_up`]; then rotate to the key
+    /// of the newest consent and retire the older ones, after which a compartment is listed no more. One whose entry in
+    /// the ledger is damaged is listed, too; [`Repository::catch_up`] says so.
     ///
     /// Owners who were erased are [`Ledger::erased`](crate::ledger::Ledger::erased)'s.
     ///
@@ -289,8 +289,8 @@ impl Repository<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] without a ledger; [`Error::Rollback`] if the owner was erased; [`Error::Malformed`] if others keep
-    /// changing it, or with `"ledger"` or `"consent"` if the entry in the ledger is damaged; [`Error::Store`].
+    /// [`Error::ApiMisuse`] without a ledger; [`Error::Rollback`] if the owner was erased; [`Error::Malformed`] if others
+    /// keep changing it, or with `"ledger"` or `"consent"` if the entry in the ledger is damaged; [`Error::Store`].
     pub async fn catch_up(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Option<StoredConsent>> {
         let Some(newest) = self.ledger.ok_or(NO_LEDGER)?.newest(owner, compartment).await? else {
             return Ok(None);

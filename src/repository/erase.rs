@@ -22,16 +22,16 @@ pub struct Erased {
 }
 
 impl Repository<'_> {
-    /// Deletes everything of an owner from the store, keys first: consents with their slots, then wraps, then the rest. With
-    /// a ledger, the owner is noted as erased there, so that nothing of hers is written or served again, not from a backup
-    /// either: after a restore, [`Repository::erase_restored`]. To do it again does no
-    /// harm, and mends what a writer left who was in the middle of it, or a job, which knows of no ledger.
+    /// Deletes everything of an owner from the store, keys first: consents with their slots, then wraps, then the rest.
+    /// With a ledger, the owner is noted as erased there, so that nothing of hers is written or served again, not from a
+    /// backup either: after a restore, [`Repository::erase_restored`]. To do it again does no harm, and mends what a
+    /// writer left who was in the middle of it, or a job, which knows of no ledger.
     ///
     /// # Errors
     ///
     /// [`Error::Store`]; try again then. If what the store holds of her is damaged so that it cannot be read
-    /// ([`StoreFailure::Corrupt`](crate::store::StoreFailure::Corrupt)), everything else is deleted before this is said; that
-    /// is for the store's own tools.
+    /// ([`StoreFailure::Corrupt`](crate::store::StoreFailure::Corrupt)), everything else is deleted before this is said;
+    /// that is for the store's own tools.
     pub async fn erase(&self, erasure: &AcceptedErasure) -> Result<Erased> {
         if let Some(ledger) = &self.ledger {
             ledger.erase(erasure.owner()).await?;

@@ -22,8 +22,8 @@ impl Repository<'_> {
     /// Writes a record of which parts were sealed again, `before` being the one that they were sealed from, and deletes
     /// what was replaced. Each part changes at once, one after the other. To do it again does no harm.
     ///
-    /// What was replaced is noted before, so that it is deleted by the next [rotation](crate::rotation) that re-encrypts the
-    /// compartment, should this one not come to it.
+    /// What was replaced is noted before, so that it is deleted by the next [rotation](crate::rotation) that re-encrypts
+    /// the compartment, should this one not come to it.
     ///
     /// # Errors
     ///

@@ -84,9 +84,9 @@ impl Rotation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`](crate::Error::Store); run it again then. [`Error::Malformed`](crate::Error::Malformed) if the name is not 1 to 64 bytes of letters, digits and
-    /// `-`, or if the job's entry is damaged. [`Error::Rollback`](crate::Error::Rollback) if it re-encrypts and the ledger knows
-    /// a later key: start one to that.
+    /// [`Error::Store`](crate::Error::Store); run it again then. [`Error::Malformed`](crate::Error::Malformed) if the
+    /// name is not 1 to 64 bytes of letters, digits and `-`, or if the job's entry is damaged.
+    /// [`Error::Rollback`](crate::Error::Rollback) if it re-encrypts and the ledger knows a later key: start one to that.
     pub async fn run(&self, name: &str, mut progress: impl FnMut(&Progress) + Send) -> Result<Progress> {
         let mut report = Progress { pass: Pass::Rewrap, records: 0, bytes: 0, seconds: 0, finished: true };
         for pass in self.passes() {
@@ -224,7 +224,8 @@ impl Rotation<'_> {
         Ok((keys, rest))
     }
 
-    /// Notes that a claim is done, or up to where, unless somebody else took it for dead meanwhile. Gives what is left of it.
+    /// Notes that a claim is done, or up to where, unless somebody else took it for dead meanwhile. Gives what is left of
+    /// it.
     async fn settle(
         &self,
         job: &str,

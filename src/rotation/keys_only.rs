@@ -6,13 +6,13 @@ use crate::repository::restored::RESTORING;
 use crate::store::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailure};
 
 /// A view of a store for whoever rotates one compartment on another's behalf: the wraps, envelopes and consents of that
-/// compartment, and the states of its jobs. Bodies, contents and other compartments are out of reach. Of wraps it lets one be
-/// exchanged for another, and consents be deleted, as a [retirement](super::Rotation::retire) does; who is given it is
-/// trusted that far.
+/// compartment, and the states of its jobs. Bodies, contents and other compartments are out of reach. Of wraps it lets
+/// one be exchanged for another, and consents be deleted, as a [retirement](super::Rotation::retire) does; who is given
+/// it is trusted that far.
 ///
 /// So a server that holds no keys has a compartment moved by a custodian that holds them, to a new month or a stricter
-/// policy, and the custodian is given no body to read: run a [`Rotation`](super::Rotation) over this view, or serve the view
-/// over the network. "Unable to read" holds as long as the two are apart: together they have everything.
+/// policy, and the custodian is given no body to read: run a [`Rotation`](super::Rotation) over this view, or serve the
+/// view over the network. "Unable to read" holds as long as the two are apart: together they have everything.
 pub struct KeysOnly<'a> {
     store: &'a dyn Store,
     read: [String; 3],

@@ -47,9 +47,9 @@ impl Rotation<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the consent of the new key is not the newest that the ledger knows, or one with the same key:
-    /// writers may still use the older ones, or nobody has the new one; and while a backup is being restored. [`Error::Store`]: try
-    /// again then.
+    /// [`Error::ApiMisuse`] if the consent of the new key is not the newest that the ledger knows, or one with the same
+    /// key: writers may still use the older ones, or nobody has the new one; and while a backup is being restored.
+    /// [`Error::Store`]: try again then.
     pub async fn retire(&self, ledger: &Ledger<'_>) -> Result<Retirement> {
         self.retire_leaving(ledger, &[]).await
     }

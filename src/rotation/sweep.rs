@@ -51,11 +51,11 @@ pub struct Swept {
     pub closed: Vec<(OwnerId, CompartmentId)>,
     /// Compartments of which the ledger knows a later key than the one to re-encrypt under.
     pub outdated: Vec<(OwnerId, CompartmentId)>,
-    /// Compartments of which a consent cannot be read, and which were gone through as far as the others tell; or of which the
-    /// entry of this job cannot be read, where nothing was done: take another name.
+    /// Compartments of which a consent cannot be read, and which were gone through as far as the others tell; or of which
+    /// the entry of this job cannot be read, where nothing was done: take another name.
     pub damaged: Vec<(OwnerId, CompartmentId)>,
-    /// Compartments where nothing was done, and why: a consent of theirs does not open, or the access that was given is not that
-    /// of the newest consent in the store.
+    /// Compartments where nothing was done, and why: a consent of theirs does not open, or the access that was given is
+    /// not that of the newest consent in the store.
     pub refused: Vec<(OwnerId, CompartmentId, Error)>,
 }
 
@@ -91,8 +91,8 @@ impl<'a> Sweep<'a> {
         Self { trust: Some((ledger, trust)), ..self }
     }
 
-    /// Moves every compartment in the scope to the key of its newest consent in the store; publish the consents with new keys
-    /// first. `keys` opens the consents of a compartment, the earliest first; it may leave a compartment out.
+    /// Moves every compartment in the scope to the key of its newest consent in the store; publish the consents with new
+    /// keys first. `keys` opens the consents of a compartment, the earliest first; it may leave a compartment out.
     ///
     /// # Errors
     ///

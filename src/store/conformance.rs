@@ -1,7 +1,7 @@
 //! What every adapter of a [`Store`] has to do, as a suite to run against it.
 //!
-//! Run [`all`] against an empty store, and [`with_faults`] against another one. Where an adapter keeps data over restarts, test that
-//! beside them.
+//! Run [`all`] against an empty store, and [`with_faults`] against another one. Where an adapter keeps data over
+//! restarts, test that beside them.
 
 use std::collections::BTreeMap;
 use std::fmt;

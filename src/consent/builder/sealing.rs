@@ -22,11 +22,11 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] if the device is not in the list, the validity is empty, somebody is named and excluded
-    /// at once, or the time is before that of the consent before; [`Error::NotAllowed`] under a mandate that does not go so
-    /// far, or is over; [`Error::Unknown`] if the trust has no parameters of an authority; [`Error::Policy`] if a policy is too large with its exclusions and validity;
-    /// [`Error::TooLarge`] over [`MAX_SLOTS`] or another limit; [`Error::Malformed`] if a named key is none;
-    /// [`Error::Randomness`].
+    /// [`Error::ApiMisuse`] if the device is not in the list, the validity is empty, somebody is named and excluded at
+    /// once, or the time is before that of the consent before; [`Error::NotAllowed`] under a mandate that does not go so
+    /// far, or is over; [`Error::Unknown`] if the trust has no parameters of an authority; [`Error::Policy`] if a policy
+    /// is too large with its exclusions and validity; [`Error::TooLarge`] over [`MAX_SLOTS`] or another limit;
+    /// [`Error::Malformed`] if a named key is none; [`Error::Randomness`].
     pub fn seal(self, now: Time) -> Result<(StoredConsent, Access)> {
         let Signing::Here(key) = self.signing else {
             return Err(Error::ApiMisuse("the signing key is with the custodian: take a draft there"));

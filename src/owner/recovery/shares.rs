@@ -58,8 +58,8 @@ pub(crate) fn is_secret(bytes: &Secret<[u8; 32]>) -> bool {
 ///
 /// # Errors
 ///
-/// [`Error::ApiMisuse`] unless `MIN_THRESHOLD <= threshold <= shares <= MAX_GUARDIANS`, [`Error::Malformed`] if the secret is
-/// none, [`Error::Randomness`].
+/// [`Error::ApiMisuse`] unless `MIN_THRESHOLD <= threshold <= shares <= MAX_GUARDIANS`, [`Error::Malformed`] if the
+/// secret is none, [`Error::Randomness`].
 pub(crate) fn share(secret: &Secret<[u8; 32]>, threshold: usize, shares: usize) -> Result<(Commitments, Vec<Share>)> {
     if !(MIN_THRESHOLD..=shares).contains(&threshold) || shares > MAX_GUARDIANS {
         return Err(Error::ApiMisuse("at least two guardians, and not more of them than there are, bring a key back"));

@@ -7,7 +7,8 @@ use crate::ledger::Ledger;
 use crate::repository::{Put, Repository};
 use crate::store::MemoryStore;
 
-/// Whoever sends an amendment sends the revision before, too, and shapes both: a body that was there before needs no new key.
+/// Whoever sends an amendment sends the revision before, too, and shapes both: a body that was there before needs no new
+/// key.
 #[test]
 fn a_revision_before_that_was_made_up_lets_nothing_in_under_an_older_key() {
     let world = world();
@@ -37,7 +38,8 @@ fn a_revision_before_that_was_made_up_lets_nothing_in_under_an_older_key() {
     assert_eq!(block_on(repository.amend(&before, &amended(&second))), Ok(Put::Done));
 }
 
-/// She kept an access of before, and knows of the consent that replaced it: somebody who was revoked may have the earlier key.
+/// She kept an access of before, and knows of the consent that replaced it: somebody who was revoked may have the earlier
+/// key.
 #[test]
 fn nothing_is_amended_under_an_earlier_key_than_that_of_a_consent_that_is_known() {
     let world = world();

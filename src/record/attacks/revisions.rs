@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// The last number that there is closes a record for ever. None is higher than the seconds of its own time, which cannot lie
-/// in the future.
+/// The last number that there is closes a record for ever. None is higher than the seconds of its own time, which cannot
+/// lie in the future.
 #[test]
 fn nobody_takes_the_last_revision_there_is() {
     let world = world();
@@ -81,8 +81,8 @@ fn the_next_revision_takes_nothing_from_the_one_before() {
     assert_eq!((view.get("/diagnosis"), view.get("/note")), (Ok(Some(&b"Z99"[..])), Ok(Some(&b"n"[..]))));
 }
 
-/// One who may amend changes a value and says that it is as old as before. Nobody who has the newest revision alone can tell;
-/// with the one before at hand it shows.
+/// One who may amend changes a value and says that it is as old as before. Nobody who has the newest revision alone can
+/// tell; with the one before at hand it shows.
 #[test]
 fn a_changed_value_passes_for_an_old_one_before_nobody_who_kept_the_old_one() {
     let world = world();
@@ -133,7 +133,8 @@ fn a_changed_value_passes_for_an_old_one_before_nobody_who_kept_the_old_one() {
     assert_eq!(early.follows(&before), Err(Error::Expired("content")));
 }
 
-/// What is counted against a part is said by who counts: one who may not write there, or is of the future, bears no witness.
+/// What is counted against a part is said by who counts: one who may not write there, or is of the future, bears no
+/// witness.
 #[test]
 fn a_content_that_does_not_count_takes_nothing_from_a_part_that_does() {
     let world = world();

@@ -21,7 +21,8 @@ pub(crate) fn open(path: &Path, builder: &Builder) -> Result<Database, StoreErro
     builder.open(path).map_err(failed)
 }
 
-/// Makes it beside its place: a process that dies before the database is one leaves nothing there that would not open again.
+/// Makes it beside its place: a process that dies before the database is one leaves nothing there that would not open
+/// again.
 fn make(path: &Path) -> Result<(), StoreError> {
     let new = beside(path)?;
     let made = Database::create(&new).map_err(failed).and_then(|database| {

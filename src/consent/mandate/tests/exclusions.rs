@@ -261,8 +261,8 @@ fn a_custodian_excludes_by_name_whom_he_excluded_by_number() {
     assert!(world.verify(&stored, later(2)).unwrap().open_as(&world.keeper, &mut PinStore::default()).is_ok());
 }
 
-/// The owner revoked her by a name that no authority knows yet; he says that another's number is hers, and waits for the owner to
-/// let that one in again.
+/// The owner revoked her by a name that no authority knows yet; he says that another's number is hers, and waits for the
+/// owner to let that one in again.
 #[test]
 fn whoever_is_let_in_by_number_brings_nobody_back_who_was_revoked_by_name() {
     let mut world = World::new();

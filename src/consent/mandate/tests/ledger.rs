@@ -135,7 +135,8 @@ fn a_custodian_gives_no_key_the_number_of_the_owners_and_hers_no_other() {
     assert_eq!(world.verify(&forged, later(1)).err(), Some(Error::NotAllowed), "her key has her write key");
 }
 
-/// The owner revoked somebody by a new key, and gave a mandate; the custodian goes back to the key that the revoked one has.
+/// The owner revoked somebody by a new key, and gave a mandate; the custodian goes back to the key that the revoked one
+/// has.
 #[test]
 fn a_custodian_brings_no_revoked_key_back() {
     let server = Server::new();
@@ -262,8 +263,8 @@ fn a_consent_that_a_wrong_clock_signed_and_published_is_replaced_by_the_owners_n
     }
 }
 
-/// The custodian's own consent has number two, and three; the owner's later word has number two as well, lets nurses write, and is
-/// not at hand.
+/// The custodian's own consent has number two, and three; the owner's later word has number two as well, lets nurses
+/// write, and is not at hand.
 #[test]
 fn a_note_under_the_owners_consent_is_not_called_forbidden_for_a_custodians_of_the_same_number() {
     use crate::record::{Author, Reader, Record, Verdict};

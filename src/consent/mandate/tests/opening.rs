@@ -47,7 +47,8 @@ fn a_consent_that_does_not_open_is_not_remembered() {
     assert_eq!(first.err(), Some(Error::Rollback("consent")));
 }
 
-/// Keys that were not renewed are to lose the compartment with each new month: he signs for today, and seals for a month ago.
+/// Keys that were not renewed are to lose the compartment with each new month: he signs for today, and seals for a month
+/// ago.
 #[test]
 fn a_consent_is_sealed_for_the_month_that_it_is_signed_in() {
     let world = World::new();
@@ -67,7 +68,8 @@ fn a_consent_is_sealed_for_the_month_that_it_is_signed_in() {
     }
 }
 
-/// The server serves what a cheating custodian signed; a reader goes on with the one before, request by request, and is told.
+/// The server serves what a cheating custodian signed; a reader goes on with the one before, request by request, and is
+/// told.
 #[test]
 fn a_reader_goes_on_with_the_consent_before_one_that_a_cheating_custodian_signed() {
     let world = World::new();
