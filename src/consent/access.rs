@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::statement::ConsentStatement;
+use super::stored::Signatures;
 use super::terms::{Named, Terms};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
@@ -18,6 +19,7 @@ use crate::seal::{Cek, write_seed};
 pub struct Access {
     pub(super) statement: ConsentStatement,
     pub(super) hash: Hash,
+    pub(super) signatures: Signatures,
     /// The owner's own consent that this one goes on from, if a custodian signed it.
     pub(super) base: Option<Base>,
     pub(super) cek: Cek,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::access::{Access, Use};
 use super::head::{Freshness, Head};
-use super::stored::StoredConsent;
+use super::stored::{Signatures, StoredConsent};
 use super::verify::{LiveConsent, WriteOnly};
 use crate::error::{Error, Result};
 use crate::id::{Hash, Time};
@@ -19,6 +19,7 @@ use crate::pin::Pins;
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence {
     consent: Hash,
+    signatures: Signatures,
     by: By,
 }
 
@@ -44,17 +45,22 @@ impl Evidence {
     /// custodian are not one, wait for the patient's device ([`LiveConsent::confirmed`]).
     pub fn of_custodian(live: &LiveConsent) -> Self {
         let by = if live.use_for == Use::All { By::Opened } else { By::Nobody };
-        Self { consent: live.hash(), by }
+        Self::of(live, by)
     }
 
-    /// Whether it speaks for this consent, with the terms, slots and mandate that were signed.
+    fn of(live: &LiveConsent, by: By) -> Self {
+        Self { consent: live.hash(), signatures: live.signatures, by }
+    }
+
+    /// Whether it speaks for this consent, with the terms, slots and mandate that were signed, and these signatures.
     ///
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if it is about another one; [`Error::NotAllowed`] if a custodian signed it, and nobody says
     /// that he opened it, or if it was replaced, and opened for its key alone.
     pub(crate) fn check(self, stored: &StoredConsent) -> Result<()> {
-        if stored.consent().hash()? != self.consent || !stored.is_whole()? {
+        let verified = (stored.consent().hash()?, stored.signatures()) == (self.consent, self.signatures);
+        if !verified || !stored.is_whole()? {
             return Err(Error::ApiMisuse("the consent that was verified is another one"));
         }
         if self.by == By::Opened { Ok(()) } else { Err(Error::NotAllowed) }
@@ -64,7 +70,7 @@ impl Evidence {
 impl From<&LiveConsent> for Evidence {
     fn from(live: &LiveConsent) -> Self {
         let by = if live.mandate.is_none() && live.use_for == Use::All { By::Opened } else { By::Nobody };
-        Self { consent: live.hash(), by }
+        Self::of(live, by)
     }
 }
 
@@ -72,13 +78,13 @@ impl From<&Access> for Evidence {
     fn from(access: &Access) -> Self {
         // Whoever wants a key alone does not ask whether the signer still counts.
         let by = if access.rules() { By::Opened } else { By::Nobody };
-        Self { consent: access.hash(), by }
+        Self { consent: access.hash(), signatures: access.signatures, by }
     }
 }
 
 impl From<Confirmed<'_>> for Evidence {
     fn from(Confirmed(live): Confirmed<'_>) -> Self {
-        Self { consent: live.hash(), by: By::Opened }
+        Self::of(live, By::Opened)
     }
 }
 

@@ -116,7 +116,8 @@ impl LiveConsent {
             return Err(Error::Forged(WHAT));
         }
         let (statement, base, use_for) = (self.statement.clone(), self.base(), self.use_for);
-        Ok(Access { statement, hash: self.hash, base, cek, terms, read, write, past, parameters, use_for })
+        let (hash, signatures) = (self.hash, self.signatures);
+        Ok(Access { statement, hash, signatures, base, cek, terms, read, write, past, parameters, use_for })
     }
 
     /// What a custodian signed goes no further than the owner's mandate.

@@ -10,6 +10,7 @@ use super::statement::Consent;
 use super::terms::MAX_TERMS;
 use crate::error::{Error, Result};
 use crate::id::AuthorityId;
+use crate::identity::{Signature, Signed};
 use crate::pin::{Place, Precedence};
 use crate::seal::{SUITE, TERMS_OVERHEAD};
 use crate::wire::{self, bytes};
@@ -35,6 +36,9 @@ pub struct StoredConsent {
     slots: Vec<Opaque<MAX_SLOT>>,
     mandate: Option<Mandate>,
 }
+
+/// The signatures of a consent and of its mandate.
+pub(super) type Signatures = (Signature, Option<Signature>);
 
 impl StoredConsent {
     /// Puts a consent together from its pieces.
@@ -90,6 +94,11 @@ impl StoredConsent {
         let statement = self.consent.unverified();
         let base = self.mandate.as_ref().map(|mandate| mandate.unverified().base());
         Ok(Precedence::new(statement.devices, base, statement.version, self.consent.hash()?))
+    }
+
+    /// What its hash does not hold.
+    pub(super) fn signatures(&self) -> Signatures {
+        (self.consent.signature(), self.mandate.as_ref().map(Signed::signature))
     }
 
     /// The authorities whose keys its slots are sealed for, as it says.

@@ -7,7 +7,7 @@ use super::devices::Devices;
 use super::mandate::MandateStatement;
 use super::slot::{MAX_SLOTS, Slot, SlotContent, slot_hash, terms_hash};
 use super::statement::ConsentStatement;
-use super::stored::StoredConsent;
+use super::stored::{Signatures, StoredConsent};
 use crate::authority::Trust;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, Time, Version};
@@ -22,6 +22,7 @@ use crate::time::CLOCK_SKEW;
 pub struct LiveConsent {
     pub(super) statement: ConsentStatement,
     pub(super) hash: Hash,
+    pub(super) signatures: Signatures,
     // INVARIANT: checked, as far as that goes without opening the consent.
     pub(super) mandate: Option<MandateStatement>,
     pub(super) devices: Devices,
@@ -109,7 +110,8 @@ impl StoredConsent {
         }
         let mandate = self.mandate().map(|mandate| mandate.unverified().clone());
         let (devices, terms) = (devices.clone(), self.terms().to_vec());
-        Ok(LiveConsent { statement, hash, mandate, devices, terms, slots, now, use_for })
+        let signatures = self.signatures();
+        Ok(LiveConsent { statement, hash, signatures, mandate, devices, terms, slots, now, use_for })
     }
 
     /// Whether terms, slots and mandate are those of the signed statement.

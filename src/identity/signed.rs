@@ -116,6 +116,10 @@ impl<T: Statement> Signed<T> {
         Self { statement, signature }
     }
 
+    pub(crate) fn signature(&self) -> Signature {
+        self.signature
+    }
+
     pub(crate) fn verify(&self, key: &SigningPublic) -> Result<&T> {
         let bytes = wire::to_cbor(&self.statement, T::WHAT)?;
         if key.verify(T::LABEL, &bytes, &self.signature) { Ok(&self.statement) } else { Err(Error::Forged(T::WHAT)) }

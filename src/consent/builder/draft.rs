@@ -47,6 +47,7 @@ impl ConsentDraft {
     fn put_together(self, consent: Consent) -> Result<(StoredConsent, Access)> {
         let hash = consent.hash()?;
         let stored = StoredConsent::from_parts(consent, self.sealed_terms, self.slots)?.under(self.mandate)?;
-        Ok((stored, Access { hash, ..self.access }))
+        let signatures = stored.signatures();
+        Ok((stored, Access { hash, signatures, ..self.access }))
     }
 }

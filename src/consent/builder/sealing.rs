@@ -139,11 +139,12 @@ impl<'a> ConsentBuilder<'a> {
         }
         let mandate = self.mandate.cloned();
         let signing = self.signing.public();
-        // Its hash is given when it is signed.
+        // Its hash and its signatures are given when it is signed.
         let base = self.mandate.map(|mandate| mandate.unverified().base());
         let access = Access {
             statement,
             hash: Hash([0; 32]),
+            signatures: ([0; 64].into(), None),
             base,
             cek,
             terms,

@@ -145,7 +145,7 @@ fn an_earlier_consent_of_a_time_to_come_gives_no_key() {
     }
 }
 
-/// One signed statement, and beside it other terms, slots, or a mandate that puts it elsewhere.
+/// One signed statement, and beside it other terms, slots or signatures, or a mandate that puts it elsewhere.
 #[test]
 fn what_is_published_is_what_was_verified() {
     let world = World::new();
@@ -159,7 +159,13 @@ fn what_is_published_is_what_was_verified() {
     said.base = Version(1 << 40);
     let other = Signed::sign(said, world.keeper.signing()).unwrap();
     let terms = stored.terms().to_vec();
+    // A hash is of the statement alone.
+    let resigned = Signed::with_signature(stored.consent().unverified().clone(), [7; 64].into());
+    let resigned = StoredConsent::from_parts(resigned, terms.clone(), slots.clone()).unwrap();
+    let mandate_resigned = Signed::with_signature(world.mandate.unverified().clone(), [7; 64].into());
     let tampered = [
+        resigned.under(mandate.clone()).unwrap(),
+        with(terms.clone(), slots.clone(), Some(mandate_resigned)),
         with(vec![7; 100], slots.clone(), mandate.clone()),
         with(terms.clone(), slots[1..].to_vec(), mandate.clone()),
         with(terms.clone(), slots.iter().rev().cloned().collect(), mandate.clone()),
@@ -178,6 +184,10 @@ fn what_is_published_is_what_was_verified() {
             assert!(matches!(put, Err(Error::ApiMisuse(_))), "{at} {stored_before} {put:?}");
             let taken = block_on(Ledger::new(&noted).advance(&access, tampered));
             assert!(matches!(taken, Err(Error::ApiMisuse(_))), "{at} {stored_before} {taken:?}");
+            // And what was verified is, whoever opened it.
+            let live = world.verify(&stored, later(1)).unwrap();
+            let opened = live.open_as_device(&world.phone, &mut PinStore::default()).unwrap();
+            assert_eq!(block_on(repository.publish(&opened, &stored)), Ok(Put::Done));
         }
     }
 }

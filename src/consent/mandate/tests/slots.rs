@@ -258,6 +258,7 @@ pub(super) fn duplicate(access: &Access) -> Access {
     Access {
         statement,
         hash: access.hash,
+        signatures: access.signatures,
         base: access.base,
         cek,
         terms,
