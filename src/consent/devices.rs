@@ -265,6 +265,13 @@ impl Devices {
         self.iter().find(|device| device.id == *id)
     }
 
+    /// A device of the list that stood in it in that version already: what it signs is signed under no earlier one, which
+    /// would leave out the keys that came with it.
+    pub(super) fn get_under(&self, version: Version, id: &DeviceId) -> Option<&PublicDevice> {
+        let mut listed = self.statement.devices.iter().filter(|listed| listed.since <= version);
+        listed.find(|listed| listed.device.id == *id).map(|listed| &listed.device)
+    }
+
     /// Devices that were removed from the list. They sign no consent any more; what they wrote before stands, if nobody
     /// else has their keys.
     pub fn removed(&self) -> &[RemovedDevice] {

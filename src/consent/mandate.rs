@@ -355,7 +355,7 @@ impl Signed<MandateStatement> {
         if claimed.devices > devices.version() {
             return Err(Error::Rollback("device list"));
         }
-        let device = devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
+        let device = devices.get_under(claimed.devices, &claimed.device).ok_or(Error::Forged(WHAT))?;
         if !device.lasts(Some(claimed.until)) {
             return Err(Error::Forged(WHAT));
         }

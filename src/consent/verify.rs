@@ -35,7 +35,7 @@ pub struct LiveConsent {
 
 impl StoredConsent {
     /// Checks everything that can be checked without a key: that the consent is for this compartment, signed by a device
-    /// of the list, whole, no older than what `pins` remember, and not of a time to come.
+    /// of the list that it was signed under, whole, no older than what `pins` remember, and not of a time to come.
     ///
     /// The signature is checked before anything else is looked at. Nothing is remembered yet: a custodian who cheats
     /// signs what verifies, and nobody can open or believe, and that must not take the place of the consent before it.
@@ -62,7 +62,7 @@ impl StoredConsent {
         if claimed.devices > devices.version() {
             return Err(Error::Rollback("device list"));
         }
-        let device = devices.get(&claimed.device).ok_or(Error::Forged(WHAT))?;
+        let device = devices.get_under(claimed.devices, &claimed.device).ok_or(Error::Forged(WHAT))?;
         let (signing, base) = match self.mandate() {
             None if claimed.mandate.is_none() => (device.signing, None),
             None => return Err(Error::Forged(WHAT)),

@@ -245,3 +245,45 @@ fn whoever_is_named_for_longer_reads_what_lies_under_the_key_of_before() {
     let alone = world.owner.devices().open_consents(&compartment(), &[first], &mut PinStore::default(), later(6), open);
     assert_eq!(alone.err(), Some(Error::Expired("access of this person")));
 }
+
+/// The phone came to the third list. Whoever steals it signs under the second, or under none, as if it and the keys that
+/// came with it were not there yet.
+#[test]
+fn a_device_signs_under_no_list_of_before_it() {
+    let mut world = World::new();
+    let [tablet, watch] = ["tablet", "watch"].map(|id| Device::generate(id.parse().unwrap()).unwrap());
+    world.owner.add_device(&tablet.public(), NOW).unwrap();
+    world.owner.add_device(&watch.public(), NOW).unwrap();
+    let sharing = watch.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (stored, access, _) = sharing.reseal().unwrap().seal(later(1)).unwrap();
+    let root = world.owner.devices().statement().root_sealing;
+    let left_out = [root, tablet.public().sealing, world.phone.public().sealing];
+    let under = |under: u64, without: &[crate::identity::SealingPublic]| {
+        let forged = world.forge(
+            &(stored.clone(), duplicate(&access)),
+            |terms| terms.owner_keys.retain(|own| !without.contains(own)),
+            |statement| statement.devices = Version(under),
+        );
+        let consent = Signed::sign(forged.consent().unverified().clone(), watch.signer().key).unwrap();
+        let slots = forged.slots().map(<[u8]>::to_vec).collect();
+        let forged = StoredConsent::from_parts(consent, forged.terms().to_vec(), slots).unwrap();
+        world.verify(&forged, later(2)).and_then(|live| live.open(&world.ada, &mut PinStore::default())).map(drop)
+    };
+    assert_eq!(under(3, &[]), Ok(()));
+    assert_eq!(under(3, &left_out[1..2]), Err(Error::Forged("consent")));
+    for before in 0..3 {
+        for many in 0..=3 {
+            assert_eq!(under(before, &left_out[..many]), Err(Error::Forged("consent")), "{before} {many}");
+        }
+    }
+    // Nor does it give a mandate.
+    let given = watch.mandate((world.owner.devices(), &access), &world.keeper.public(), UNTIL, later(1)).unwrap();
+    let accept = |under: u64| {
+        let said = MandateStatement { devices: Version(under), ..given.unverified().clone() };
+        Signed::sign(said, watch.signer().key).unwrap().accept(world.owner.devices()).map(drop)
+    };
+    assert_eq!(
+        (0..=3).map(accept).collect::<Vec<_>>(),
+        [Err(Error::Forged("mandate")), Err(Error::Forged("mandate")), Err(Error::Forged("mandate")), Ok(())]
+    );
+}
