@@ -515,3 +515,15 @@ fn of_two_recovery_keys_that_race_each_reader_keeps_to_the_first_and_readers_may
     assert_eq!(thief.list().accept(owner.id(), &mut told, late).err(), Some(Error::Revoked("this change of root key")));
     assert!(honest.list().accept(owner.id(), &mut told, late).is_ok());
 }
+
+/// What a retired device wrote counts up to its end, which is not before the list that it last stood in.
+#[test]
+fn a_recovery_by_a_clock_that_is_behind_takes_nothing_from_a_device_that_was_listed_since() {
+    let mut family = Family::new();
+    family.owner.add_device(&device("watch").public(), after(100)).unwrap();
+    let last = family.owner.devices();
+    let back = family.key().succeed(last, &family.phone_is_gone(), &device("new").public(), NOW).unwrap();
+    assert_eq!(back.devices().removed()[0].since, after(100));
+    let back = family.key().succeed(last, &family.phone_is_gone(), &device("new").public(), after(200)).unwrap();
+    assert_eq!(back.devices().removed()[0].since, after(200));
+}
