@@ -384,9 +384,11 @@ impl Trust {
         move |name| people?.numbers.get(&PersonId::new(name).ok()?).copied()
     }
 
-    /// Whether the map of people of this authority gives a number to somebody else than this person.
+    /// Whether the map of people of this authority, retired or not, gives a number to somebody else than this person.
     pub(crate) fn is_anothers(&self, authority: &AuthorityId, number: PersonNumber, person: &PersonId) -> bool {
-        let people = self.authorities.get(authority).and_then(|known| known.lists.people.as_ref());
+        let lists = self.authorities.get(authority).map(|known| &known.lists);
+        let lists = lists.or_else(|| self.retired.get(authority).map(|retired| &retired.lists));
+        let people = lists.and_then(|lists| lists.people.as_ref());
         people.is_some_and(|people| people.value.persons.get(&number).is_some_and(|known| known != person))
     }
 

@@ -286,3 +286,26 @@ fn whoever_is_let_in_by_number_brings_nobody_back_who_was_revoked_by_name() {
         assert_eq!(named, ["dr-eve".parse().unwrap()], "{by_number}");
     }
 }
+
+/// As before; and the hospital's anchor was retired since, with its map of people at hand.
+#[test]
+fn whoever_is_let_in_by_a_number_of_a_retired_authority_brings_nobody_back_who_was_revoked_by_name() {
+    let mut world = World::new();
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (_, out, _) = sharing.revoke("dr-eve".parse().unwrap()).unwrap().seal(NOW).unwrap();
+    world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();
+    let honest = world.builder(&out).seal(later(1)).unwrap();
+    let bob = world.trust.resolve(&world.hospital)("dr-bob").unwrap();
+    let lie = |terms: &mut Terms| terms.exclusions[0].numbers.extend([(world.hospital.clone(), bob)]);
+    let forged = world.verify(&world.forge(&honest, lie, |_| ()), later(1)).unwrap();
+    let opened = forged.open_as(&world.keeper, &mut PinStore::default()).unwrap();
+    let mut trust = world.trust.clone();
+    trust.retire(world.authority.anchor()).unwrap();
+    let sharing = world.phone.sharing(world.owner.devices(), &trust, &opened);
+    let (_, without, _) = sharing.revoke_authority(&world.hospital).unwrap().seal(later(2)).unwrap();
+    let [exclusion] = without.terms.exclusions.as_slice() else { panic!("one is excluded") };
+    assert_eq!((exclusion.person.clone(), exclusion.numbers.len()), (Some("dr-eve".parse().unwrap()), 0));
+    let sharing = world.phone.sharing(world.owner.devices(), &trust, &without);
+    let told = sharing.readmit_number(&world.hospital, bob, Cause::Revoked);
+    assert_eq!(told.err(), Some(Error::Unknown("exclusion")), "the number went with the first change");
+}
