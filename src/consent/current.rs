@@ -1,7 +1,7 @@
 //! Opening what a server has of the consents to a compartment, by a reader who remembers what he has seen.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{Access, Use};
 use super::devices::Devices;
@@ -57,17 +57,21 @@ pub struct RefusedConsent {
     pub why: Error,
 }
 
-/// Most consents of before that [`Devices::open_consents`] opens for their keys. Records lie under one or two earlier
-/// keys as long as rotations are finished before the next.
+/// Most consents of before that [`Devices::open_consents`] opens for their keys, of each of four kinds: those of the
+/// owner's that the newest goes on from, whoever has the device by now; others of present devices; a custodian's; and
+/// those of devices that were removed. Records lie under one or two earlier keys as long as rotations are finished before
+/// the next.
 pub const MAX_EARLIER: usize = 64;
 
-/// Whose an earlier consent is, the most trusted first.
+/// What kind of consent an earlier one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum SignedBy {
-    /// A device of the list.
+enum Kind {
+    /// The owner's own, which her later word goes on from.
+    InLine,
+    /// A present device's.
     Device,
     Custodian,
-    /// A device that was removed, or its mandate.
+    /// Of a device that was removed, or under its mandate.
     Removed,
 }
 
@@ -80,8 +84,8 @@ impl OpenedConsents {
 
 impl Devices {
     /// Opens the newest of these consents that holds by what `pins` remember and that `open` opens, and has it
-    /// remembered; then the earlier ones that have other keys, at most [`MAX_EARLIER`]. While a rotation is under way,
-    /// records lie under both.
+    /// remembered; then the earlier ones that have other keys, at most [`MAX_EARLIER`] of a kind. While a rotation is under
+    /// way, records lie under both.
     ///
     /// If the newest is refused, the one before takes its place, unless a later one was remembered; what was passed over
     /// stands in [`OpenedConsents::refused`]. That is how a reader goes on whom a custodian shut out by a consent that
@@ -121,31 +125,37 @@ impl Devices {
                 }
             }
         };
-        let earlier = self.earlier_keys(&newest, rest.collect(), now, open);
+        let earlier = self.earlier_keys(&newest, rest.collect(), now, open)?;
         Ok(OpenedConsents { newest, earlier, refused })
     }
 
-    /// The keys of those that the newest replaced. A bounded number is opened, and what the owner's present devices
-    /// signed comes first: whoever signs many with a stolen phone, or under a mandate, makes nobody slow, and pushes out
-    /// what he signed himself.
+    /// The keys of those that the newest replaced. A bounded number of each kind is opened: whoever signs many with a
+    /// stolen phone, or under a mandate, makes nobody slow, and pushes out what is of his own kind. What the phone signed
+    /// before it was stolen is of another, as far as the owner went on from it.
     fn earlier_keys(
         &self,
         newest: &Access,
-        mut replaced: Vec<&StoredConsent>,
+        replaced: Vec<&StoredConsent>,
         now: Time,
         open: impl Fn(&LiveConsent, &mut dyn Pins) -> Result<Access>,
-    ) -> Vec<Access> {
-        replaced.sort_by_key(|stored| self.signer(stored.consent().unverified()));
-        let (mut earlier, mut keys, mut tries) = (Vec::new(), BTreeSet::from([newest.key_id()]), 0);
+    ) -> Result<Vec<Access>> {
+        let line = line(newest, &replaced)?;
+        let mut sorted = Vec::with_capacity(replaced.len());
         for stored in replaced {
-            if keys.contains(&stored.consent().unverified().key_id()) {
+            let in_line = line.contains(&stored.consent().hash()?);
+            let kind = if in_line { Kind::InLine } else { self.kind(stored.consent().unverified()) };
+            sorted.push((kind, stored));
+        }
+        sorted.sort_by_key(|(kind, _)| *kind);
+        let (mut earlier, mut keys) = (Vec::new(), BTreeSet::from([newest.key_id()]));
+        let mut tries = BTreeMap::<Kind, usize>::new();
+        for (kind, stored) in sorted {
+            let tries = tries.entry(kind).or_default();
+            if *tries == MAX_EARLIER || keys.contains(&stored.consent().unverified().key_id()) {
                 continue;
             }
             let Ok(live) = stored.verify_earlier(self, newest.compartment(), now) else { continue };
-            if tries == MAX_EARLIER {
-                break;
-            }
-            tries += 1;
+            *tries += 1;
             // Whom one that is over never let in cannot open it, and needs not.
             if let Ok(access) = open(&live, &mut PinStore::default()) {
                 keys.insert(access.key_id());
@@ -153,15 +163,15 @@ impl Devices {
             }
         }
         earlier.sort_by_key(|access| Reverse(access.place()));
-        earlier
+        Ok(earlier)
     }
 
-    /// By whose account a consent was signed.
-    fn signer(&self, statement: &ConsentStatement) -> SignedBy {
+    /// By its own account, for one that nobody went on from.
+    fn kind(&self, statement: &ConsentStatement) -> Kind {
         match (self.get(&statement.device), statement.mandate) {
-            (Some(_), None) => SignedBy::Device,
-            (Some(_), Some(_)) => SignedBy::Custodian,
-            (None, _) => SignedBy::Removed,
+            (Some(_), None) => Kind::Device,
+            (Some(_), Some(_)) => Kind::Custodian,
+            (None, _) => Kind::Removed,
         }
     }
 
@@ -171,6 +181,26 @@ impl Devices {
         let mut removed = self.removed().iter().filter(|device| device.id == statement.device);
         listed.or_else(|| removed.next().map(|device| device.signing)).ok_or(Error::Forged(WHAT))
     }
+}
+
+/// The consents that the newest goes on from, by their hashes: each of the owner's names the one before it. Of what a
+/// custodian signed counts what his mandate was given for, which is the owner's word, and not what he says.
+fn line(newest: &Access, replaced: &[&StoredConsent]) -> Result<BTreeSet<Hash>> {
+    let mut known = BTreeMap::new();
+    for stored in replaced {
+        known.insert(stored.consent().hash()?, *stored);
+    }
+    let mut line = BTreeSet::new();
+    let mut next = newest.base.map_or(newest.statement.previous, |base| Some(base.hash));
+    while let Some((hash, stored)) = next.and_then(|hash| known.remove_entry(&hash)) {
+        let statement = stored.consent().unverified();
+        next = match stored.mandate() {
+            Some(mandate) if statement.mandate == Some(mandate.hash()?) => Some(mandate.unverified().hash),
+            _ => statement.previous.filter(|_| statement.mandate.is_none()),
+        };
+        line.insert(hash);
+    }
+    Ok(line)
 }
 
 impl StoredConsent {

@@ -254,9 +254,62 @@ fn whoever_signs_many_consents_pushes_out_no_key_of_a_present_device() {
     let builder = tablet.consent(ward.world.alice.devices(), "a".parse().unwrap()).after(&second.1).unwrap();
     stored.push(builder.same_terms(&ward.world.trust).unwrap().seal(NOW).unwrap().0);
     let opened = ward.opens(&stored, &mut no_pins(), NOW).unwrap();
-    assert_eq!(opened.earlier.len(), MAX_EARLIER);
-    assert!(opened.earlier.iter().any(|access| access.has_key_of(&second.1)));
-    // The latest of the others come first.
-    assert!(!opened.earlier.iter().any(|access| access.has_key_of(&ward.first.1)));
     assert!(opened.earlier.is_sorted_by(|one, two| one.version() > two.version()));
+    // What the newest goes on from, whoever signed it; and the latest of the thief's.
+    for honest in [&ward.first.1, &second.1] {
+        assert!(opened.earlier.iter().any(|access| access.has_key_of(honest)));
+    }
+    assert_eq!(opened.earlier.len(), 2 + MAX_EARLIER);
+}
+
+/// Her only phone signed all that there is; whoever stole it signed as many as he liked after that.
+#[test]
+fn the_keys_that_a_lost_device_gave_honestly_are_not_pushed_out_by_its_thief() {
+    let mut ward = Ward::new();
+    let second = ward.rotated(&ward.first.1, NOW);
+    let record = ward.written(&second.1, "r");
+    let mut stored = vec![ward.first.0.clone(), second.0.clone()];
+    let mut last = ward.rotated(&second.1, NOW);
+    for _ in 0..MAX_EARLIER + 10 {
+        let next = ward.rotated(&last.1, NOW);
+        stored.push(std::mem::replace(&mut last, next).0);
+    }
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    ward.world.alice.add_device(&tablet.public(), NOW).unwrap();
+    ward.world.alice.remove_device(&"phone".parse().unwrap(), Removal::Lost { since: NOW }, NOW).unwrap();
+    let builder = tablet.consent(ward.world.alice.devices(), "a".parse().unwrap()).after(&second.1).unwrap();
+    let own = builder.same_terms(&ward.world.trust).unwrap().seal(NOW).unwrap();
+    stored.push(own.0.clone());
+    let opened = ward.opens(&stored, &mut no_pins(), NOW).unwrap();
+    assert_eq!(opened.newest.hash(), own.1.hash());
+    assert!(ward.world.reader().open(&record, &opened.accesses()).is_ok());
+}
+
+/// Nobody retires keys here. The custodian's own, which records are being moved from, is the last of many.
+#[test]
+fn the_owners_many_earlier_keys_do_not_push_out_the_one_that_a_custodian_moves_records_from() {
+    let ward = Ward::new();
+    let world = &ward.world;
+    let keeper = chartseal::identity::Identity::generate("keeper".parse().unwrap()).unwrap();
+    let builder = world.phone.consent(world.devices(), "a".parse().unwrap()).after(&ward.first.1).unwrap();
+    let builder = builder.same_terms(&world.trust).unwrap().custodian(&keeper.public()).unwrap();
+    let mut last = builder.seal(NOW).unwrap();
+    let mut stored = vec![ward.first.0.clone()];
+    for _ in 0..MAX_EARLIER + 5 {
+        let next = ward.rotated(&last.1, NOW);
+        stored.push(std::mem::replace(&mut last, next).0);
+    }
+    stored.push(last.0.clone());
+    let given = world.phone.mandate((world.devices(), &last.1), &keeper.public(), after(YEAR), NOW).unwrap();
+    let sealed = |before: &Access| {
+        let builder = given.consent(&keeper, world.devices()).unwrap().after(before).unwrap();
+        builder.same_terms(&world.trust).unwrap().seal(NOW).unwrap()
+    };
+    let one = sealed(&last.1);
+    let two = sealed(&one.1);
+    let record = ward.written(&one.1, "r");
+    stored.extend([one.0, two.0]);
+    let opened = ward.opens(&stored, &mut no_pins(), NOW).unwrap();
+    assert_eq!(opened.newest.hash(), two.1.hash());
+    assert!(world.reader().open(&record, &opened.accesses()).is_ok());
 }
