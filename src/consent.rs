@@ -92,7 +92,7 @@ pub(crate) use access::WriteRule;
 pub(crate) use builder::Signer;
 pub use builder::{ConsentBuilder, ConsentDraft};
 pub use compromise::{Exposed, ExposedBy, Exposure};
-pub use current::{MAX_EARLIER, OpenedConsents, RefusedConsent};
+pub use current::{MAX_EARLIER, MAX_REFUSED, OpenedConsents, RefusedConsent};
 pub use custodian::{Custodian, MASTER_KEY, MasterKeyCustodian};
 pub(crate) use devices::owner_id;
 pub use devices::{

@@ -63,6 +63,10 @@ pub struct RefusedConsent {
 /// the next.
 pub const MAX_EARLIER: usize = 64;
 
+/// Most refused consents of one mandate that [`Devices::open_consents`] looks at before it passes over all others of that
+/// mandate: a custodian who cheats makes nobody slow.
+pub const MAX_REFUSED: usize = 64;
+
 /// What kind of consent an earlier one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -88,9 +92,9 @@ impl Devices {
     /// way, records lie under both.
     ///
     /// If the newest is refused, the one before takes its place, unless a later one was remembered; what was passed over
-    /// stands in [`OpenedConsents::refused`]. That is how a reader goes on whom a custodian shut out by a consent that
-    /// nobody can open; and it is all that somebody sees who was left out: what is written from then on lies under a key
-    /// that he does not have.
+    /// stands in [`OpenedConsents::refused`], at most [`MAX_REFUSED`] of one mandate. That is how a reader goes on whom a
+    /// custodian shut out by a consent that nobody can open; and it is all that somebody sees who was left out: what is
+    /// written from then on lies under a key that he does not have.
     ///
     /// `open` is asked once for each: [`LiveConsent::open`] or one of its sisters, with the memory that it is given.
     ///
@@ -108,12 +112,20 @@ impl Devices {
         let mut ordered: Vec<&StoredConsent> = consents.iter().collect();
         ordered.sort_by_key(|stored| Reverse(stored.place()));
         let mut refused = Vec::new();
+        let mut mandates = BTreeMap::<Hash, usize>::new();
         let mut rest = ordered.into_iter();
         let newest = loop {
             let Some(stored) = rest.next() else {
                 let first = refused.into_iter().next();
                 return Err(first.map_or(Error::CannotOpen, |refused: RefusedConsent| refused.why));
             };
+            if let Some(mandate) = stored.consent().unverified().mandate {
+                let tries = mandates.entry(mandate).or_default();
+                *tries += 1;
+                if *tries > MAX_REFUSED {
+                    continue;
+                }
+            }
             let opened = stored.verify(self, compartment, pins, now).and_then(|live| open(&live, pins));
             match opened {
                 Ok(access) => break access,

@@ -94,6 +94,30 @@ fn a_reader_goes_on_with_the_consent_before_one_that_a_cheating_custodian_signed
     assert_eq!(opened.earlier.len(), 1, "of the cheater's, not even the key is used");
 }
 
+#[test]
+fn a_custodian_who_signs_many_consents_that_nobody_takes_makes_no_reader_slow() {
+    let world = World::new();
+    let honest = world.builder(&world.access).seal(later(1)).unwrap();
+    let mut stored = vec![world.stored.clone()];
+    for version in 2..100 {
+        stored.push(world.forge(&honest, |terms| terms.people.clear(), |said| said.version = Version(version)));
+    }
+    let tries = std::cell::Cell::new(0);
+    let devices = world.owner.devices();
+    let opened = devices.open_consents(&compartment(), &stored, &mut PinStore::default(), later(1), |live, _| {
+        tries.set(tries.get() + 1);
+        // As if none of his opened: it costs an opening to know.
+        if live.statement.mandate.is_some() {
+            Err(Error::NotAllowed)
+        } else {
+            live.open(&world.ada, &mut PinStore::default())
+        }
+    });
+    let opened = opened.unwrap();
+    assert_eq!(opened.newest.hash(), world.access.hash());
+    assert_eq!((opened.refused.len(), tries.get()), (MAX_REFUSED, MAX_REFUSED + 1));
+}
+
 /// He signs for a day before the one that he signed for last, with the keys and the writers of that day.
 #[test]
 fn a_consent_is_not_dated_before_those_that_it_remembers() {
