@@ -13,7 +13,7 @@ use super::view::Refusal;
 use super::{Fields, Older, checked_field, seal_parts};
 use crate::consent::Access;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, KeyId, Revision, SchemaId, Time};
+use crate::id::{CompartmentId, KeyId, OwnerId, Revision, SchemaId, Time};
 use crate::pin;
 use crate::seal::FieldPath;
 use crate::time::CLOCK_SKEW;
@@ -48,8 +48,24 @@ pub struct Amendment<'a> {
     schema: SchemaId,
     /// The time of the revision before, if its author counts: none is written before it.
     not_before: Option<Time>,
-    /// What the reader knows of later consents: the compartment, their place and their key.
-    newest: Vec<(CompartmentId, pin::Place, KeyId)>,
+    known: Vec<Known>,
+}
+
+/// A consent that is known: the compartment, its place among all to it, and its key.
+type Known = (CompartmentId, pin::Place, KeyId);
+
+/// What these say of consents. One that was opened for its key alone says nothing.
+fn known<'k>(owner: &OwnerId, accesses: impl Iterator<Item = &'k Access>) -> Vec<Known> {
+    let own = accesses.filter(|access| access.owner() == owner && access.rules());
+    own.map(|access| (access.compartment().clone(), access.place(), access.key_id())).collect()
+}
+
+/// Nothing is written under the key of a consent that another one replaced, with a key of its own: whoever was shut out
+/// may have it.
+fn check_current(known: &[Known], place: &Place<'_>) -> Result<()> {
+    let (at, key) = place.consent();
+    let replaces = |(compartment, later, id): &Known| compartment == place.compartment() && at < *later && key != *id;
+    if known.iter().any(replaces) { Err(Error::Rollback("consent")) } else { Ok(()) }
 }
 
 struct Opened<'a> {
@@ -107,7 +123,8 @@ impl Reader<'_> {
     ///
     /// Those of [`Reader::open`] but for the write policy and the author's standing; [`Error::ApiMisuse`] if `new` is for
     /// another owner or compartment than `old`, or of an earlier consent, or `sealer` no device; [`Error::NotAllowed`] if
-    /// it is another owner's.
+    /// it is another owner's; [`Error::Rollback`] if the reader [knows](Reader::newest) a later consent with another key
+    /// than `new`.
     pub fn reseal(
         &self,
         record: &SealedRecord,
@@ -126,6 +143,7 @@ impl Reader<'_> {
         }
         let place = Place::from(new);
         sealer.check_place(&place)?;
+        check_current(&known(record.owner(), self.newest.iter().copied()), &place)?;
         let index = record.index(old.compartment()).ok_or(Error::CannotOpen)?;
         let (fields, block, signed) = self.unsealed(record, index, old)?;
         let part = record.parts.get(index).ok_or(Error::CannotOpen)?;
@@ -188,8 +206,7 @@ impl<'a> Amendment<'a> {
             }
             parts.push(Opened { place: access.into(), fields, older, state: State::Kept });
         }
-        let known = reader.newest.iter().filter(|access| access.owner() == record.owner());
-        let newest = known.map(|access| (access.compartment().clone(), access.place(), access.key_id())).collect();
+        let known = known(record.owner(), reader.newest.iter().chain(accesses).copied());
         Ok(Self {
             base: record.clone(),
             at: (parts.len() == 1).then_some(0),
@@ -198,7 +215,7 @@ impl<'a> Amendment<'a> {
             left_out: Vec::new(),
             schema: record.schema().clone(),
             not_before,
-            newest,
+            known,
         })
     }
 
@@ -319,9 +336,10 @@ impl<'a> Amendment<'a> {
     /// `now`; [`Error::TooLarge`] if there are more revisions than seconds; [`Error::NotAllowed`] for what is left to
     /// the owner's devices; [`Error::ApiMisuse`] if nothing was changed, or a part is not here and
     /// neither is the content that it was written in: stored, the amendment would close that part for ever;
-    /// [`Error::Rollback`] for a part under an earlier key than that of a consent that the reader [knows](Reader::newest).
+    /// [`Error::Rollback`] for a part under an earlier key than that of a consent that the reader [knows](Reader::newest),
+    /// or whose access was given.
     pub fn seal(self, author: &Author<'_>, now: Time) -> Result<SealedRecord> {
-        let Self { base, parts, left_out, schema, not_before, newest, .. } = self;
+        let Self { base, parts, left_out, schema, not_before, known, .. } = self;
         let parts: Vec<_> = parts.into_iter().filter(|part| part.state != State::Kept).collect();
         if parts.is_empty() {
             return Err(Error::ApiMisuse("nothing was changed: who signs a revision writes a part of it"));
@@ -329,15 +347,7 @@ impl<'a> Amendment<'a> {
         if parts.iter().any(|part| part.state == State::Changed && part.fields.is_empty()) {
             return Err(NO_FIELD);
         }
-        let replaced = |place: &Place<'_>| {
-            let (at, key) = place.consent();
-            newest
-                .iter()
-                .any(|(compartment, newest, id)| compartment == place.compartment() && at < *newest && key != *id)
-        };
-        if parts.iter().any(|part| replaced(&part.place)) {
-            return Err(Error::Rollback("consent"));
-        }
+        parts.iter().try_for_each(|part| check_current(&known, &part.place))?;
         let owners = parts.iter().any(|part| part.state == State::AnewByOwner)
             || !left_out.is_empty()
             || schema != *base.schema();

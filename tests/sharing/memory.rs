@@ -132,6 +132,11 @@ fn to_what_was_opened_for_its_key_alone_nothing_is_moved_and_it_is_not_published
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
     let repository = Repository::new(&store).guarded(Ledger::new(&noted));
     assert_eq!(block_on(repository.publish(earlier, &thiefs.0)), Err(Error::NotAllowed));
+    // Nor does it say that another was replaced.
+    let reader = world.reader().newest(earlier);
+    let old = ward.written(&ward.first.1, "old");
+    let next = reader.amend(&old, &[&ward.first.1]).unwrap().field("/diagnosis", "I21.9").unwrap();
+    assert!(next.seal(&world.ada.author(), NOW).is_ok());
 }
 
 /// The nurse wrote under the first consent and may not under the second; she names the first, with a date of today.
