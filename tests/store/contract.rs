@@ -314,6 +314,16 @@ mod on_disk {
         assert_eq!(std::fs::read(&path).unwrap(), b"");
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_place_where_no_file_is_yet_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, place) = (folder.path().join("link"), folder.path().join("data"));
+        std::os::unix::fs::symlink(&place, &link).unwrap();
+        drop(RedbStore::open(&link).unwrap());
+        assert!(RedbStore::open(&place).is_ok());
+    }
+
     #[test]
     fn threads_that_open_a_new_file_at_once_hold_one_and_leave_no_other() {
         let folder = tempfile::tempdir().unwrap();

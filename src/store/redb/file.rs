@@ -18,7 +18,10 @@ pub(crate) fn open(path: &Path, builder: &Builder) -> Result<Database, StoreErro
     if !path.try_exists().map_err(unavailable)? {
         make(path)?;
     }
-    builder.open(path).map_err(failed)
+    let database = builder.open(path).map_err(failed)?;
+    // Each time: whoever made it may have died before.
+    lasting(path).map_err(unavailable)?;
+    Ok(database)
 }
 
 /// Makes it beside its place: a process that dies before the database is one leaves nothing there that would not open
@@ -29,15 +32,15 @@ fn make(path: &Path) -> Result<(), StoreError> {
         drop(database);
         // Never over the file of somebody who was faster.
         match fs::hard_link(&new, path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            // A file system without links: made in its place, it can be left half made there.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.exists() => Ok(()),
+            // A file system without links, or a symbolic link to where nothing is yet: made in its place, it can be left
+            // half made there.
             Err(_) => Database::create(path).map(drop).map_err(failed),
             Ok(()) => Ok(()),
         }
     });
     let _gone = fs::remove_file(&new);
-    made?;
-    lasting(path).map_err(unavailable)
+    made
 }
 
 /// A name that nobody else takes meanwhile.
@@ -51,8 +54,11 @@ fn beside(path: &Path) -> Result<PathBuf, StoreError> {
 /// A new file survives a power cut only when its folder is written, too.
 #[cfg(unix)]
 fn lasting(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(folder)?.sync_all()
+    // Where it lies, not where a link to it does.
+    match fs::canonicalize(path)?.parent() {
+        Some(folder) => fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 #[cfg(not(unix))]
