@@ -31,7 +31,7 @@
 //! Values are never read as numbers, strings or trees, so `1.0`, `1e2` and a decimal of thirty digits stay what they
 //! are: FHIR gives a decimal's trailing zeros a meaning, and a signature over the text survives. What is checked is
 //! that the text is one JSON object ([RFC 8259]), in UTF-8 without a byte order mark, which names no member twice and
-//! none with a control character, that it has a `resourceType`, and the limits below: the fields of what passes fit into
+//! none with a character that is not seen, that it has a `resourceType`, and the limits below: the fields of what passes fit into
 //! one [`Record`](crate::record::Record). Whether it is *valid FHIR* is not checked.
 //!
 //! [RFC 6901]: https://www.rfc-editor.org/rfc/rfc6901
@@ -46,6 +46,7 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use crate::visible;
 
 pub use bundle::{Bundle, Entry, MAX_BUNDLE, MAX_ENTRIES};
 
@@ -100,7 +101,7 @@ impl<'a> Resource<'a> {
     /// # Errors
     ///
     /// [`Error::Malformed`] if the text is not one JSON object and nothing more, if an object's member is named twice
-    /// (whatever escapes its name is written with) or has a control character in its name, if `resourceType` is missing
+    /// (whatever escapes its name is written with) or has a name that is no part of a field's path, if `resourceType` is missing
     /// or is not a string of 1 to 64 ASCII letters and digits, or if there is an `id` that is not a string.
     /// [`Error::TooLarge`] beyond [`MAX_TEXT`], [`MAX_MEMBERS`], [`MAX_PATH`] or [`MAX_DEPTH`].
     ///
@@ -216,13 +217,13 @@ fn path(name: &str) -> Result<String> {
     if length > MAX_PATH {
         return Err(Error::TooLarge("path of a FHIR field"));
     }
+    if !visible::is_visible(name) {
+        return Err(Error::Malformed("FHIR resource: a member's name holds what is not seen"));
+    }
     let mut path = String::with_capacity(length);
     path.push('/');
     for c in name.chars() {
         match c {
-            c if c.is_control() => {
-                return Err(Error::Malformed("FHIR resource: a member's name holds a control character"));
-            }
             '~' => path.push_str("~0"),
             '/' => path.push_str("~1"),
             c => path.push(c),

@@ -112,6 +112,7 @@ pub mod seal;
 mod secret;
 pub mod store;
 mod time;
+mod visible;
 mod wire;
 
 pub use error::{Error, Result};

@@ -19,8 +19,10 @@
 //! ```
 //!
 //! - Spaces, tabs and line ends may stand between words, and nowhere around a colon.
-//! - Case matters. Values are compared byte for byte; no Unicode normalisation is done. Quoted values refuse control,
-//!   invisible and text-direction characters and every space but U+0020, so that nothing is sealed that is not shown.
+//! - Case matters. Values are compared byte for byte; no Unicode normalisation is done. Quoted values refuse characters
+//!   that are not seen: controls, format and text-direction characters, joiners, blanks, private use, line separators,
+//!   what Unicode has not assigned, and every space but U+0020. Nor do they begin or end with a space or hold two
+//!   together. So nothing is sealed that is not shown.
 //!   Letters that look alike in two scripts, or are composed in two ways, are not told apart for the reader: where a
 //!   policy decides much, keep its values to ASCII.
 //! - A literal's form is its kind, and each kind is a name space of its own: a policy about the number `age` says

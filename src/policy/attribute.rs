@@ -11,6 +11,7 @@ use super::scan::{KEYWORDS, Scanner, USER, VALID_UNTIL, is_operator, is_word};
 use super::syntax::Atom;
 use super::tree::{Leaf, MAX_LEAVES, Numeric};
 use crate::id::AuthorityId;
+use crate::visible::{Fault, Watch};
 
 /// Most bytes in a label.
 pub const MAX_LABEL: usize = 64;
@@ -313,33 +314,6 @@ pub(super) fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+')
 }
 
-/// Whether a character is invisible, looks like a space and is none, or changes the order in which others are shown:
-/// the property `Default_Ignorable_Code_Point` of Unicode, all white space but U+0020, the blank Braille pattern and the
-/// marks of interlinear annotations.
-pub(super) fn is_deceptive(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{34f}'
-            | '\u{61c}'
-            | '\u{115f}'..='\u{1160}'
-            | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{2800}'
-            | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}'
-            | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}'
-            | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}'
-    ) || c != ' ' && c.is_whitespace()
-}
-
 fn value_fault(value: &str) -> Option<(Kind, Range<usize>)> {
     if value.is_empty() {
         return Some((Kind::MissingValue, 0..0));
@@ -347,8 +321,21 @@ fn value_fault(value: &str) -> Option<(Kind, Range<usize>)> {
     if value.len() > MAX_VALUE {
         return Some((Kind::ValueTooLong, 0..value.len()));
     }
-    let (at, c) = value.char_indices().find(|(_, c)| c.is_control() || is_deceptive(*c))?;
-    Some((Kind::ForbiddenCharacter, at..at + c.len_utf8()))
+    let mut watch = Watch::new();
+    for (at, c) in value.char_indices() {
+        if let Some(fault) = watch.see(c) {
+            return Some((fault_kind(fault), at..at + c.len_utf8()));
+        }
+    }
+    watch.ends_in_space().then(|| (Kind::MisplacedSpace, value.len() - 1..value.len()))
+}
+
+/// What the language says of a character that does not show what it is.
+pub(super) fn fault_kind(fault: Fault) -> Kind {
+    match fault {
+        Fault::Hidden => Kind::ForbiddenCharacter,
+        Fault::Space => Kind::MisplacedSpace,
+    }
 }
 
 fn check_label(label: &str) -> Result<(), ParseError> {

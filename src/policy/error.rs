@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::visible;
+
 /// Longest excerpt of the input in a message, in characters before escaping.
 const EXCERPT: usize = 40;
 /// Characters that [`ParseError::render`] shows on either side of the place.
@@ -99,7 +101,7 @@ fn escape(c: char) -> String {
 fn visible(c: char) -> char {
     if matches!(c, '\t' | '\r') {
         ' '
-    } else if c.is_control() || super::attribute::is_deceptive(c) {
+    } else if !visible::is_shown(c) {
         '?'
     } else {
         c
@@ -186,10 +188,14 @@ pub enum ParseErrorKind {
     /// A character in an unquoted value that is not an ASCII letter, a digit or one of `-_./+`.
     #[error("a value with this character must be quoted")]
     UnquotedCharacter,
-    /// A control, text-direction or invisible character in a quoted value, or a space other than U+0020: it would make
-    /// a reader see another policy than the one that is sealed.
-    #[error("a value must not hold control or invisible characters, or other spaces than the common one")]
+    /// A character in a quoted value that is not seen (a control, format or private-use character, a joiner, a blank, a
+    /// line separator), that no version of Unicode known here has, or a space other than U+0020: it would make a reader
+    /// see another policy than the one that is sealed.
+    #[error("a value must not hold characters that are not seen, or other spaces than the common one")]
     ForbiddenCharacter,
+    /// A space at the beginning or end of a quoted value, or after another space.
+    #[error("a value must not begin or end with a space, or hold two together")]
+    MisplacedSpace,
     /// `"` without its end.
     #[error("unclosed quotation mark")]
     UnclosedQuote,

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use super::attribute::{MAX_LABEL, MAX_VALUE, is_deceptive, is_label, is_plain};
+use super::attribute::{MAX_LABEL, MAX_VALUE, fault_kind, is_label, is_plain};
 use super::error::{ParseError, ParseErrorKind as Kind};
 use super::literal::{Literal, PersonNumber};
 use super::syntax::Atom;
 use super::tree::Numeric;
+use crate::visible::Watch;
 
 /// The words of the language; none is a label.
 pub(super) const KEYWORDS: [&str; 5] = ["and", "or", "not", "of", "in"];
@@ -211,25 +212,32 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let open = start..start + 1;
         let mut value = String::new();
+        let mut watch = Watch::new();
         let mut chars = self.rest().char_indices().skip(1);
         while let Some((i, c)) = chars.next() {
             let here = start + i;
             match c {
                 '"' => {
+                    if !value.is_empty() && watch.ends_in_space() {
+                        return Err(self.error(Kind::MisplacedSpace, here - 1..here));
+                    }
                     self.at = here + 1;
                     return Ok((value, start..self.at));
                 }
                 '\\' => match chars.next() {
-                    Some((_, c @ ('"' | '\\'))) => value.push(c),
+                    Some((_, c @ ('"' | '\\'))) => {
+                        watch.see(c);
+                        value.push(c);
+                    }
                     next => {
                         let end = here + 1 + next.map_or(0, |(_, c)| c.len_utf8());
                         return Err(self.error(Kind::UnknownEscape, here..end));
                     }
                 },
-                c if c.is_control() || is_deceptive(c) => {
-                    return Err(self.error(Kind::ForbiddenCharacter, here..here + c.len_utf8()));
-                }
-                c => value.push(c),
+                c => match watch.see(c) {
+                    Some(fault) => return Err(self.error(fault_kind(fault), here..here + c.len_utf8())),
+                    None => value.push(c),
+                },
             }
         }
         Err(self.error(Kind::UnclosedQuote, open))

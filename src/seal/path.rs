@@ -7,14 +7,16 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::visible;
 
 /// Longest path, in bytes.
 pub const MAX_PATH: usize = 512;
 
 /// The path of a field: a JSON pointer ([RFC 6901]) such as `/diagnosis` or `/contact/0/name`.
 ///
-/// One to [`MAX_PATH`] bytes, beginning with `/`, every `~` followed by `0` or `1`, no control characters. The pointer to
-/// the whole document, `""`, is no field. Paths compare and sort by their bytes. A path stands in the open beside its
+/// One to [`MAX_PATH`] bytes, beginning with `/`, every `~` followed by `0` or `1`, no character that is not seen, and
+/// between two `/` no space at an end or after another: what [values](crate::policy) refuse. The pointer to the whole
+/// document, `""`, is no field. Paths compare and sort by their bytes. A path stands in the open beside its
 /// sealed value: it names a kind of fact, never a fact.
 ///
 /// # Example
@@ -111,7 +113,7 @@ impl fmt::Debug for FieldPath {
 fn is_pointer(path: &str) -> bool {
     path.len() <= MAX_PATH
         && path.starts_with('/')
-        && !path.chars().any(char::is_control)
+        && path.split('/').all(visible::is_visible)
         && path.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 
@@ -126,7 +128,10 @@ mod tests {
         for good in ["/", "/a", "/a/0/b", "//", "/a~0b~1c", "/é.ü$"] {
             assert_eq!(FieldPath::new(good).unwrap().to_string(), good);
         }
-        for bad in ["", "a", "#layouts", "#/a", "/a~", "/~2", "/a~~0", "/a\0", "/a\n", "/a\u{85}", " /a"] {
+        for bad in [
+            "", "a", "#layouts", "#/a", "/a~", "/~2", "/a~~0", "/a\0", "/a\n", "/a\u{85}", " /a", "/ a", "/a ",
+            "/a /b", "/a  b",
+        ] {
             assert_eq!(FieldPath::new(bad), Err(Error::Malformed("field path")), "{bad:?}");
         }
         assert!(FieldPath::new(format!("/{}", "x".repeat(MAX_PATH - 1))).is_ok());

@@ -249,7 +249,13 @@ fn attributes_built_from_parts_cannot_say_more_than_one_thing() {
     assert_eq!(kind(Attributes::new("", "x")), Kind::InvalidLabel);
     assert_eq!(kind(Attributes::new("a:1, b", "x")), Kind::InvalidLabel);
     assert_eq!(kind(Attributes::new("a", "")), Kind::MissingValue);
-    assert_eq!(kind(Attributes::new("a", "x\u{202e}")), Kind::ForbiddenCharacter);
+    for hidden in ["x\u{202e}", "\u{e000}", "x\u{378}y", "x\u{200d}y", "x\u{2028}y"] {
+        assert_eq!(kind(Attributes::new("a", hidden)), Kind::ForbiddenCharacter, "{hidden:?}");
+    }
+    for spaced in [" ", " x", "x ", "x  y"] {
+        assert_eq!(kind(Attributes::new("a", spaced)), Kind::MisplacedSpace, "{spaced:?}");
+    }
+    assert!(Attributes::new("a", "\"x\" y z").is_ok());
     assert_eq!(kind(Attributes::new("a", &"x".repeat(256))), Kind::ValueTooLong);
     assert_eq!(kind(built.clone().with_text("role", "nurse, role:doctor")), Kind::DuplicateAttribute);
     assert_eq!(kind(built.clone().with_number("age", 41)), Kind::DuplicateLabel);

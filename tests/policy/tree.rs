@@ -12,7 +12,7 @@ use crate::support::policies::{key, tree};
 fn leaves_of_different_attributes_differ() {
     let authorities = ["a", "a:b", "ab", "a:b:c", "st-olave"];
     let labels = ["a", "b", "ab", "a.b", "user-x"];
-    let values = ["a", "b", "a:b", "ab", "b:c", "\u{20}", "a\"b", "1", "00"];
+    let values = ["a", "b", "a:b", "ab", "b:c", "a b", "a\"b", "1", "00"];
     let mut seen = BTreeSet::new();
     let mut count = 0;
     for authority in authorities {

@@ -2,6 +2,7 @@
 
 use chartseal::Error;
 use chartseal::fhir::{Bundle, Entry, LAYOUT, Resource};
+use chartseal::seal::FieldPath;
 use proptest::prelude::*;
 
 use super::there_and_back;
@@ -62,7 +63,9 @@ fn resource() -> impl Strategy<Value = (String, Vec<String>)> {
             members.insert(place.index(members.len() + 1), (kind.0, kind.1, Default::default()));
             let mut seen = std::collections::HashSet::new();
             members.retain(|((name, _), _, _)| {
-                name != "id" && !name.contains(char::is_control) && seen.insert(name.clone())
+                name != "id"
+                    && FieldPath::new(format!("/{}", name.replace('~', "~0").replace('/', "~1"))).is_ok()
+                    && seen.insert(name.clone())
             });
             let written: Vec<String> =
                 members.iter().map(|((_, name), value, [a, b, c, d])| format!("{a}{name}{b}:{c}{value}{d}")).collect();
