@@ -19,6 +19,10 @@ pub enum Error {
     #[error(transparent)]
     Policy(#[from] ParseError),
 
+    /// What was typed is no recovery code; the inner error says what is wrong with it.
+    #[error(transparent)]
+    RecoveryCode(#[from] crate::owner::recovery::CodeError),
+
     /// Bytes from outside are not a valid encoding of the named object: wrong magic, wrong length, not canonical,
     /// trailing bytes, or over a limit.
     #[error("malformed {0}")]

@@ -35,6 +35,7 @@ mod code;
 mod guardians;
 pub(crate) mod shares;
 
+pub use code::CodeError;
 pub use guardians::{GuardianShare, Guardianship};
 pub use shares::{Commitment, MAX_GUARDIANS, MIN_THRESHOLD};
 
@@ -90,7 +91,7 @@ impl RecoveryKey {
     }
 
     /// The key as text to print: `csrec1`, then groups of four characters, the last with a checksum (bech32m). It is in
-    /// lower case; capitals throughout read the same.
+    /// lower case; capitals read the same.
     ///
     /// # Security
     ///
@@ -99,13 +100,15 @@ impl RecoveryKey {
         code::write(&self.secret)
     }
 
-    /// Reads a printed code. White space and hyphens between the characters do not count.
+    /// Reads a printed code that somebody typed. Capitals are small letters, wherever a keyboard puts them. Spaces, line
+    /// ends, soft hyphens, dashes of every length and full stops between the characters do not count.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if a character is wrong, missing or too many. Up to three wrong ones are always noticed.
-    pub fn from_code(text: &str) -> Result<Self> {
-        Self::new(code::read(text)?)
+    /// A [`CodeError`] says whether a character is none that a code has, and which; whether the length is wrong; or whether
+    /// the checksum does not fit. Up to three wrong characters are always noticed. It holds nothing of the code.
+    pub fn from_code(text: &str) -> Result<Self, CodeError> {
+        Self::new(code::read(text)?).map_err(|_| CodeError::NoKey)
     }
 
     pub(super) fn signing(&self) -> &SigningKey {
