@@ -268,15 +268,17 @@ const ATTRIBUTES: [(&str, &str); 6] = [
 const RECORDS: [&str; 7] =
     ["one_field", "empty_value", "two_parts", "one_part_taken_back", "amended", "resealed", "absent_part"];
 
-const RESOURCES: [(&str, &str); 5] = [
+const RESOURCES: [(&str, &str); 7] = [
     ("patient", r#"{"resourceType":"Patient","id":"6f1c","name":[{"family":"Delarosa","given":["Claudio"]}]}"#),
     ("observation", "{ \"resourceType\": \"Observation\",\r\n  \"valueQuantity\": {\"value\": 1.10, \"x\": -1e2} }\n"),
     ("escapes", r#"{"resource\u0054ype":"X1","a~/b":"\ud83d\ude00\n","":null,"é":[true,false,[]]}"#),
     ("twice", r#"{"resourceType":"X","a":1,"\u0061":2}"#),
     ("trailing", r#"{"resourceType":"X"} {}"#),
+    ("marked", "\u{feff}{\"resourceType\":\"X\",\"id\":17}\n"),
+    ("unseen", "{\"resourceType\":\"X\",\"a\u{200d}b\":1}"),
 ];
 
-const BUNDLES: [(&str, &str); 4] = [
+const BUNDLES: [(&str, &str); 5] = [
     (
         "two",
         r#"{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"urn:uuid:6f1c","resource":{"resourceType":"Patient","id":"6f1c"}},
@@ -284,5 +286,10 @@ const BUNDLES: [(&str, &str); 4] = [
     ),
     ("empty", r#"{"resourceType":"Bundle","entry":[]}"#),
     ("none", r#"{"resourceType":"Bundle"}"#),
+    (
+        "gaps",
+        "\u{feff}{\"resourceType\":\"Bundle\",\"entry\":[null,{\"resource\":null},\
+         {\"fullUrl\":1,\"resource\":{\"resourceType\":\"X\",\"id\":2,\" \":3}},{\"resource\":{\"resourceType\":\"Y\"}}]}",
+    ),
     ("other", r#"{"resourceType":"Patient","entry":[]}"#),
 ];

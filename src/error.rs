@@ -19,6 +19,11 @@ pub enum Error {
     #[error(transparent)]
     Policy(#[from] ParseError),
 
+    /// The FHIR text is none, or is none that fits into a record; the inner error names the byte and the entry.
+    #[cfg(feature = "fhir")]
+    #[error(transparent)]
+    Fhir(#[from] crate::fhir::FhirError),
+
     /// What was typed is no recovery code; the inner error says what is wrong with it.
     #[error(transparent)]
     RecoveryCode(#[from] crate::owner::recovery::CodeError),

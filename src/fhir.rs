@@ -29,26 +29,33 @@
 //! `entry[].resource` replaced by `0`, which again is the text of a resource, of type `Bundle`, without its contents.
 //!
 //! Values are never read as numbers, strings or trees, so `1.0`, `1e2` and a decimal of thirty digits stay what they
-//! are: FHIR gives a decimal's trailing zeros a meaning, and a signature over the text survives. What is checked is
-//! that the text is one JSON object ([RFC 8259]), in UTF-8 without a byte order mark, which names no member twice and
-//! none with a character that is not seen, that it has a `resourceType`, and the limits below: the fields of what passes fit into
-//! one [`Record`](crate::record::Record). Whether it is *valid FHIR* is not checked.
+//! are: FHIR gives a decimal's trailing zeros a meaning, and a signature over the text survives. A byte order mark before
+//! the text is part of the layout, or of the skeleton. What is checked is that the text is one JSON object ([RFC 8259]) in
+//! UTF-8, which names no member twice and none with a character that is not seen, that it has a `resourceType`, and the
+//! limits below: the fields of what passes fit into one [`Record`](crate::record::Record). Whether it is *valid FHIR* is
+//! not checked.
+//!
+//! What is refused is refused with its place: a [`FhirError`] names the byte, and the entry of a bundle. A resource that a
+//! record cannot hold, such as one with an attachment over [`MAX_VALUE`], refuses itself alone ([`Entry::split`]), and the
+//! other entries of its bundle go on.
 //!
 //! [RFC 6901]: https://www.rfc-editor.org/rfc/rfc6901
 //! [RFC 8259]: https://www.rfc-editor.org/rfc/rfc8259
 
 mod bundle;
+mod error;
 mod text;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::visible;
 
 pub use bundle::{Bundle, Entry, MAX_BUNDLE, MAX_ENTRIES};
+use error::FhirErrorKind as Kind;
+pub use error::{FhirError, FhirErrorKind};
 
 /// The path of the field that holds a resource's layout.
 pub const LAYOUT: &str = "#layout";
@@ -59,13 +66,15 @@ pub const MAX_TEXT: usize = 16 << 20;
 /// Most members of one resource. With the layout that makes 4,096 fields.
 pub const MAX_MEMBERS: usize = 4095;
 
+/// Longest value of a member, and longest layout, in bytes: what a field holds.
+pub const MAX_VALUE: usize = crate::seal::MAX_FIELD;
+
 /// Longest path of a field, in bytes.
 pub const MAX_PATH: usize = crate::seal::MAX_PATH;
 
-/// Deepest nesting of arrays and objects in a resource or a bundle, the outermost object counting as one.
+/// Deepest nesting of arrays and objects in a resource, the outermost object counting as one. In a bundle each resource is
+/// counted by itself, as it is elsewhere, and what is around them as if they were not there.
 pub const MAX_DEPTH: usize = 128;
-
-const WHAT: &str = "FHIR resource";
 
 /// A FHIR resource cut into fields; it borrows the text that it was parsed from.
 ///
@@ -100,20 +109,17 @@ impl<'a> Resource<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the text is not one JSON object and nothing more, if an object's member is named twice
-    /// (whatever escapes its name is written with) or has a name that is no part of a field's path, if `resourceType` is missing
-    /// or is not a string of 1 to 64 ASCII letters and digits, or if there is an `id` that is not a string.
-    /// [`Error::TooLarge`] beyond [`MAX_TEXT`], [`MAX_MEMBERS`], [`MAX_PATH`] or [`MAX_DEPTH`].
+    /// A [`FhirError`] if the text is not one JSON object and nothing more, but for a byte order mark before it; if an
+    /// object's member is named twice (whatever escapes its name is written with) or its name is no part of a
+    /// [`FieldPath`](crate::seal::FieldPath); if `resourceType` is missing or is not a string of 1 to 64 ASCII letters and
+    /// digits; and beyond [`MAX_TEXT`], [`MAX_MEMBERS`], [`MAX_VALUE`], [`MAX_PATH`] or [`MAX_DEPTH`].
     ///
     /// Only the resource's own object is searched for members named twice, not the objects inside its values.
-    pub fn parse(text: &'a str) -> Result<Self> {
-        let (fields, layout) = split(text)?;
-        let value = |path| fields.iter().find(|(known, _)| known == path).map(|(_, value)| *value);
-        let resource_type = type_name(value("/resourceType"))?;
-        let id = match value("/id") {
-            None => None,
-            Some(id) => Some(text::string(id).ok_or(Error::Malformed("FHIR resource: its `id` is not a string"))?),
-        };
+    pub fn parse(text: &'a str) -> Result<Self, FhirError> {
+        let (members, layout) = split(text)?;
+        let Header { resource_type, id } = header(text, &members)?;
+        let field = |member: &text::Member<'a>| Ok::<_, FhirError>((path(text, member)?, member.value));
+        let fields = members.iter().map(field).collect::<Result<_, _>>()?;
         Ok(Self { text, resource_type, id, fields, layout })
     }
 
@@ -124,40 +130,40 @@ impl<'a> Resource<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the layout is missing or is none, if a field is missing, given twice or unknown to the
-    /// layout, if a value is not exactly one JSON value (so no value can bring a member of its own), or if the joined
-    /// text is not a resource as in [`Resource::parse`]. [`Error::TooLarge`] beyond the limits there.
-    pub fn join<P: AsRef<str>, V: AsRef<[u8]>>(fields: impl IntoIterator<Item = (P, V)>) -> Result<Secret<String>> {
+    /// A [`FhirError`] if the layout is missing or is none, if a field is missing, given twice or unknown to the layout,
+    /// if a value is not exactly one JSON value (so no value can bring a member of its own), or if the joined text is not
+    /// a resource as in [`Resource::parse`].
+    pub fn join<P: AsRef<str>, V: AsRef<[u8]>>(
+        fields: impl IntoIterator<Item = (P, V)>,
+    ) -> Result<Secret<String>, FhirError> {
         // One more than can be right, so that an endless iterator ends here.
         let given: Vec<(P, V)> = fields.into_iter().take(MAX_MEMBERS + 2).collect();
         if given.len() > MAX_MEMBERS + 1 {
-            return Err(Error::TooLarge("number of FHIR fields"));
+            return Err(Kind::TooManyMembers.into());
         }
         let mut values = BTreeMap::new();
         for (path, value) in &given {
-            let value = std::str::from_utf8(value.as_ref()).map_err(|_| Error::Malformed("FHIR field"))?;
-            if values.insert(path.as_ref(), value).is_some() {
-                return Err(Error::Malformed("FHIR fields: one is given twice"));
+            if values.insert(path.as_ref(), value.as_ref()).is_some() {
+                return Err(Kind::RepeatedField.into());
             }
         }
-        let layout = values.remove(LAYOUT).ok_or(Error::Malformed("FHIR fields: the layout is missing"))?;
+        let layout = values.remove(LAYOUT).ok_or(Kind::NoLayout)?;
+        let layout = std::str::from_utf8(layout).map_err(|_| Kind::NotAValue)?;
         let (holes, _) = split(layout)?;
         let mut cuts = Vec::with_capacity(holes.len());
-        for (path, hole) in &holes {
-            let value =
-                values.remove(path.as_str()).ok_or(Error::Malformed("FHIR fields: one of the layout is missing"))?;
-            if *hole != text::HOLE {
-                return Err(Error::Malformed("FHIR layout: it holds a value"));
+        for hole in &holes {
+            let here = |kind| FhirError::at(kind, text::start(layout, hole.value));
+            let value = values.remove(&*path(layout, hole)?).ok_or(here(Kind::MissingField))?;
+            if hole.value != text::HOLE {
+                return Err(here(Kind::FilledHole));
             }
-            if !text::is_value(value) {
-                return Err(Error::Malformed("FHIR field"));
-            }
-            cuts.push((*hole, value));
+            let value = std::str::from_utf8(value).ok().filter(|value| text::is_value(value));
+            cuts.push((hole.value, value.ok_or(here(Kind::NotAValue))?));
         }
         if !values.is_empty() {
-            return Err(Error::Malformed("FHIR fields: one is not of the layout"));
+            return Err(Kind::UnknownField.into());
         }
-        let joined = Secret::new(text::splice(layout, &cuts, MAX_TEXT, "FHIR text")?);
+        let joined = Secret::new(text::splice(layout, &cuts, MAX_TEXT).ok_or(Kind::TextTooLarge)?);
         Resource::parse(joined.expose())?;
         Ok(joined)
     }
@@ -172,7 +178,8 @@ impl<'a> Resource<'a> {
         &self.resource_type
     }
 
-    /// The resource's `id`, escapes undone, if it has one. Any string: FHIR's own rule for ids is not enforced.
+    /// The resource's `id`, escapes undone, if it has one. Any string: FHIR's own rule for ids is not enforced. A number or
+    /// `null` is no id; it stays the value that it is.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
@@ -196,29 +203,50 @@ impl fmt::Debug for Resource<'_> {
     }
 }
 
-/// The paths and values of an object's members, and its layout. A layout is split as any other object is.
-fn split(text: &str) -> Result<(Vec<(String, &str)>, String)> {
-    if text.len() > MAX_TEXT {
-        return Err(Error::TooLarge("FHIR text"));
-    }
-    text::check_depth(text, MAX_DEPTH)?;
-    let members = text::members(text, MAX_MEMBERS, WHAT)?;
-    let cuts: Vec<(&str, &str)> = members.iter().map(|member| (member.value, text::HOLE)).collect();
-    // Every value has at least one character, so a layout is never longer than its source.
-    let layout = text::splice(text, &cuts, MAX_TEXT, "FHIR text")?;
-    let fields = members.iter().map(|member| Ok((path(&member.name)?, member.value))).collect::<Result<_>>()?;
-    Ok((fields, layout))
+/// What a resource says of itself.
+struct Header<'a> {
+    resource_type: Cow<'a, str>,
+    id: Option<Cow<'a, str>>,
 }
 
-/// The JSON pointer of a member.
-fn path(name: &str) -> Result<String> {
+/// The header of the object in `text` that has these members.
+fn header<'a>(text: &str, members: &[text::Member<'a>]) -> Result<Header<'a>, FhirError> {
+    let value = |name| members.iter().find(|member| member.name == name).map(|member| member.value);
+    let place = value("resourceType").map_or_else(|| text.find('{'), |value| Some(text::start(text, value)));
+    let resource_type = value("resourceType").and_then(text::string).filter(|name| is_type_name(name));
+    let resource_type = resource_type.ok_or(FhirError::at(Kind::NoResourceType, place.unwrap_or_default()))?;
+    Ok(Header { resource_type, id: value("id").and_then(text::string) })
+}
+
+/// The members of an object, and its layout. A layout is split as any other object is.
+fn split(text: &str) -> Result<(Vec<text::Member<'_>>, String), FhirError> {
+    if text.len() > MAX_TEXT {
+        return Err(FhirError::at(Kind::TextTooLarge, 0));
+    }
+    text::check_depth(text, [], MAX_DEPTH)?;
+    let object = text::unmarked(text);
+    let within = |error: FhirError| error.within(text::start(text, object));
+    let members = text::members(object, MAX_MEMBERS).map_err(within)?;
+    if let Some(large) = members.iter().find(|member| member.value.len() > MAX_VALUE) {
+        return Err(FhirError::at(Kind::ValueTooLarge, text::start(text, large.value)));
+    }
+    let cuts: Vec<(&str, &str)> = members.iter().map(|member| (member.value, text::HOLE)).collect();
+    // Every value has at least one character, so a layout is never longer than its source.
+    let layout = text::splice(text, &cuts, MAX_VALUE).ok_or(FhirError::at(Kind::ValueTooLarge, 0))?;
+    Ok((members, layout))
+}
+
+/// The JSON pointer of a member of an object in `text`.
+fn path(text: &str, member: &text::Member<'_>) -> Result<String, FhirError> {
+    let name = &member.name;
+    let here = |kind| FhirError::at(kind, text::start(text, member.value));
     let escapes = name.bytes().filter(|byte| b"~/".contains(byte)).count();
     let length = name.len().saturating_add(escapes).saturating_add(1);
     if length > MAX_PATH {
-        return Err(Error::TooLarge("path of a FHIR field"));
+        return Err(here(Kind::NameTooLong));
     }
     if !visible::is_visible(name) {
-        return Err(Error::Malformed("FHIR resource: a member's name holds what is not seen"));
+        return Err(here(Kind::HiddenName));
     }
     let mut path = String::with_capacity(length);
     path.push('/');
@@ -232,10 +260,6 @@ fn path(name: &str) -> Result<String> {
     Ok(path)
 }
 
-/// The string that is the value of a `resourceType`.
-fn type_name(value: Option<&str>) -> Result<Cow<'_, str>> {
-    value
-        .and_then(text::string)
-        .filter(|name| (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-        .ok_or(Error::Malformed("FHIR resource: its `resourceType` is missing or is not a name"))
+fn is_type_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -59,7 +59,7 @@
 //! - **No quantum resistance**: BLS12-381 gives about 120 bits against classical computers and nothing against quantum
 //!   ones. What is recorded today can be opened by whoever has one.
 //! - **One authority for each capsule**, and limits on everything that is read: 4 KiB and 512 leaves for a policy, 4,096
-//!   fields of at most 16 MiB and 64 MiB together for a record.
+//!   fields of at most 4 MiB and 64 MiB together for a record.
 //!
 //! But for [`store`] and what works over it ([`repository`], [`ledger`], [`rotation`], [`backup`]), the crate does no I/O
 //! beyond asking the operating system for randomness, and all calls are synchronous. It has no clock, and prints nothing.

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{MAX_DEPTH, Resource, text, type_name};
-use crate::error::{Error, Result};
+use super::error::{FhirError, FhirErrorKind as Kind};
+use super::{Header, MAX_DEPTH, Resource, header, text};
 use crate::secret::Secret;
 
 /// Longest text of a bundle, in bytes: 64 MiB.
@@ -15,8 +15,6 @@ pub const MAX_ENTRIES: usize = 1 << 16;
 
 /// Most members of the bundle's own object and of an entry. FHIR defines about ten of either.
 const MAX_MEMBERS: usize = 64;
-
-const WHAT: &str = "FHIR bundle";
 
 /// A FHIR bundle cut into the resources of its entries; it borrows the text that it was parsed from.
 ///
@@ -47,23 +45,33 @@ pub struct Bundle<'a> {
 impl<'a> Bundle<'a> {
     /// Finds the resources of a bundle, and checks each as [`Resource::parse`] does.
     ///
-    /// Entries without a resource (a deletion in a transaction) are left in the skeleton.
+    /// Entries without a resource (a deletion in a transaction, a `null`) are left in the skeleton. A resource that is over
+    /// a limit, or has a member whose name is no part of a field's path, does not hold up the others: [`Entry::split`]
+    /// refuses it, and it has its place in the skeleton and its [text](Entry::text) like any other.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the text is not one JSON object and nothing more, if its `resourceType` is not `Bundle`,
-    /// if `entry` is not an array of objects, if a `fullUrl` is not a string, if the bundle or an entry names a member
-    /// twice, or if a resource is malformed. [`Error::TooLarge`] beyond [`MAX_BUNDLE`], [`MAX_ENTRIES`],
-    /// [`MAX_DEPTH`](super::MAX_DEPTH) for the whole text, 64 members of the bundle or of an entry, or a limit of a
-    /// resource.
-    pub fn parse(text: &'a str) -> Result<Self> {
+    /// A [`FhirError`] if the text is not one JSON object and nothing more, but for a byte order mark before it; if its
+    /// `resourceType` is not `Bundle`; if `entry` is neither `null` nor an array of objects and `null`s, or a `resource`
+    /// neither `null` nor an object; if the bundle or an entry names a member twice, or has more than 64; if a resource is
+    /// malformed; beyond [`MAX_BUNDLE`] or [`MAX_ENTRIES`]; and beyond [`MAX_DEPTH`] in what is left when
+    /// the resources are taken out.
+    pub fn parse(text: &'a str) -> Result<Self, FhirError> {
         let mut entries = Vec::new();
-        for Slot { full_url, content } in slots(text)? {
-            let Resource { resource_type, id, .. } = Resource::parse(content)?;
-            entries.push(Entry { full_url, text: content, resource_type, id });
+        for Slot { index, full_url, content } in slots(text)? {
+            let Header { resource_type, id } = match Resource::parse(content) {
+                Ok(Resource { resource_type, id, .. }) => Ok(Header { resource_type, id }),
+                Err(error) if error.kind().spares_the_rest() => {
+                    text::pick(content, &["resourceType", "id"]).and_then(|members| header(content, &members))
+                }
+                Err(error) => Err(error),
+            }
+            .map_err(|error| error.within(text::start(text, content)).in_entry(index))?;
+            let start = text::start(text, content);
+            entries.push(Entry { index, start, full_url, text: content, resource_type, id });
         }
         let cuts: Vec<(&str, &str)> = entries.iter().map(|entry: &Entry<'_>| (entry.text, text::HOLE)).collect();
-        let skeleton = text::splice(text, &cuts, MAX_BUNDLE, WHAT)?;
+        let skeleton = text::splice(text, &cuts, MAX_BUNDLE).ok_or(Kind::TextTooLarge)?;
         Ok(Self { text, entries, skeleton })
     }
 
@@ -71,27 +79,35 @@ impl<'a> Bundle<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the skeleton is not a bundle whose resources are all cut out, if the number of resources
-    /// is not the number of holes, if a resource has white space before or after it, or if the joined text is not a
-    /// bundle as in [`Bundle::parse`]. [`Error::TooLarge`] beyond the limits there.
-    pub fn join<R: AsRef<str>>(skeleton: &str, resources: impl IntoIterator<Item = R>) -> Result<Secret<String>> {
+    /// A [`FhirError`] if the skeleton is not a bundle whose resources are all cut out, if the number of resources is not
+    /// the number of holes, if a resource is not one JSON value or has white space before or after it, or if the joined
+    /// text is not a bundle as in [`Bundle::parse`].
+    pub fn join<R: AsRef<str>>(
+        skeleton: &str,
+        resources: impl IntoIterator<Item = R>,
+    ) -> Result<Secret<String>, FhirError> {
         let holes = slots(skeleton)?;
         // One more than can be right, so that an endless iterator ends here.
         let resources: Vec<R> = resources.into_iter().take(holes.len().saturating_add(1)).collect();
         if resources.len() != holes.len() {
-            return Err(Error::Malformed("FHIR bundle: the number of resources is not that of the skeleton"));
+            return Err(Kind::ResourceCount.into());
         }
         let mut cuts = Vec::with_capacity(holes.len());
         for (hole, resource) in holes.iter().zip(&resources) {
+            let here = |kind| FhirError::at(kind, text::start(skeleton, hole.content)).in_entry(hole.index);
             if hole.content != text::HOLE {
-                return Err(Error::Malformed("FHIR bundle skeleton: it holds a resource"));
+                return Err(here(Kind::FilledHole));
             }
             if !text::is_value(resource.as_ref()) {
-                return Err(Error::Malformed("FHIR resource"));
+                return Err(here(Kind::NotAValue));
+            }
+            // Read again, the entry would be one without a resource.
+            if resource.as_ref() == text::NULL {
+                return Err(here(Kind::ExpectedObject));
             }
             cuts.push((hole.content, resource.as_ref()));
         }
-        let joined = Secret::new(text::splice(skeleton, &cuts, MAX_BUNDLE, "FHIR bundle")?);
+        let joined = Secret::new(text::splice(skeleton, &cuts, MAX_BUNDLE).ok_or(Kind::TextTooLarge)?);
         Bundle::parse(joined.expose())?;
         Ok(joined)
     }
@@ -107,7 +123,8 @@ impl<'a> Bundle<'a> {
     }
 
     /// The text with each resource replaced by `0`: what [`Bundle::join`] takes. It still shows what stands beside the
-    /// resources (`fullUrl`, `request`), and can be sealed as a [`Resource`] of its own.
+    /// resources (`fullUrl`, `request`), and can be sealed as a [`Resource`] of its own, as long as its `entry` fits into a
+    /// field.
     pub fn skeleton(&self) -> &str {
         &self.skeleton
     }
@@ -123,6 +140,8 @@ impl fmt::Debug for Bundle<'_> {
 /// One resource of a [`Bundle`], as it stands there.
 #[derive(Clone)]
 pub struct Entry<'a> {
+    index: usize,
+    start: usize,
     full_url: Option<Cow<'a, str>>,
     text: &'a str,
     resource_type: Cow<'a, str>,
@@ -130,7 +149,12 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The entry's `fullUrl`, escapes undone, if it has one.
+    /// Its place in the bundle's `entry`, counted from 0, those without a resource too.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The entry's `fullUrl`, escapes undone, if it has one. What is no string is none.
     pub fn full_url(&self) -> Option<&str> {
         self.full_url.as_deref()
     }
@@ -154,9 +178,10 @@ impl<'a> Entry<'a> {
     ///
     /// # Errors
     ///
-    /// None: the bundle was parsed with this resource in it. The result only spares the crate a panic.
-    pub fn split(&self) -> Result<Resource<'a>> {
-        Resource::parse(self.text)
+    /// A [`FhirError`] if the resource is one that a record cannot hold: it is over a limit of [`Resource::parse`], such as
+    /// with an attachment over [`MAX_VALUE`](super::MAX_VALUE), or the name of a member is no part of a field's path.
+    pub fn split(&self) -> Result<Resource<'a>, FhirError> {
+        Resource::parse(self.text).map_err(|error| error.within(self.start).in_entry(self.index))
     }
 }
 
@@ -169,33 +194,47 @@ impl fmt::Debug for Entry<'_> {
 
 /// The place of a resource in a bundle or in a skeleton.
 struct Slot<'a> {
+    index: usize,
     full_url: Option<Cow<'a, str>>,
     content: &'a str,
 }
 
 /// The places of the resources in a bundle or in a skeleton.
-fn slots(bundle: &str) -> Result<Vec<Slot<'_>>> {
+fn slots(bundle: &str) -> Result<Vec<Slot<'_>>, FhirError> {
     if bundle.len() > MAX_BUNDLE {
-        return Err(Error::TooLarge(WHAT));
+        return Err(FhirError::at(Kind::TextTooLarge, 0));
     }
-    text::check_depth(bundle, MAX_DEPTH)?;
-    let members = text::members(bundle, MAX_MEMBERS, WHAT)?;
+    let object = text::unmarked(bundle);
+    let within = |part| move |error: FhirError| error.within(text::start(bundle, part));
+    let members = text::members(object, MAX_MEMBERS).map_err(|error| {
+        // The whole is read before its entries are, so that what is no JSON has to be looked for among them.
+        let entry = error.offset().and_then(|offset| text::element_at(object, "entry", offset));
+        let error = within(object)(error);
+        entry.map_or(error, |entry| error.in_entry(entry))
+    })?;
+    let Header { resource_type, .. } = header(bundle, &members)?;
     let value = |name| members.iter().find(|member| member.name == name).map(|member| member.value);
-    if type_name(value("resourceType"))? != "Bundle" {
-        return Err(Error::Malformed("FHIR bundle: its `resourceType` is not `Bundle`"));
+    if resource_type != "Bundle" {
+        let place = value("resourceType").map_or(0, |value| text::start(bundle, value));
+        return Err(FhirError::at(Kind::NotABundle, place));
     }
-    let Some(entries) = value("entry") else { return Ok(Vec::new()) };
     let mut slots = Vec::new();
-    for entry in text::elements(entries, MAX_ENTRIES, WHAT)? {
-        let members = text::members(entry, MAX_MEMBERS, WHAT)?;
-        let value = |name| members.iter().find(|member| member.name == name).map(|member| member.value);
-        let full_url = match value("fullUrl") {
-            None => None,
-            Some(url) => Some(text::string(url).ok_or(Error::Malformed("FHIR bundle: a `fullUrl` is not a string"))?),
-        };
-        if let Some(content) = value("resource") {
-            slots.push(Slot { full_url, content });
+    if let Some(entries) = value("entry").filter(|entries| *entries != text::NULL) {
+        let entries = text::elements(entries, MAX_ENTRIES).map_err(within(entries))?;
+        for (index, entry) in entries.into_iter().enumerate().filter(|(_, entry)| *entry != text::NULL) {
+            let slot = slot(index, entry).map_err(|error| within(entry)(error).in_entry(index))?;
+            slots.extend(slot);
         }
     }
+    text::check_depth(bundle, slots.iter().map(|slot| slot.content), MAX_DEPTH)?;
     Ok(slots)
+}
+
+/// The place of the resource in an entry that is not `null`, if it has one.
+fn slot(index: usize, entry: &str) -> Result<Option<Slot<'_>>, FhirError> {
+    let members = text::members(entry, MAX_MEMBERS)?;
+    let value = |name| members.iter().find(|member| member.name == name).map(|member| member.value);
+    let full_url = value("fullUrl").and_then(text::string);
+    let content = value("resource").filter(|resource| *resource != text::NULL);
+    Ok(content.map(|content| Slot { index, full_url, content }))
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::wire::bytes;
 
 /// Most bytes in one field.
-pub const MAX_FIELD: usize = 16 * 1024 * 1024;
+pub const MAX_FIELD: usize = 4 * 1024 * 1024;
 
 /// One value under AES-256-GCM: ciphertext (as long as the value), IV (12 bytes) and tag (16 bytes).
 ///
