@@ -65,7 +65,7 @@ pub use crate::seal::SharedKey;
 use crate::error::{Error, Result};
 use crate::id::AuthorityId;
 use crate::policy::{AccessTree, Attributes};
-use crate::secret::Secret;
+use crate::secret::{Secret, wiping_stack};
 
 /// Makes an authority: `α ← Zp; A = e(g1, g2)^α` (FABEO, figure 3: Setup).
 ///
@@ -127,7 +127,7 @@ pub(crate) fn encapsulate_with(
     if !tree.leaves().iter().all(|leaf| leaf.may_be_of(public.authority())) {
         return Err(Error::ApiMisuse("the tree is of another authority than the public parameters"));
     }
-    Ok(fo::seal(public, tree, context, message.expose()))
+    Ok(danger::encapsulate_message(public, tree, context, message.expose()))
 }
 
 /// The key in a capsule, if the user key's attributes satisfy the tree and nothing was altered.
@@ -139,5 +139,5 @@ pub(crate) fn encapsulate_with(
 ///
 /// [`Error::CannotOpen`], whatever the reason.
 pub fn decapsulate(key: &UserKey, tree: &AccessTree, context: &[u8], capsule: &Capsule) -> Result<SharedKey> {
-    fo::open(key, tree, context, capsule)
+    wiping_stack(|| fo::open(key, tree, context, capsule))
 }

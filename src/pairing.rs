@@ -30,7 +30,7 @@ use blst::{
 use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroize;
 
-pub(crate) use table::{Table, b_table, g2_table};
+pub(crate) use table::{Table, g2_table};
 
 /// Bytes of a compressed G1 point.
 pub(crate) const G1_BYTES: usize = 48;

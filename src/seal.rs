@@ -209,6 +209,19 @@ pub(crate) mod label {
     /// Context of a capsule in a slot.
     pub(crate) const SLOT_CONTEXT: &[u8] = b"chartseal-1 slot context: ";
 
+    /// SHAKE256: the stream of an authority's secret exponent, for a seed.
+    pub(crate) const KEM_SETUP: &[u8] = b"chartseal kem v1 setup";
+    /// SHAKE256: the stream of a user key's exponent, for a seed.
+    pub(crate) const KEM_ISSUE: &[u8] = b"chartseal kem v1 issue";
+    /// SHAKE256: coins, pad and key of a capsule.
+    pub(crate) const KEM_CAPSULE: &[u8] = b"chartseal kem v1 FABEO-CP BLS12-381 SHAKE256";
+    /// HMAC: an attribute whose name is blinded.
+    pub(crate) const KEM_BLIND: &[u8] = b"chartseal blind v1";
+    /// Domain separation tag (RFC 9380, section 3.1): attributes, hashed to G1.
+    pub(crate) const KEM_ATTRIBUTE: &[u8] = b"CHARTSEAL-V01-ATTRIBUTE-with-BLS12381G1_XMD:SHA-256_SSWU_RO_";
+    /// Domain separation tag: the point B, hashed to G1. Another one than that of attributes, so that none is B.
+    pub(crate) const KEM_B: &[u8] = b"CHARTSEAL-V01-B-with-BLS12381G1_XMD:SHA-256_SSWU_RO_";
+
     #[cfg(test)]
     pub(crate) const ALL: &[&[u8]] = &[
         DEK_COMMIT,
@@ -268,6 +281,12 @@ pub(crate) mod label {
         HPKE_SLOT,
         HPKE_WRITE,
         SLOT_CONTEXT,
+        KEM_SETUP,
+        KEM_ISSUE,
+        KEM_CAPSULE,
+        KEM_BLIND,
+        KEM_ATTRIBUTE,
+        KEM_B,
     ];
 }
 
@@ -278,7 +297,9 @@ mod tests {
     #[test]
     fn no_label_begins_with_another() {
         for (i, one) in label::ALL.iter().enumerate() {
-            assert!(one.starts_with(SUITE.as_bytes()));
+            // Those of the KEM have its own version.
+            let known = [SUITE.as_bytes(), b"chartseal kem v1 ", b"chartseal blind v1", b"CHARTSEAL-V01-"];
+            assert!(known.iter().any(|name| one.starts_with(name)));
             for (j, two) in label::ALL.iter().enumerate() {
                 assert!(i == j || !one.starts_with(two), "{i} {j}");
             }

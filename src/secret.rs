@@ -3,14 +3,15 @@
 use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, zeroize_stack};
 
 use crate::error::{Error, Result};
 
 /// A secret value: on the heap, wiped when dropped, never printed, compared in constant time.
 ///
-/// What is wiped is the heap. Copies that computations leave on the stack and in registers, this crate's and its
-/// dependencies', are wiped where they are named, and otherwise overwritten by whatever comes next.
+/// What is wiped is the heap. The KEM wipes the stack below it, too, when it is done. Other copies that computations leave
+/// on the stack and in registers, this crate's and its dependencies', are wiped where they are named, and otherwise
+/// overwritten by whatever comes next.
 ///
 /// It has no `Clone`, no `PartialEq` and no serde on purpose; [`Secret::expose`] is the one way to the value.
 ///
@@ -85,6 +86,24 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
         f.write_str("Secret(..)")
     }
 }
+
+/// Does work with secrets, and wipes the stack that it used: what compiled code leaves there is not for the source to say.
+///
+/// What the work gives back goes through the caller's frame: secrets in it have to be on the heap.
+pub(crate) fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
+    let out = below(work);
+    zeroize_stack::<WIPED_STACK>();
+    out
+}
+
+/// A frame of its own, so that all of the work lies below the caller's.
+#[inline(never)]
+fn below<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// Deeper than any work that is done so goes, which `tests/memory` measures.
+const WIPED_STACK: usize = 40 * 1024;
 
 #[cfg(test)]
 mod tests {

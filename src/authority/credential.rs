@@ -85,15 +85,9 @@ impl Identity {
         let aad = issued.credential.hash()?;
         let bytes = self.sealing().open(&info(issued.credential.unverified()), aad.as_bytes(), &issued.key)?;
         // A key names its parameters, so that it is of these or of those.
-        let key = UserKey::decode(bytes.expose(), parameters).or_else(|error| {
-            let previous = trust.previous_parameters(verified.authority());
-            previous.map_or(Err(error), |previous| UserKey::decode(bytes.expose(), previous))
-        })?;
-        if key.leaves() == verified.attributes().leaves(verified.authority()) {
-            Ok(key)
-        } else {
-            Err(Error::Untrusted("user key"))
-        }
+        let known = [Some(parameters), trust.previous_parameters(verified.authority())];
+        let leaves = verified.attributes().leaves(verified.authority());
+        UserKey::decode_for(bytes.expose(), known.into_iter().flatten(), &leaves)
     }
 }
 
@@ -108,3 +102,59 @@ fn info(statement: &CredentialStatement) -> Vec<u8> {
 }
 
 wire::object! { Issued, "issued key", (4 << 20) + 32 * 1024 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::authority::Authority;
+    use crate::pin::PinStore;
+    use crate::policy::Attributes;
+
+    const NOW: Time = Time::at(1_775_000_000);
+
+    /// The bytes of a user key with every point replaced by what is none.
+    fn without_points(key: &UserKey) -> Vec<u8> {
+        let mut bytes = key.to_secret_bytes().expose().clone();
+        let mut at = 4 + 32 + 48 + 96 + 2;
+        bytes[4 + 32..at - 2].fill(0xff);
+        for leaf in key.leaves() {
+            at += 2 + leaf.as_bytes().len();
+            bytes[at..at + 48].fill(0xff);
+            at += 48;
+        }
+        assert_eq!(at, bytes.len());
+        bytes
+    }
+
+    #[test]
+    fn a_user_key_for_other_attributes_than_the_credentials_is_refused_before_any_point_is_decoded() {
+        let mut hospital = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
+        let ada = Identity::generate("dr-ada".parse().unwrap()).unwrap();
+        hospital.enrol(&ada.enrol().unwrap()).unwrap();
+        let later = NOW.plus(Duration::from_secs(1_000_000));
+        let issued = hospital.issue(ada.id(), &"role:doctor".parse().unwrap(), NOW, later, NOW).unwrap();
+        let mut trust = Trust::new(Duration::MAX);
+        trust.add(hospital.anchor()).unwrap();
+        trust.update(&hospital.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
+        let honest = ada.accept(&issued, &trust, NOW).unwrap();
+
+        // Whoever issues can seal what he likes beside an honest credential.
+        let sealing = |bytes: &[u8]| {
+            let credential = issued.credential.clone();
+            let statement = credential.unverified();
+            let aad = credential.hash().unwrap();
+            let key = statement.sealing.seal(&info(statement), aad.as_bytes(), bytes).unwrap();
+            ada.accept(&Issued { credential, key }, &trust, NOW).err()
+        };
+        assert_eq!(sealing(honest.to_secret_bytes().expose()), None);
+        assert_eq!(sealing(&without_points(&honest)), Some(Error::Untrusted("user key")));
+        let mut many = Attributes::new("role", "doctor").unwrap();
+        many = (0..40).fold(many, |many, n| many.with_number(&format!("n{n}"), n).unwrap());
+        let other = crate::kem::issue(&hospital.master, &many).unwrap();
+        for bytes in [other.to_secret_bytes().expose().clone(), without_points(&other)] {
+            assert_eq!(sealing(&bytes), Some(Error::Untrusted("attributes of a user key")));
+        }
+    }
+}

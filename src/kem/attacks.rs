@@ -4,8 +4,9 @@
 use super::*;
 use crate::kem::fo::{self, blinding};
 use crate::kem::keys::Points;
+use crate::kem::params::b_table;
 use crate::kem::shares::{self, Term};
-use crate::pairing::{G1, G1Affine, G2, G2Affine, Gt, Scalar, b_table, g2_table};
+use crate::pairing::{G1, G1Affine, G2, G2Affine, Gt, Scalar, g2_table};
 use crate::policy::{Branch, Leaf};
 
 const CONTEXT: &[u8] = b"context";

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Result;
 use crate::policy::Leaf;
+use crate::seal::label;
 use crate::secret::Secret;
 
 /// The key that an authority and those who write policies share so that nobody else reads attribute names off a tree.
@@ -45,7 +46,7 @@ impl RealmKey {
             *to = *from;
         }
         let mut mac = Hmac::<Sha256>::new((&*block).into());
-        mac.update(b"chartseal blind v1");
+        mac.update(label::KEM_BLIND);
         mac.update(leaf.as_bytes());
         Leaf::blinded(&mac.finalize().into_bytes().into())
     }

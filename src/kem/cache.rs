@@ -5,13 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::pairing::{G1, G1Affine, Scalar, Table};
 use crate::policy::Leaf;
-
-/// Domain separation tag under which attributes are hashed to G1 (RFC 9380, section 3.1).
-const ATTRIBUTE_DST: &[u8] = b"CHARTSEAL-V01-ATTRIBUTE-with-BLS12381G1_XMD:SHA-256_SSWU_RO_";
+use crate::seal::label;
 
 /// `H(u)`, without a cache.
 pub(super) fn hash(leaf: &Leaf) -> G1 {
-    G1::hash(leaf.as_bytes(), ATTRIBUTE_DST)
+    G1::hash(leaf.as_bytes(), label::KEM_ATTRIBUTE)
 }
 
 /// `H(u)` as the cache has it.
@@ -45,6 +43,7 @@ pub(super) struct Cache(Mutex<Generations>);
 struct Generations {
     young: HashMap<Leaf, Entry>,
     old: HashMap<Leaf, Entry>,
+    // INVARIANT: as many as entries of `young` have a table, or the promise of one.
     young_tables: usize,
 }
 
@@ -52,6 +51,14 @@ struct Generations {
 struct Entry {
     hashed: Hashed,
     uses: u32,
+    /// Whether somebody is making its table.
+    promised: bool,
+}
+
+impl Entry {
+    fn has_a_place(&self) -> bool {
+        self.promised || matches!(self.hashed, Hashed::Table(_))
+    }
 }
 
 impl Cache {
@@ -76,33 +83,34 @@ impl Cache {
         };
         let missing = distinct.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(leaf, _)| hash(leaf));
         let mut points = G1::batch_affine(&missing.collect::<Vec<_>>()).into_iter();
-        let mut made: Vec<(&Leaf, Entry)> = Vec::new();
+        let (mut new, mut tables) = (Vec::new(), Vec::new());
         for (leaf, found) in distinct.iter().zip(&mut found) {
-            let uses = match found {
+            match found {
                 None => {
-                    *found = points.next().map(|point| (Hashed::Point(point), false));
-                    1
+                    let Some(point) = points.next() else { continue };
+                    *found = Some((Hashed::Point(point), false));
+                    new.push((*leaf, Entry { hashed: Hashed::Point(point), uses: 1, promised: false }));
                 }
                 Some((hashed, true)) => {
-                    *hashed = Hashed::Table(Arc::new(Table::small(hashed.point().projective())));
-                    HOT
+                    let table = Arc::new(Table::small(hashed.point().projective()));
+                    *hashed = Hashed::Table(table.clone());
+                    tables.push((*leaf, table));
                 }
-                Some(_) => continue,
-            };
-            made.extend(found.iter().map(|(hashed, _)| (*leaf, Entry { hashed: hashed.clone(), uses })));
-        }
-        if !made.is_empty() {
-            let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            for (leaf, entry) in made {
-                generations.put(leaf, entry);
+                Some((_, false)) => {}
             }
+        }
+        if !(new.is_empty() && tables.is_empty()) {
+            let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            tables.into_iter().for_each(|(leaf, table)| generations.keep(leaf, table));
+            new.into_iter().for_each(|(leaf, entry)| generations.put(leaf, entry));
         }
         order.iter().filter_map(|at| found.get(*at)?.as_ref().map(|(hashed, _)| hashed.clone())).collect()
     }
 }
 
 impl Generations {
-    /// What is known of the leaf, and whether the caller is to make its table.
+    /// What is known of the leaf, and whether the caller is to make its table: then there is a place for it already, and
+    /// nobody else is asked to.
     fn touch(&mut self, leaf: &Leaf) -> Option<(Hashed, bool)> {
         if let Some(entry) = self.old.remove(leaf) {
             self.put(leaf, entry);
@@ -110,10 +118,10 @@ impl Generations {
         let room = self.young_tables < TABLES;
         let entry = self.young.get_mut(leaf)?;
         entry.uses = entry.uses.saturating_add(1);
-        let make = room && entry.uses >= HOT && matches!(entry.hashed, Hashed::Point(_));
+        let make = room && entry.uses >= HOT && !entry.has_a_place();
         if make {
-            // Nobody else is asked to while this caller is at it.
-            entry.uses = 0;
+            entry.promised = true;
+            self.young_tables += 1;
         }
         Some((entry.hashed.clone(), make))
     }
@@ -123,18 +131,31 @@ impl Generations {
             self.old = std::mem::take(&mut self.young);
             self.young_tables = 0;
         }
-        if matches!(self.young.get(leaf), Some(Entry { hashed: Hashed::Table(_), .. })) {
-            // Another thread was faster.
-            return;
+        if let Some(known) = self.young.get(leaf) {
+            if known.has_a_place() {
+                // Another thread was faster.
+                return;
+            }
+            entry.uses = entry.uses.max(known.uses);
         }
-        if matches!(entry.hashed, Hashed::Table(_)) {
-            if self.young_tables >= TABLES {
-                entry.hashed = Hashed::Point(entry.hashed.point());
-            } else {
+        if entry.has_a_place() {
+            if self.young_tables < TABLES {
                 self.young_tables += 1;
+            } else {
+                entry.hashed = Hashed::Point(entry.hashed.point());
+                entry.promised = false;
             }
         }
         self.young.insert(leaf.clone(), entry);
+    }
+
+    /// Takes a table that was promised. One whose place was lost while two generations passed is left to its maker.
+    fn keep(&mut self, leaf: &Leaf, table: Arc<Table<G1>>) {
+        let places = [&mut self.young, &mut self.old].into_iter().filter_map(|entries| entries.get_mut(leaf));
+        if let Some(entry) = places.into_iter().find(|entry| entry.promised) {
+            entry.hashed = Hashed::Table(table);
+            entry.promised = false;
+        }
     }
 }
 
@@ -180,7 +201,7 @@ mod tests {
         let fill = |from: usize, to: usize, hashed: &Hashed| {
             let mut generations = cache.0.lock().unwrap();
             for i in from..to {
-                generations.put(&leaf(i), Entry { hashed: hashed.clone(), uses: 1 });
+                generations.put(&leaf(i), Entry { hashed: hashed.clone(), uses: 1, promised: false });
             }
         };
         fill(1, 1 + TABLES, &Hashed::Table(table.clone()));
@@ -195,11 +216,51 @@ mod tests {
     }
 
     #[test]
+    fn no_more_tables_are_made_than_there_is_room_for() {
+        let cache = Cache::default();
+        let many: Vec<Leaf> = (0..TABLES + 50).map(leaf).collect();
+        let tables = |hashed: Vec<Hashed>| hashed.iter().filter(|one| matches!(one, Hashed::Table(_))).count();
+        assert!((1..HOT).all(|_| tables(cache.get_all(&many)) == 0));
+        for _ in 0..2 {
+            assert_eq!(tables(cache.get_all(&many)), TABLES);
+        }
+    }
+
+    #[test]
+    fn one_thread_makes_the_table_of_an_attribute_while_others_use_it() {
+        let mut generations = Generations::default();
+        let point = hash(&leaf(0)).affine();
+        let new = || Entry { hashed: Hashed::Point(point), uses: 1, promised: false };
+        generations.put(&leaf(0), new());
+        let asked = |generations: &mut Generations| generations.touch(&leaf(0)).is_some_and(|(_, make)| make);
+        assert_eq!((1..HOT).filter(|_| asked(&mut generations)).count(), 1);
+        // Others look it up, and one hashed it anew meanwhile.
+        assert!((0..3 * HOT).all(|_| !asked(&mut generations)));
+        generations.put(&leaf(0), new());
+        assert!((0..3 * HOT).all(|_| !asked(&mut generations)));
+        // A generation passes, and another.
+        let pass = |generations: &mut Generations, from: usize| {
+            (from..from + GENERATION).for_each(|i| generations.put(&leaf(i), new()));
+        };
+        pass(&mut generations, 1);
+        assert!(!asked(&mut generations) && generations.young_tables == 1);
+        generations.keep(&leaf(0), Arc::new(Table::small(point.projective())));
+        assert!(matches!(generations.touch(&leaf(0)), Some((Hashed::Table(_), false))));
+        assert_eq!(generations.young_tables, 1);
+        // What comes too late has no place, and takes none.
+        pass(&mut generations, 10_000);
+        pass(&mut generations, 20_000);
+        generations.keep(&leaf(0), Arc::new(Table::small(point.projective())));
+        assert_eq!((generations.touch(&leaf(0)).is_none(), generations.young_tables), (true, 0));
+    }
+
+    #[test]
     fn the_cache_is_bounded() {
         let mut generations = Generations::default();
         let table = Arc::new(Table::small(G1::generator()));
         for i in 0..3 * GENERATION {
-            generations.put(&leaf(i), Entry { hashed: Hashed::Table(table.clone()), uses: HOT });
+            let hashed = Hashed::Table(table.clone());
+            generations.put(&leaf(i), Entry { hashed, uses: HOT, promised: false });
             let is_table = |entry: &&Entry| matches!(entry.hashed, Hashed::Table(_));
             assert!(generations.young.len() <= GENERATION && generations.old.len() <= GENERATION);
             assert!(generations.young.values().filter(is_table).count() <= TABLES);

@@ -11,6 +11,8 @@ use crate::id::AuthorityId;
 use crate::kem::fo::Coins;
 use crate::kem::{Capsule, RealmKey, SharedKey};
 use crate::policy::{AccessTree, Attributes, Leaf};
+use crate::seal::label;
+use crate::secret::wiping_stack;
 
 /// [`setup`](super::setup) with `α` drawn from `SHAKE256("chartseal kem v1 setup" ‖ seed)`: 64 bytes, reduced.
 ///
@@ -18,9 +20,7 @@ use crate::policy::{AccessTree, Attributes, Leaf};
 ///
 /// [`Error::Randomness`] for the one seed in 2^255 that gives zero.
 pub fn setup_from_seed(authority: AuthorityId, seed: &[u8; 64]) -> Result<(PublicParameters, MasterKey)> {
-    let alpha = Coins::seeded(b"chartseal kem v1 setup", seed).scalar();
-    let master = MasterKey::from_alpha(authority, FIRST_VERSION, &alpha)?;
-    Ok((master.public().clone(), master))
+    master_key(authority, FIRST_VERSION, seed)
 }
 
 /// [`rotate`](super::rotate) with `α` drawn as in [`setup_from_seed`].
@@ -29,10 +29,8 @@ pub fn setup_from_seed(authority: AuthorityId, seed: &[u8; 64]) -> Result<(Publi
 ///
 /// As there; [`Error::TooLarge`] after 2^64 − 1 versions.
 pub fn rotate_from_seed(master: &MasterKey, seed: &[u8; 64]) -> Result<(PublicParameters, MasterKey)> {
-    let alpha = Coins::seeded(b"chartseal kem v1 setup", seed).scalar();
     let version = master.public().version().checked_add(1).ok_or(Error::TooLarge("version"))?;
-    let master = MasterKey::from_alpha(master.public().authority().clone(), version, &alpha)?;
-    Ok((master.public().clone(), master))
+    master_key(master.public().authority().clone(), version, seed)
 }
 
 /// [`issue`](super::issue) with `r` drawn from `SHAKE256("chartseal kem v1 issue" ‖ seed)`: 64 bytes, reduced.
@@ -70,15 +68,25 @@ pub fn encapsulate_message(
     context: &[u8],
     message: &[u8; 32],
 ) -> (Capsule, SharedKey) {
-    fo::seal(public, tree, context, message)
+    wiping_stack(|| fo::seal(public, tree, context, message))
+}
+
+fn master_key(authority: AuthorityId, version: u64, seed: &[u8; 64]) -> Result<(PublicParameters, MasterKey)> {
+    let master = wiping_stack(|| {
+        let alpha = Coins::seeded(label::KEM_SETUP, seed).scalar();
+        MasterKey::from_alpha(authority, version, &alpha)
+    })?;
+    Ok((master.public().clone(), master))
 }
 
 pub(super) fn issue_leaves_from_seed(master: &MasterKey, leaves: Vec<Leaf>, seed: &[u8; 64]) -> Result<UserKey> {
     if leaves.is_empty() {
         return Err(Error::ApiMisuse("a key needs at least one attribute"));
     }
-    let r = Coins::seeded(b"chartseal kem v1 issue", seed).scalar();
-    Ok(master.issue(leaves, &r))
+    Ok(wiping_stack(|| {
+        let r = Coins::seeded(label::KEM_ISSUE, seed).scalar();
+        master.issue(leaves, &r)
+    }))
 }
 
 /// The version of the first parameters of an authority.

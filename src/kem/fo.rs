@@ -10,11 +10,11 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::error::{Error, Result};
 use crate::kem::capsule::Capsule;
 use crate::kem::keys::UserKey;
-use crate::kem::params::PublicParameters;
+use crate::kem::params::{PublicParameters, b_table};
 use crate::kem::shares::{self, Term};
-use crate::pairing::{G1, G1Affine, G2Affine, Gt, Scalar, b_table, g2_table};
+use crate::pairing::{G1, G1Affine, G2Affine, Gt, Scalar, g2_table};
 use crate::policy::AccessTree;
-use crate::seal::SharedKey;
+use crate::seal::{SharedKey, label};
 use crate::secret::Secret;
 
 /// The capsule and the key that the message stands for.
@@ -139,7 +139,7 @@ struct Transcript(Shake256);
 impl Transcript {
     fn new(public: &PublicParameters, tree: &AccessTree, context: &[u8]) -> Self {
         let mut hash = Shake256::default();
-        hash.update(LABEL);
+        hash.update(label::KEM_CAPSULE);
         hash.update(public.pid());
         for part in [context, tree.as_bytes()] {
             hash.update(&(part.len() as u64).to_be_bytes());
@@ -201,8 +201,6 @@ fn xor(into: &mut [u8; 32], other: &[u8; 32]) {
         *a ^= b;
     }
 }
-
-const LABEL: &[u8] = b"chartseal kem v1 FABEO-CP BLS12-381 SHAKE256";
 
 #[cfg(test)]
 mod tests {

@@ -6,10 +6,10 @@ use zeroize::Zeroize;
 
 use crate::error::{Error, Result};
 use crate::id::AuthorityId;
-use crate::kem::params::PublicParameters;
-use crate::pairing::{G1, G1_BYTES, G1Affine, G2_BYTES, G2Affine, Gt, Scalar, b_table, g2_table};
+use crate::kem::params::{PublicParameters, b_table};
+use crate::pairing::{G1, G1_BYTES, G1Affine, G2_BYTES, G2Affine, Gt, Scalar, g2_table};
 use crate::policy::{Leaf, MAX_ATTRIBUTES};
-use crate::secret::Secret;
+use crate::secret::{Secret, wiping_stack};
 use crate::wire::{Reader, Writer};
 
 /// The authority's master key, `g1^α`: whoever holds it can issue any key.
@@ -33,11 +33,13 @@ impl MasterKey {
 
     /// The canonical bytes, to be kept where keys are kept: `"csm" ‖ 1 ‖ public parameters ‖ g1^α` (48 bytes).
     pub fn to_secret_bytes(&self) -> Secret<Vec<u8>> {
-        let mut point = self.secret.expose().encode();
-        let mut w = Writer::new(MASTER_MAGIC);
-        w.bytes(self.public.as_bytes()).bytes(&point);
-        point.zeroize();
-        Secret::new(w.finish())
+        wiping_stack(|| {
+            let public = self.public.as_bytes();
+            // Reserved at once, so that no growth leaves a copy behind.
+            let mut w = Writer::with_capacity(MASTER_MAGIC.len() + public.len() + G1_BYTES, MASTER_MAGIC);
+            w.bytes(public).bytes(&self.secret.expose().encode());
+            Secret::new(w.finish())
+        })
     }
 
     /// Reads a master key strictly.
@@ -47,6 +49,10 @@ impl MasterKey {
     /// [`Error::Malformed`] or [`Error::UnknownVersion`] for bytes in another form, [`Error::Untrusted`] if the secret is
     /// not the one of the public parameters.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
+        wiping_stack(|| Self::read(bytes))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes, MASTER);
         r.magic(MASTER_MAGIC)?;
         let public = PublicParameters::read(&mut r)?;
@@ -123,6 +129,10 @@ impl UserKey {
     /// `"csu" ‖ 1 ‖ SHA-256(public parameters) ‖ sk1 ‖ sk3 ‖ u16 count ‖ count × (u16 length ‖ leaf ‖ sk2)`, leaves
     /// strictly ascending.
     pub fn to_secret_bytes(&self) -> Secret<Vec<u8>> {
+        wiping_stack(|| self.written())
+    }
+
+    fn written(&self) -> Secret<Vec<u8>> {
         let points = self.points.expose();
         // Reserved at once, so that no growth leaves a copy behind.
         let size = 4 + 32 + G1_BYTES + G2_BYTES + 2;
@@ -147,38 +157,20 @@ impl UserKey {
     /// [`Error::Malformed`], [`Error::UnknownVersion`] or [`Error::TooLarge`] for bytes in another form,
     /// [`Error::Untrusted`] for a key of other parameters or one that fails a check, [`Error::Randomness`].
     pub fn decode(bytes: &[u8], public: &PublicParameters) -> Result<Self> {
-        if bytes.len() > MAX_KEY_BYTES {
-            return Err(Error::TooLarge(USER));
-        }
-        let mut r = Reader::new(bytes, USER);
-        r.magic(USER_MAGIC)?;
-        if r.array::<32>()? != public.pid() {
-            return Err(Error::Untrusted(USER));
-        }
-        let sk1 = checked_g1(&mut r)?;
-        let sk3 = G2Affine::decode_checked(r.array::<G2_BYTES>()?).ok_or(Error::Untrusted(USER))?;
-        let count = usize::from(r.u16()?);
-        if count > MAX_KEY_LEAVES {
-            return Err(Error::TooLarge(USER));
-        }
-        // Reserved at once, so that no growth leaves a copy behind.
-        let mut points = Secret::new(Points { sk1, sk2: Vec::with_capacity(count), sk3 });
-        let mut leaves: Vec<Leaf> = Vec::with_capacity(count);
-        for _ in 0..count {
-            let length = r.u16()?;
-            let leaf = Leaf::decode(r.take(length.into())?).map_err(|_| r.malformed())?;
-            if leaves.last().is_some_and(|last| *last >= leaf) {
-                return Err(r.malformed());
-            }
-            leaves.push(leaf);
-            points.expose_mut().sk2.push(checked_g1(&mut r)?);
-        }
-        r.finish()?;
-        if leaves.is_empty() {
-            return Err(Error::Malformed(USER));
-        }
-        let key = Self { public: public.clone(), leaves, points };
-        if key.pairs_up()? { Ok(key) } else { Err(Error::Untrusted(USER)) }
+        wiping_stack(|| Layout::read(bytes, [public])?.check())
+    }
+
+    /// As [`Self::decode`], under whichever of these parameters the key names, for a key of these attributes and no
+    /// others. Of any other key no point is decoded: that would take the longer, the more attributes it claims.
+    pub(crate) fn decode_for<'a>(
+        bytes: &[u8],
+        known: impl IntoIterator<Item = &'a PublicParameters>,
+        leaves: &[Leaf],
+    ) -> Result<Self> {
+        wiping_stack(|| {
+            let layout = Layout::read(bytes, known)?;
+            if layout.leaves == leaves { layout.check() } else { Err(Error::Untrusted(ATTRIBUTES)) }
+        })
     }
 
     /// `sk2` of an attribute.
@@ -223,8 +215,56 @@ impl fmt::Debug for UserKey {
     }
 }
 
-fn checked_g1(r: &mut Reader<'_>) -> Result<G1Affine> {
-    G1Affine::decode_checked(r.array::<G1_BYTES>()?).ok_or(Error::Untrusted(USER))
+/// A user key before any point in it is decoded.
+struct Layout<'a> {
+    public: PublicParameters,
+    leaves: Vec<Leaf>,
+    sk1: &'a [u8; G1_BYTES],
+    sk2: Vec<&'a [u8; G1_BYTES]>,
+    sk3: &'a [u8; G2_BYTES],
+}
+
+impl<'a> Layout<'a> {
+    fn read<'p>(bytes: &'a [u8], known: impl IntoIterator<Item = &'p PublicParameters>) -> Result<Self> {
+        if bytes.len() > MAX_KEY_BYTES {
+            return Err(Error::TooLarge(USER));
+        }
+        let mut r = Reader::new(bytes, USER);
+        r.magic(USER_MAGIC)?;
+        let pid = r.array::<32>()?;
+        let public = known.into_iter().find(|public| public.pid() == pid).ok_or(Error::Untrusted(USER))?.clone();
+        let (sk1, sk3) = (r.array()?, r.array()?);
+        let count = usize::from(r.u16()?);
+        if count > MAX_KEY_LEAVES {
+            return Err(Error::TooLarge(USER));
+        }
+        let (mut leaves, mut sk2): (Vec<Leaf>, Vec<_>) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for _ in 0..count {
+            let length = r.u16()?;
+            let leaf = Leaf::decode(r.take(length.into())?).map_err(|_| r.malformed())?;
+            if leaves.last().is_some_and(|last| *last >= leaf) {
+                return Err(r.malformed());
+            }
+            leaves.push(leaf);
+            sk2.push(r.array()?);
+        }
+        r.finish()?;
+        if leaves.is_empty() { Err(Error::Malformed(USER)) } else { Ok(Self { public, leaves, sk1, sk2, sk3 }) }
+    }
+
+    /// Decodes every point, and checks the whole.
+    fn check(self) -> Result<UserKey> {
+        let Self { public, leaves, sk1, sk2, sk3 } = self;
+        let g1 = |bytes| G1Affine::decode_checked(bytes).ok_or(Error::Untrusted(USER));
+        let sk3 = G2Affine::decode_checked(sk3).ok_or(Error::Untrusted(USER))?;
+        // Reserved at once, so that no growth leaves a copy behind.
+        let mut points = Secret::new(Points { sk1: g1(sk1)?, sk2: Vec::with_capacity(sk2.len()), sk3 });
+        for bytes in sk2 {
+            points.expose_mut().sk2.push(g1(bytes)?);
+        }
+        let key = UserKey { public, leaves, points };
+        if key.pairs_up()? { Ok(key) } else { Err(Error::Untrusted(USER)) }
+    }
 }
 
 /// Most leaves of a key: each attribute a number or a date, of 33 prefixes.
@@ -235,4 +275,5 @@ const MAX_KEY_BYTES: usize = 4 << 20;
 const MASTER: &str = "master key";
 const MASTER_MAGIC: &[u8; 4] = b"csm\x01";
 const USER: &str = "user key";
+const ATTRIBUTES: &str = "attributes of a user key";
 const USER_MAGIC: &[u8; 4] = b"csu\x01";

@@ -1,7 +1,7 @@
 //! Public parameters: `A = e(g1, g2)^α` with a name and a version, and what is precomputed from them.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use sha2::{Digest, Sha256};
 
@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::id::AuthorityId;
 use crate::kem::blind::RealmKey;
 use crate::kem::cache::{Cache, Hashed};
-use crate::pairing::{GT_BYTES, Gt, Scalar, Table};
+use crate::pairing::{G1, GT_BYTES, Gt, Scalar, Table};
 use crate::policy::{AccessTree, Leaf, Policy};
+use crate::seal::label;
 use crate::wire::{Reader, Writer};
 
 /// The public parameters of one authority: what anybody needs to encapsulate, and to check keys and capsules.
@@ -140,6 +141,12 @@ impl fmt::Debug for PublicParameters {
             .field("version", &self.0.version)
             .finish_non_exhaustive()
     }
+}
+
+/// The table of B, the point of G1 that shares are raised on: a hash, so that nobody knows its logarithm.
+pub(super) fn b_table() -> &'static Table<G1> {
+    static TABLE: LazyLock<Table<G1>> = LazyLock::new(|| Table::new(G1::hash(b"B", label::KEM_B)));
+    &TABLE
 }
 
 const WHAT: &str = "public parameters";

@@ -17,18 +17,9 @@ use zeroize::Zeroizing;
 use super::{Frobenius, G1, G1Affine, G2, G2Affine, Gt, Scalar, negate_fp, select_fp};
 use blst::{blst_fp2, blst_p1_affine, blst_p2_affine};
 
-/// Domain separation tag of the second hash of the scheme; another one than that of attributes.
-const B_DST: &[u8] = b"CHARTSEAL-V01-B-with-BLS12381G1_XMD:SHA-256_SSWU_RO_";
-
 /// The table of the generator of G2.
 pub(crate) fn g2_table() -> &'static Table<G2> {
     static TABLE: LazyLock<Table<G2>> = LazyLock::new(|| Table::new(G2::generator()));
-    &TABLE
-}
-
-/// The table of B, the point of G1 that shares are raised on: a hash, so that nobody knows its logarithm.
-pub(crate) fn b_table() -> &'static Table<G1> {
-    static TABLE: LazyLock<Table<G1>> = LazyLock::new(|| Table::new(G1::hash(b"B", B_DST)));
     &TABLE
 }
 
@@ -352,9 +343,10 @@ mod tests {
     fn tables_agree_with_the_plain_path() {
         let gt = Gt::pairing_product(&[(G1::generator().affine(), G2Affine::generator())]).unwrap();
         let gt_table = Table::new(gt);
-        let base = b_table().base().projective();
+        let base = G1::hash(b"base", b"test");
+        let table = Table::new(base);
         for s in scalars() {
-            assert!(b_table().mul(&s) == base.mul(&s));
+            assert!(table.mul(&s) == base.mul(&s));
             assert!(Table::small(base).mul(&s) == base.mul(&s));
             assert!(g2_table().mul(&s) == G2::generator().mul(&s));
             assert!(gt_table.pow(&s) == plain_pow(&gt, &s));

@@ -59,3 +59,43 @@ fn nothing_secret_is_given_back_unwiped() {
     let ((), found) = watched(|| drop(Vec::from(std::hint::black_box(&secret)[6])));
     assert_eq!(found, ["g1^alpha"]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_secret_is_left_on_the_stack() {
+    use crate::stack::left_by;
+
+    let authority = || AuthorityId::new("st-olave").unwrap();
+    let (public, master) = danger::setup_from_seed(authority(), &[1; 64]).unwrap();
+    // Nothing that writes 48 bytes reaches as deep as the wiping itself does.
+    let wiped = left_by(|| drop(master.to_secret_bytes())).depth;
+    let found = |what: &str, work: &(dyn Fn() + Sync)| {
+        let left = left_by(work);
+        let found: Vec<_> = SECRETS.iter().filter(|(_, secret)| left.has(&secret.to_be_bytes())).collect();
+        assert!(found.is_empty(), "{what} leaves {found:?}");
+        // What reached deeper than is wiped would not be, whether it shows here or not.
+        assert!(left.depth < wiped + 2048, "{what} reaches {} bytes deep of {wiped}", left.depth);
+    };
+    found("setup", &|| drop(danger::setup_from_seed(authority(), &[1; 64])));
+    let bytes = master.to_secret_bytes();
+    found("writing a master key", &|| drop(master.to_secret_bytes()));
+    found("reading a master key", &|| drop(MasterKey::decode(bytes.expose()).unwrap()));
+    let attributes = "role:doctor, dept:icu, ward:7, a:1, b:2, c:3".parse().unwrap();
+    found("issue", &|| drop(danger::issue_from_seed(&master, &attributes, &[2; 64]).unwrap()));
+    let key = danger::issue_from_seed(&master, &attributes, &[2; 64]).unwrap();
+    let bytes = key.to_secret_bytes();
+    found("writing a user key", &|| drop(key.to_secret_bytes()));
+    found("reading a user key", &|| drop(UserKey::decode(bytes.expose(), &public).unwrap()));
+
+    let tree = public.expand(&"role:doctor and dept:icu".parse().unwrap()).unwrap();
+    let context = b"owner alice, compartment 7, version 1";
+    let (capsule, _) = danger::encapsulate_message(&public, &tree, context, &[3; 32]);
+    found("encapsulate", &|| drop(danger::encapsulate_message(&public, &tree, context, &[3; 32])));
+    found("decapsulate", &|| drop(kem::decapsulate(&key, &tree, context, &capsule).unwrap()));
+    found("decapsulate under another context", &|| assert!(kem::decapsulate(&key, &tree, b"", &capsule).is_err()));
+
+    // The search itself works: a secret in a local variable, not wiped.
+    let secret = SECRETS.map(|(_, secret)| secret.to_be_bytes());
+    let left = left_by(|| _ = std::hint::black_box(*std::hint::black_box(&secret[6])));
+    assert!(left.has(&secret[6]));
+}

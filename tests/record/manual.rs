@@ -1,5 +1,7 @@
 //! What the manual's pages name is there.
 
+mod labels;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
