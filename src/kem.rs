@@ -54,6 +54,8 @@ mod shares;
 mod attacks;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod memcheck;
 
 pub use blind::RealmKey;
 pub use capsule::Capsule;

@@ -12,7 +12,7 @@ use crate::kem::capsule::Capsule;
 use crate::kem::keys::UserKey;
 use crate::kem::params::{PublicParameters, b_table};
 use crate::kem::shares::{self, Term};
-use crate::pairing::{G1, G1Affine, G2Affine, Gt, Scalar, g2_table};
+use crate::pairing::{G1, G1Affine, G2Affine, Gt, Scalar, g2_table, known};
 use crate::policy::AccessTree;
 use crate::seal::{SharedKey, label};
 use crate::secret::Secret;
@@ -111,7 +111,8 @@ fn unmask(
     let mut message = Zeroizing::new(*parts.ct0);
     xor(&mut message, &Transcript::new(public, tree, context).pad(d, parts.points));
     let (again, key) = seal(public, tree, context, &message);
-    if again.as_bytes().ct_eq(capsule.as_bytes()).into() { Ok(key) } else { Err(Error::CannotOpen) }
+    let same = known(again.as_bytes().ct_eq(capsule.as_bytes()).into());
+    if same { Ok(key) } else { Err(Error::CannotOpen) }
 }
 
 /// What a re-randomizing attacker wants: the forged capsule with the mask of `after` over the message under `before`.
