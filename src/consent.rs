@@ -116,7 +116,7 @@ pub use succession::{
     Veto, VetoStatement,
 };
 pub use terms::{
-    ConsumedStatement, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_PAST, MAX_PAST_BYTES, MAX_TERMS, Named,
-    PastRule, PastWriting, Reading, Terms, Writing,
+    ConsumedStatement, MAX_MANDATES_PAST, MAX_MANDATES_PAST_BYTES, MAX_OWNER_TERMS, MAX_PAST, MAX_PAST_BYTES,
+    MAX_TERMS, Named, PastRule, PastWriting, Reading, Terms, Writing,
 };
 pub use verify::{LiveConsent, WriteOnly};

@@ -59,6 +59,7 @@ mod memcheck;
 
 pub use blind::RealmKey;
 pub use capsule::Capsule;
+pub(crate) use capsule::MAX_CAPSULE;
 pub use keys::{MasterKey, UserKey};
 pub use params::PublicParameters;
 

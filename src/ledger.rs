@@ -398,7 +398,7 @@ const MAX_KEYS: usize = 1024;
 /// Most destroyed keys that are remembered of a compartment: one a day for twenty years.
 const MAX_DESTROYED: usize = 8192;
 /// The consent, and at most 28 bytes a key.
-const MAX_ENTRY: usize = 512 * 1024;
+const MAX_ENTRY: usize = crate::consent::MAX_CONSENT + 256 * 1024;
 const WHAT: &str = "ledger";
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ pub use error::{ParseError, ParseErrorKind};
 pub use literal::{Month, PersonNumber};
 #[cfg(test)]
 pub(crate) use tree::Branch;
+pub(crate) use tree::MAX_TREE_BYTES;
 pub(crate) use tree::Node;
 pub use tree::{AccessTree, Leaf, MAX_LEAVES};
 

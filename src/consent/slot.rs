@@ -9,17 +9,21 @@ use super::statement::ConsentStatement;
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, Hash, OwnerId, Version};
 use crate::identity::{Sealed, SealingKey};
-use crate::kem::{self, Capsule, UserKey};
-use crate::policy::AccessTree;
+use crate::kem::{self, Capsule, MAX_CAPSULE, UserKey};
+use crate::policy::{AccessTree, MAX_TREE_BYTES};
 use crate::seal::{Cek, Commitment, SUITE, Salt, WrappedKey, label, unwrap_cek};
 use crate::secret::Secret;
 use crate::wire::{self, bytes};
 pub(crate) use make::SlotMaker;
 
-/// Most bytes of one slot.
-pub const MAX_SLOT: usize = 48 * 1024;
+/// Most bytes of one slot, 208 KiB: whatever a policy within its own limits expands to, in whatever month.
+pub const MAX_SLOT: usize = (MAX_TREE_BYTES + MAX_CAPSULE + REST).next_multiple_of(16 * 1024);
 /// Most slots of a consent.
 pub const MAX_SLOTS: usize = 64;
+/// Most bytes of a slot for the holder of a sealing key.
+pub(super) const MAX_SEALED_SLOT: usize = 192;
+/// Most bytes of a slot for a policy beside its tree and its capsule: ids, keys, names of members.
+const REST: usize = 512;
 
 /// One slot. Its bytes travel whole, so that an outer layer can be put around them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +57,12 @@ pub(crate) struct PolicySlot {
 }
 
 impl Slot {
+    /// Most bytes of the slot for a policy whose tree in the month of the most leaves is this one, in any month.
+    pub(super) fn most_bytes(tree: &AccessTree) -> usize {
+        // A leaf of the month may stand in the policy, too.
+        REST + MONTH + tree.as_bytes().len() + Capsule::length_for(tree, 1)
+    }
+
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         let bytes = wire::to_cbor(self, WHAT)?;
         if bytes.len() > MAX_SLOT { Err(Error::TooLarge(WHAT)) } else { Ok(bytes) }
@@ -172,4 +182,7 @@ mod opaque {
     }
 }
 
+/// A policy of nothing but a range of months becomes one range with the month of the sealing: at most 22 leaves of at most
+/// 203 bytes, each with a row of 48.
+const MONTH: usize = 22 * (3 + 203 + 48);
 const WHAT: &str = "slot";

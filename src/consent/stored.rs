@@ -4,19 +4,28 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::mandate::Mandate;
-use super::slot::{MAX_SLOT, MAX_SLOTS, Slot, SlotContent};
-use super::statement::Consent;
+use super::mandate::{Mandate, MandateStatement};
+use super::slot::{MAX_SEALED_SLOT, MAX_SLOT, MAX_SLOTS, Slot, SlotContent};
+use super::statement::{Consent, ConsentStatement};
 use super::terms::MAX_TERMS;
 use crate::error::{Error, Result};
 use crate::id::AuthorityId;
-use crate::identity::{Signature, Signed};
+use crate::identity::{Signature, Signed, Statement};
 use crate::pin::{Place, Precedence};
 use crate::seal::{SUITE, TERMS_OVERHEAD};
 use crate::wire::{self, bytes};
 
-/// Most bytes of a consent with its slots, in CBOR.
-pub const MAX_CONSENT: usize = 256 * 1024;
+/// Most bytes of a consent with its slots, in CBOR, 1 MiB: with the largest terms under a mandate and [`MAX_SLOTS`] slots
+/// for holders of keys, any policies of four authorities fit, or more that are smaller.
+pub const MAX_CONSENT: usize = (REST + 4 * MAX_SLOT).next_multiple_of(256 * 1024);
+/// Most bytes of all slots for policies.
+pub(super) const MAX_POLICY_SLOTS: usize = MAX_CONSENT - REST;
+/// Most bytes of all else: the last kibibyte is for names of members, lengths and signatures.
+const REST: usize = ConsentStatement::LIMIT
+    + (MAX_TERMS + TERMS_OVERHEAD)
+    + MandateStatement::LIMIT
+    + MAX_SLOTS * MAX_SEALED_SLOT
+    + 1024;
 
 /// A consent with its sealed terms and its slots: what a server keeps.
 ///

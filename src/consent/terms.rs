@@ -12,11 +12,13 @@ use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
 use crate::identity::{PublicIdentity, SealingPublic};
 use crate::pin::{Base, Place};
-use crate::policy::{Month, ParseErrorKind, PersonNumber, Policy};
+use crate::policy::{Month, ParseError, ParseErrorKind, PersonNumber, Policy};
 use crate::wire;
 
-/// Most bytes of the terms.
-pub const MAX_TERMS: usize = 64 * 1024;
+/// Most bytes of the terms that an owner signs, with as much of the past as they may come to remember.
+pub const MAX_OWNER_TERMS: usize = 64 * 1024;
+/// Most bytes of the terms: under a mandate, the custodian's hold those of the owner, and whom he excludes himself.
+pub const MAX_TERMS: usize = 2 * MAX_OWNER_TERMS + 32 * 1024;
 /// Most earlier write policies that the terms remember.
 pub const MAX_PAST: usize = 64;
 /// Most bytes of all of them, each counted with its texts and 64 more.
@@ -168,7 +170,7 @@ impl From<&VerifiedCredential> for Named {
 
 impl Reading {
     /// The policy that the slot is made for: `(policy and not …) and valid-until >= month`, with all who are excluded from
-    /// reading under the authority. None if it is for excluded people alone: then there is no slot.
+    /// reading under the authority. None if it is for excluded people or earlier months alone: then there is no slot.
     ///
     /// # Errors
     ///
@@ -177,7 +179,8 @@ impl Reading {
     pub fn sealed_policy(&self, exclusions: &[Exclusion]) -> Result<Option<Policy>> {
         let month = Month::new((self.month / 12).saturating_add(1970), self.month % 12 + 1)?;
         let policy = closed(&self.policy, &excluded(exclusions, Action::Read, &self.authority))?;
-        Ok(policy.map(|policy| format!("({policy}) and valid-until >= {month}").parse()).transpose()?)
+        let policy = policy.map(|policy| format!("({policy}) and valid-until >= {month}").parse());
+        policy.map_or(Ok(None), satisfiable)
     }
 }
 
@@ -203,13 +206,27 @@ impl Terms {
         if bytes.len() > MAX_TERMS { Err(Error::TooLarge(WHAT)) } else { Ok(bytes) }
     }
 
+    /// Whether later versions that say the same have room for what they will remember: a full past, and under a mandate
+    /// all of this beside the custodian's own.
+    pub(super) fn check_growth(&self) -> Result<()> {
+        let next = PastRule::sizes(&self.write_rules());
+        let most = self.past.iter().map(PastWriting::size).chain([next, MAX_PAST_BYTES]).max().unwrap_or(0);
+        let terms = Self { past: Vec::new(), ceiling: None, ..self.clone() };
+        let own = wire::to_cbor(&terms, WHAT)?.len().saturating_add(most).saturating_add(PAST_NAMES);
+        let (whole, limit) = match &self.ceiling {
+            None => (own, MAX_OWNER_TERMS),
+            Some(ceiling) => (wire::to_cbor(ceiling, WHAT)?.len().saturating_add(own), MAX_TERMS),
+        };
+        if whole > limit { Err(Error::TooLarge(WHAT)) } else { Ok(()) }
+    }
+
     /// Reads canonical CBOR.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] over [`MAX_TERMS`]; [`Error::Malformed`] or [`Error::Policy`] for what no consent says: other
-    /// CBOR, policies that are none, or several for one authority, people who are named twice, exclusions out of order or
-    /// of nobody.
+    /// [`Error::TooLarge`] over [`MAX_TERMS`], or over [`MAX_OWNER_TERMS`] if an owner signed them; [`Error::Malformed`] or
+    /// [`Error::Policy`] for what no consent says: other CBOR, policies that are none, or several for one authority, people
+    /// who are named twice, exclusions out of order or of nobody.
     pub fn from_cbor(bytes: &[u8]) -> Result<Self> {
         let terms = Self::decode(bytes)?;
         terms.policies()?;
@@ -218,7 +235,9 @@ impl Terms {
 
     /// What is well-formed alone: the policies are parsed when they are wanted.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
-        wire::from_cbor(bytes, MAX_TERMS, WHAT)
+        let terms: Self = wire::from_cbor(bytes, MAX_TERMS, WHAT)?;
+        let over = terms.ceiling.is_none() && bytes.len() > MAX_OWNER_TERMS;
+        if over { Err(Error::TooLarge(WHAT)) } else { Ok(terms) }
     }
 
     /// Who may write, as it is now.
@@ -277,12 +296,17 @@ impl PastRule {
     fn size(&self) -> usize {
         self.authority.as_str().len() + self.policy.len() + 5 * self.excluded.len() + 32
     }
+
+    /// About how many bytes an entry with these takes.
+    fn sizes(rules: &[Self]) -> usize {
+        rules.iter().map(Self::size).fold(64, usize::saturating_add)
+    }
 }
 
 impl PastWriting {
     /// About how many bytes it takes.
     pub(super) fn size(&self) -> usize {
-        self.write.iter().map(PastRule::size).fold(64, usize::saturating_add)
+        PastRule::sizes(&self.write)
     }
 
     /// Where the last of them stood among all consents to the compartment.
@@ -309,10 +333,17 @@ pub(super) fn canonical(text: &str) -> Result<Policy> {
 
 /// The policy closed to these people; none if it is for them alone.
 fn closed(text: &str, people: &BTreeSet<PersonNumber>) -> Result<Option<Policy>> {
-    match canonical(text)?.excluding(people) {
+    satisfiable(canonical(text)?.excluding(people))
+}
+
+/// None for a policy that nobody satisfies.
+fn satisfiable(policy: Result<Policy, ParseError>) -> Result<Option<Policy>> {
+    match policy {
         Err(error) if *error.kind() == ParseErrorKind::Unsatisfiable => Ok(None),
         policy => Ok(Some(policy?)),
     }
 }
 
+/// What the past takes beyond the size that is counted, and the owner's terms in a ceiling: names of members.
+const PAST_NAMES: usize = 8 * 1024;
 const WHAT: &str = "terms";

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::{Error, Result};
 use crate::kem::shares;
 use crate::pairing::{G1_BYTES, G2_BYTES};
-use crate::policy::AccessTree;
+use crate::policy::{AccessTree, MAX_LEAVES};
 use crate::wire::Reader;
 
 /// One encapsulated key for one tree.
@@ -32,6 +32,12 @@ impl Capsule {
         } else {
             Err(Error::Malformed(WHAT))
         }
+    }
+
+    /// How many bytes a capsule for this tree has, if no attribute stood in it more than `more` times beside.
+    pub(crate) fn length_for(tree: &AccessTree, more: usize) -> usize {
+        let (_, tau) = shares::uses(tree);
+        length(tau.saturating_add(more), tree.leaves().len())
     }
 
     /// The canonical bytes.
@@ -72,9 +78,12 @@ impl fmt::Debug for Capsule {
     }
 }
 
-fn length(tau: usize, rows: usize) -> usize {
+const fn length(tau: usize, rows: usize) -> usize {
     4 + 32 + G2_BYTES + tau * G2_BYTES + rows * G1_BYTES
 }
+
+/// Most bytes of a capsule: for the most leaves, all of one attribute.
+pub(crate) const MAX_CAPSULE: usize = length(MAX_LEAVES, MAX_LEAVES);
 
 const WHAT: &str = "capsule";
 const MAGIC: &[u8; 4] = b"csc\x01";

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::attribute::MAX_LABEL;
 use crate::error::{Error, Result};
-use crate::id::AuthorityId;
+use crate::id::{AuthorityId, MAX_ID};
 use crate::wire::{Reader, Writer};
 
 /// Most leaves in an expanded tree.
@@ -12,6 +13,13 @@ pub const MAX_LEAVES: usize = 512;
 pub(crate) const MAX_TREE_DEPTH: usize = super::MAX_DEPTH + 2;
 /// Most bytes of an expanded tree. Larger than any policy text within its own limit expands to.
 pub(crate) const MAX_TREE_BYTES: usize = 128 * 1024;
+// Each leaf has its authority, and a label and a prefix that one condition may share, or a label and a value that stand in
+// the text; each gate has two leaves or seven bytes of text.
+const _: () = {
+    let leaf = 3 + (1 + 1 + MAX_ID + 1 + MAX_LABEL + 2 + 6);
+    let gates = MAX_LEAVES + super::MAX_TEXT / 7;
+    assert!(MAX_LEAVES * leaf + super::MAX_TEXT + 5 * gates <= MAX_TREE_BYTES);
+};
 /// Most bytes in a leaf.
 pub(crate) const MAX_LEAF_BYTES: usize = 1024;
 

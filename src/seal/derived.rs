@@ -45,7 +45,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) info: &'a [u8],
     /// What AES-GCM authenticates.
     pub(crate) aad: &'a [u8],
-    /// The recipient's key and nothing, or the id of the public parameters and the tree.
+    /// The recipient's key and nothing, or the id of the public parameters and the hash of the tree.
     pub(crate) recipient: [&'a [u8]; 2],
     /// What is sealed.
     pub(crate) plaintext: &'a [u8],
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(salt(1, "a", "bc"), all[0]);
     }
 
-    /// A tree is within a slot, and a slot within 48 KiB.
+    /// A length has two bytes.
     #[test]
     fn what_no_slot_can_hold_is_refused() {
         let terms = Hash([9; 32]);

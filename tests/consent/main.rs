@@ -5,6 +5,7 @@ mod authority;
 mod custodian;
 mod devices;
 mod form;
+mod growth;
 mod head;
 mod master_key;
 mod pins;

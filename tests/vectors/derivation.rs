@@ -145,7 +145,7 @@ fn derive(
     for (index, (authority, policy)) in access.read_policies().iter().enumerate() {
         let (context, tree) = (context_of(index), parameters.expand(policy).unwrap());
         let header = [b"chartseal-1 cek wrap: ", &context[..]].concat();
-        let recipient = [&Sha256::digest(parameters.as_bytes())[..], tree.as_bytes()].concat();
+        let recipient = [Sha256::digest(parameters.as_bytes()), Sha256::digest(tree.as_bytes())].concat();
         let inputs = [bound(&context), lp(&context), lp(&header), lp(&recipient), lp(&cek)].concat();
         let [message, wrap_salt, slot_salt] =
             ["slot message", "slot wrap salt", "slot salt"].map(|label| labelled(&salt, &cek, label, &inputs));

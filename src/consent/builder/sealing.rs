@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::{ConsentBuilder, ConsentDraft, Signing};
 use crate::consent::access::{Access, Use};
 use crate::consent::mandate::Ceiling;
-use crate::consent::slot::{Context, MAX_SLOTS, SlotMaker, slot_hash, terms_hash};
+use crate::consent::slot::{Context, MAX_SLOTS, Slot, SlotMaker, slot_hash, terms_hash};
 use crate::consent::statement::ConsentStatement;
-use crate::consent::stored::StoredConsent;
-use crate::consent::terms::{Policies, Reading};
+use crate::consent::stored::{MAX_POLICY_SLOTS, StoredConsent};
+use crate::consent::terms::{Policies, Reading, Terms};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Generation, Hash, Time, Version};
 use crate::identity::{SealingKey, SealingPublic, Signed};
@@ -25,7 +25,8 @@ impl<'a> ConsentBuilder<'a> {
     /// [`Error::ApiMisuse`] if the device is not in the list, the validity is empty, somebody is named and excluded at
     /// once, or the time is before that of the consent before; [`Error::NotAllowed`] under a mandate that does not go so
     /// far, or is over; [`Error::Unknown`] if the trust has no parameters of an authority; [`Error::Policy`] if a policy
-    /// is too large with its exclusions and validity; [`Error::TooLarge`] over [`MAX_SLOTS`] or another limit;
+    /// is too large with its exclusions and validity; [`Error::TooLarge`] over [`MAX_SLOTS`] or another limit, or if it
+    /// would be in the month that takes the most;
     /// [`Error::Malformed`] if a named key is none; [`Error::Randomness`].
     pub fn seal(self, now: Time) -> Result<(StoredConsent, Access)> {
         let Signing::Here(key) = self.signing else {
@@ -66,10 +67,7 @@ impl<'a> ConsentBuilder<'a> {
             return Err(Error::ApiMisuse("the time of a person who is named is over"));
         }
         let (terms, _) = self.terms(now)?;
-        for reading in &terms.read {
-            // The month after takes other leaves, twelve at most: what could not be sealed again then is not sealed now.
-            Reading { month: 1, ..reading.clone() }.sealed_policy(&terms.exclusions)?;
-        }
+        self.check_later_months(&terms)?;
         let text = terms.to_cbor()?;
         let Policies { read, write, past } = terms.policies()?;
 
@@ -155,6 +153,19 @@ impl<'a> ConsentBuilder<'a> {
             use_for: Use::All,
         };
         Ok(ConsentDraft { access, sealed_terms, slots, mandate, signing })
+    }
+
+    /// What could not be sealed again in a later month is not sealed now, or nobody could be shut out then. The month 1
+    /// takes the most leaves that any does, twelve.
+    fn check_later_months(&self, terms: &Terms) -> Result<()> {
+        terms.check_growth()?;
+        let mut bytes = 0_usize;
+        for reading in &terms.read {
+            let worst = Reading { month: 1, ..reading.clone() }.sealed_policy(&terms.exclusions)?;
+            let tree = worst.map(|policy| self.public(&reading.authority)?.expand(&policy)).transpose()?;
+            bytes = bytes.saturating_add(tree.as_ref().map_or(0, Slot::most_bytes));
+        }
+        if bytes > MAX_POLICY_SLOTS { Err(Error::TooLarge("consent")) } else { Ok(()) }
     }
 
     /// First those for the policies, as the terms have them, then the sealed ones.

@@ -35,10 +35,14 @@ impl ConsentBuilder<'_> {
         for draft in &self.read {
             let (authority, policy) = (draft.authority.clone(), draft.policy.to_string());
             let stood = |reading: &Reading| (&reading.authority, &reading.policy) == (&authority, &policy);
+            let reading = Reading { authority: authority.clone(), policy: policy.clone(), month };
             if !before.is_some_and(|before| before.read.iter().any(stood)) {
                 draft.admits_somebody(Action::Read, &exclusions)?;
+                if reading.sealed_policy(&exclusions)?.is_none() {
+                    return Err(Error::ApiMisuse("the policy is for earlier months alone"));
+                }
             }
-            read.push(Reading { authority, policy, month });
+            read.push(reading);
         }
         let mut write = Vec::with_capacity(self.write.len());
         for draft in &self.write {

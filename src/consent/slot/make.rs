@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use sha2::{Digest, Sha256};
+
 use super::{Context, PolicySlot, Slot, SlotContent};
 use crate::consent::statement::ConsentStatement;
 use crate::error::Result;
@@ -31,12 +33,14 @@ impl<'a> SlotMaker<'a> {
 
     pub(crate) fn policy(&self, index: usize, public: &PublicParameters, tree: &AccessTree) -> Result<Slot> {
         let context = self.context.of_slot(index)?;
+        // A tree may be longer than a length of two bytes says.
+        let hashed = Sha256::digest(tree.as_bytes());
         let inputs = Inputs {
             context: &context,
             terms: &self.terms,
             info: &context,
             aad: &cek_wrap_header(&context),
-            recipient: [public.pid(), tree.as_bytes()],
+            recipient: [public.pid(), &hashed],
             plaintext: self.cek.expose(),
         };
         let message = self.secrets.secret(Purpose::Message, &inputs)?;

@@ -84,9 +84,9 @@ fn a_thiefs_terms_keep_nobody_from_going_beyond_them() {
         ConsumedStatement { statement: crate::id::Hash(hash), until: Time::MAX }
     };
     let consent = world.phone.consent(world.owner.devices(), compartment()).after(&world.access).unwrap();
-    let consent = (0..800).map(consumed).fold(consent, ConsentBuilder::consume);
+    let consent = (0..600).map(consumed).fold(consent, ConsentBuilder::consume);
     let (_, theft) = consent.seal(later(1)).unwrap();
-    assert_eq!(theft.terms.consumed.len(), 800);
+    assert_eq!(theft.terms.consumed.len(), 600);
     let change = world.phone.sharing(world.owner.devices(), &world.trust, &world.access).rotate().unwrap();
     let (_, own, _) = change.beyond(&theft).unwrap().seal(later(2)).unwrap();
     assert!(own.terms.consumed.is_empty());
