@@ -1,5 +1,7 @@
 //! What the manual's pages name is there.
 
+mod constants;
+mod figures;
 mod labels;
 
 use std::collections::BTreeSet;
