@@ -26,10 +26,10 @@ use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, KeyId, OwnerId, RecordId, Revision};
 use crate::pin::Place;
-use crate::record::{MAX_CBOR, SealedRecord, StoredWrap};
+use crate::record::{SealedRecord, StoredWrap};
 use crate::repository::Repository;
-use crate::repository::restored::RESTORING;
-use crate::store::{Entry, MAX_KEY, Op, Outcome, Store, check_key, each};
+use crate::store::space::{self, Kind, RESTORING};
+use crate::store::{Entry, MAX_KEY, MAX_VALUE, Op, Outcome, Pages, Store, apply_all, check_keys, each, is_there};
 
 /// Why a backup could not be written or restored.
 #[derive(Debug, thiserror::Error)]
@@ -69,49 +69,37 @@ pub async fn write(store: &dyn Store, stream: &mut dyn Write) -> Result<Written,
     let mut out = Out { stream, digest: Sha256::new(), written: Written::default(), seen: Seen::default() };
     out.bytes(MAGIC)?;
     // First, too: a rotation may delete consents while the records that still need them are read.
-    consents(store, "consent~", &mut out).await?;
-    let mut after = String::new();
-    loop {
-        let page = store.keys("content~", &after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(last);
+    consents(store, &Kind::Consent.prefix(), &mut out).await?;
+    let mut pages = Pages::new(store, Kind::Content.prefix(), PAGE);
+    while let Some(page) = pages.keys().await? {
         for key in &page {
             record(store, key, &mut out).await?;
         }
     }
     // What belongs to no record by now, or never did.
-    let mut after = String::new();
-    loop {
-        let page = store.keys("past~", &after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(last);
+    let mut pages = Pages::new(store, Kind::Past.prefix(), PAGE);
+    while let Some(page) = pages.keys().await? {
         for key in &page {
-            let content = key.strip_prefix("past~").and_then(|rest| Some(rest.rsplit_once('~')?.0));
-            let content = content.map(|content| format!("content~{content}")).filter(|key| key.len() <= MAX_KEY);
+            let content = space::past_of(key).map(|(owner, record, _)| space::content(&owner, &record));
             let held = match content {
-                Some(content) => each(store, &[content]).await?.pop(),
-                None => None,
+                Some(content) => is_there(store, &[content]).await?.contains(&true),
+                None => false,
             };
-            // What cannot be read is there.
-            if matches!(held, None | Some(Ok(None))) {
+            if !held {
                 out.damage(store, key).await?;
             }
         }
     }
     // Again: by now records may lie under keys of consents that were not there before.
-    consents(store, "consent~", &mut out).await?;
+    consents(store, &Kind::Consent.prefix(), &mut out).await?;
     out.end()
 }
 
 /// Writes the consents with this prefix that are not written yet.
 async fn consents(store: &dyn Store, prefix: &str, out: &mut Out<'_>) -> Result<(), BackupError> {
-    let mut after = String::new();
-    loop {
-        let page = store.keys(prefix, &after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after.clone_from(last);
-        let entries = each(store, &page).await?;
-        for (key, entry) in page.into_iter().zip(entries) {
+    let mut pages = Pages::new(store, prefix, PAGE);
+    while let Some(page) = pages.entries().await? {
+        for (key, entry) in page {
             if out.seen.entries.contains(&key) {
                 continue;
             }
@@ -123,7 +111,7 @@ async fn consents(store: &dyn Store, prefix: &str, out: &mut Out<'_>) -> Result<
             match entry {
                 Ok((entry, consent)) => {
                     let said = consent.consent().unverified();
-                    let gives = format!("{}~{}~{}", said.owner, said.compartment, said.key_id().to_text());
+                    let gives = format!("{}/{}/{}", said.owner, said.compartment, said.key_id().to_text());
                     out.seen.keys.insert(gives);
                     out.entry(&key, &entry.value)?;
                 }
@@ -132,26 +120,22 @@ async fn consents(store: &dyn Store, prefix: &str, out: &mut Out<'_>) -> Result<
             out.seen.entries.insert(key);
         }
     }
+    Ok(())
 }
 
 /// Writes a record with all its revisions.
 async fn record(store: &dyn Store, key: &str, out: &mut Out<'_>) -> Result<(), BackupError> {
-    let mut names = key.split('~').skip(1);
-    let names = (names.next().map(OwnerId::new), names.next().map(RecordId::new), names.next());
-    let (Some(Ok(owner)), Some(Ok(record)), None) = names else {
+    let Some((owner, record)) = space::content_of(key) else {
         return out.damage(store, key).await;
     };
     let Some(latest) = revision(store, (&owner, &record), key, out).await? else { return Ok(()) };
     // Those before this one, and no later ones: it may be amended meanwhile.
-    let prefix = format!("past~{owner}~{record}~");
-    let mut after = String::new();
-    while latest > Revision(0) {
-        let page = store.keys(&prefix, &after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(last);
+    let mut pages = Pages::new(store, space::all_past(&owner, &record), PAGE);
+    while latest > Revision(0)
+        && let Some(page) = pages.keys().await?
+    {
         for key in &page {
-            let number: Option<u64> = key.strip_prefix(&prefix).and_then(|number| number.parse().ok());
-            if number.is_none_or(|number| number < latest.0) {
+            if space::past_of(key).is_none_or(|(_, _, revision)| revision < latest) {
                 revision(store, (&owner, &record), key, out).await?;
             }
         }
@@ -181,10 +165,10 @@ async fn revision(
         let mut open = true;
         for compartment in whole.compartments() {
             let Some(key) = whole.key_id(compartment) else { continue };
-            let place = format!("{owner}~{compartment}~");
+            let place = format!("{owner}/{compartment}/");
             let needed = format!("{place}{}", key.to_text());
             if !out.seen.keys.contains(&needed) {
-                consents(store, &format!("consent~{place}"), out).await?;
+                consents(store, &Kind::Consent.of_compartment(owner, compartment), out).await?;
                 // Where there are none at all, the host keeps them elsewhere.
                 let elsewhere = !out.seen.keys.range(place.clone()..).next().is_some_and(|key| key.starts_with(&place));
                 open &= elsewhere || out.seen.keys.contains(&needed);
@@ -242,7 +226,7 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
                 size += key.len() + value.len();
                 ops.push(Op::Put { key, value });
                 entries += 1;
-                if ops.len() >= PAGE || size >= MAX_CBOR {
+                if ops.len() >= PAGE || size >= PAGE_BYTES {
                     put_all(store, std::mem::take(&mut ops)).await?;
                     size = 0;
                 }
@@ -271,29 +255,39 @@ pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, Ba
 
 /// Writes what is absent. Pieces come several times where revisions share them; a content or a consent comes once, so
 /// another one in its place is somebody else's.
-async fn put_all(store: &dyn Store, ops: Vec<Op>) -> Result<(), BackupError> {
-    if ops.is_empty() {
-        return Ok(());
+async fn put_all(store: &dyn Store, mut ops: Vec<Op>) -> Result<(), BackupError> {
+    let mut keys = BTreeSet::new();
+    let mut twice = false;
+    ops.retain(|op| {
+        let first = keys.insert(op.key().to_owned());
+        twice |= !first && is_once(op.key());
+        first
+    });
+    if twice {
+        return Err(MALFORMED.into());
     }
     let once = |op: &Op| match op {
-        Op::Put { key, value } if ["content~", "past~", "consent~"].iter().any(|kind| key.starts_with(kind)) => {
-            Some((key.clone(), value.clone()))
-        }
+        Op::Put { key, value } if is_once(key) => Some((key.clone(), value.clone())),
         _ => None,
     };
     let once: Vec<_> = ops.iter().map(once).collect();
-    for (once, outcome) in once.into_iter().zip(store.apply(ops).await?) {
+    for (once, outcome) in once.into_iter().zip(apply_all(store, ops).await?) {
         if let (Some((key, value)), Outcome::Conflict) = (once, outcome) {
             let held = store.get(std::slice::from_ref(&key)).await?.pop().flatten();
             // Whoever catches up meanwhile may have written a consent whole that the backup has damaged.
             let is_consent =
-                |held: &Entry| key.starts_with("consent~") && StoredConsent::from_cbor(&held.value).is_ok();
+                |held: &Entry| Kind::of(&key) == Some(Kind::Consent) && StoredConsent::from_cbor(&held.value).is_ok();
             if held.is_none_or(|held| held.value != value && !is_consent(&held)) {
                 return Err(Error::ApiMisuse("somebody writes into the store while a backup is restored").into());
             }
         }
     }
     Ok(())
+}
+
+/// Whether revisions of a record do not share it.
+fn is_once(key: &str) -> bool {
+    matches!(Kind::of(key), Some(Kind::Content | Kind::Past | Kind::Consent))
 }
 
 /// What a backup holds of a compartment.
@@ -320,17 +314,15 @@ impl Found {
 }
 
 fn consent_in(key: &str, value: &[u8]) -> Option<((OwnerId, CompartmentId), (Place, KeyId))> {
-    key.strip_prefix("consent~")?;
+    Kind::of(key).filter(|kind| *kind == Kind::Consent)?;
     let consent = StoredConsent::from_cbor(value).ok()?;
     let said = consent.consent().unverified();
     Some(((said.owner.clone(), said.compartment.clone()), (consent.place(), said.key_id())))
 }
 
 fn wrap_in(key: &str, value: &[u8]) -> Option<((OwnerId, CompartmentId), KeyId)> {
-    let mut names = key.strip_prefix("wrap~")?.split('~');
-    let (owner, compartment) = (OwnerId::new(names.next()?).ok()?, CompartmentId::new(names.next()?).ok()?);
-    let wrap = StoredWrap::read(&StoredWrap::prefix(&owner, &compartment), key, value).ok()?;
-    Some(((owner, compartment), wrap.key_id()))
+    let wrap = StoredWrap::read(key, value).ok()?;
+    Some((space::compartment_of(key)?, wrap.key_id()))
 }
 
 struct Out<'a> {
@@ -354,7 +346,7 @@ impl Out<'_> {
     async fn damage(&mut self, store: &dyn Store, key: &str) -> Result<(), BackupError> {
         self.written.damaged.push(key.to_owned());
         match each(store, &[key.to_owned()]).await?.pop() {
-            Some(Ok(Some(Entry { value, .. }))) if value.len() <= MAX_CBOR => self.entry(key, &value),
+            Some(Ok(Some(Entry { value, .. }))) if value.len() <= MAX_VALUE => self.entry(key, &value),
             _ => Ok(()),
         }
     }
@@ -400,12 +392,12 @@ impl In<'_> {
     fn entry(&mut self) -> Result<(String, Vec<u8>), BackupError> {
         let length = |bytes| usize::try_from(u32::from_be_bytes(bytes)).map_err(|_| MALFORMED);
         let (key, value) = (length(self.array()?)?, length(self.array()?)?);
-        if key > MAX_KEY || value > MAX_CBOR {
+        if key > MAX_KEY || value > MAX_VALUE {
             return Err(Error::TooLarge(WHAT).into());
         }
         let key = String::from_utf8(self.vec(key)?).map_err(|_| MALFORMED)?;
-        check_key(&key)?;
-        if !KINDS.iter().any(|kind| key.starts_with(kind)) {
+        check_keys(std::slice::from_ref(&key))?;
+        if !Kind::of(&key).is_some_and(Kind::is_kept) {
             return Err(MALFORMED.into());
         }
         Ok((key, self.vec(value)?))
@@ -440,7 +432,8 @@ impl From<crate::store::StoreError> for BackupError {
 }
 
 const MAGIC: &[u8] = b"csb\x01";
-const KINDS: [&str; 6] = ["content~", "past~", "envelope~", "wrap~", "body~", "consent~"];
 const PAGE: usize = 1000;
+/// Bytes that are written at a time.
+const PAGE_BYTES: usize = 16 << 20;
 const WHAT: &str = "backup";
 const MALFORMED: Error = Error::Malformed(WHAT);

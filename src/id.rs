@@ -11,15 +11,25 @@ pub use crate::time::Time;
 use crate::wire::public_bytes;
 
 /// Longest id, in bytes.
-pub const MAX_ID: usize = 128;
+pub const MAX_ID: usize = 64;
+/// Longest schema id, in bytes.
+pub const MAX_SCHEMA: usize = 128;
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        text_type! {
+            $(#[$doc])*
+            ///
+            /// One to [`MAX_ID`] bytes of ASCII letters, digits and `- _ . :`, and not `.` or `..`: the same bytes in every
+            /// log, path and database that it meets. Some file systems take `A` for `a`.
+            $name, $what, is_id
+        }
+    };
+}
+
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:ident) => {
         $(#[$doc])*
-        ///
-        /// One to [`MAX_ID`] bytes of ASCII letters, digits and `- _ . : / + =`, so that it is the same bytes, and shows
-        /// the same, in every log and database that it meets. It is *not* a safe file name or path of a URL as it
-        /// stands: `../x` is an id, and some file systems take `A` for `a`. Encode it where it names a file.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
@@ -32,7 +42,7 @@ macro_rules! text_id {
             /// [`Error::Malformed`] if it is empty, too long or holds another character.
             pub fn new(id: impl Into<String>) -> Result<Self> {
                 let id = id.into();
-                if is_id(&id) { Ok(Self(id)) } else { Err(Error::Malformed($what)) }
+                if $check(&id) { Ok(Self(id)) } else { Err(Error::Malformed($what)) }
             }
 
             /// The id as text.
@@ -95,10 +105,12 @@ text_id!(
     "owner id"
 );
 
-text_id!(
-    /// Names the schema of a record's fields, such as `fhir/R4/Observation`.
+text_type!(
+    /// Names the schema of a record's fields, such as `fhir/R4/Observation`: one to [`MAX_SCHEMA`] bytes of ASCII letters,
+    /// digits and `- _ . : / + =`. It stands in no key of a store.
     SchemaId,
-    "schema id"
+    "schema id",
+    is_schema
 );
 
 text_id!(
@@ -156,7 +168,13 @@ impl KeyId {
 pub struct Revision(pub u64);
 
 fn is_id(id: &str) -> bool {
-    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(&b))
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    (1..=MAX_ID).contains(&id.len()) && !matches!(id, "." | "..") && id.bytes().all(plain)
+}
+
+fn is_schema(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+    (1..=MAX_SCHEMA).contains(&id.len()) && id.bytes().all(plain)
 }
 
 #[cfg(test)]
@@ -166,11 +184,13 @@ mod tests {
     #[test]
     fn an_id_is_short_plain_ascii_or_refused() {
         assert!(RecordId::new("urn:uuid:6f1c").is_ok());
-        for bad in ["", "a b", "é", "a\0", "a\n"] {
+        for bad in ["", "a b", "é", "a\0", "a\n", "a/b", ".", "..", "a~", "a+b", "a=", "a%2f"] {
             assert_eq!(RecordId::new(bad), Err(Error::Malformed("record id")), "{bad:?}");
         }
         assert!(RecordId::new("x".repeat(MAX_ID)).is_ok());
         assert!(RecordId::new("x".repeat(MAX_ID + 1)).is_err());
         assert!(serde_json::from_str::<RecordId>("\"a b\"").is_err());
+        assert!(SchemaId::new("fhir/R4/Observation").is_ok() && SchemaId::new("a b").is_err());
+        assert!(SchemaId::new("x".repeat(MAX_SCHEMA)).is_ok() && SchemaId::new("x".repeat(MAX_SCHEMA + 1)).is_err());
     }
 }

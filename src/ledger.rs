@@ -246,7 +246,7 @@ impl<'a> Ledger<'a> {
 
     /// What is known of some compartments, in their order.
     pub(crate) async fn standings(&self, owner: &OwnerId, compartments: &[&CompartmentId]) -> Result<Vec<Standing>> {
-        let mut keys = vec![format!("{ERASED}{owner}")];
+        let mut keys = vec![erased(owner)];
         keys.extend(compartments.iter().map(|compartment| key(owner, compartment)));
         let mut held = self.store.get(&keys).await?.into_iter();
         if held.next().flatten().is_some() {
@@ -267,7 +267,7 @@ impl<'a> Ledger<'a> {
     ///
     /// As [`Ledger::compartments`].
     pub async fn erased(&self, after: Option<&OwnerId>) -> Result<Vec<OwnerId>> {
-        let after = after.map(|owner| format!("{ERASED}{owner}")).unwrap_or_default();
+        let after = after.map(erased).unwrap_or_default();
         let keys = self.store.keys(ERASED, &after, 100).await?;
         let owner = |key: &String| key.strip_prefix(ERASED).and_then(|owner| OwnerId::new(owner).ok());
         keys.iter().map(|key| owner(key).ok_or(Error::Malformed(WHAT))).collect()
@@ -279,26 +279,18 @@ impl<'a> Ledger<'a> {
     ///
     /// [`Error::Store`].
     pub async fn is_erased(&self, owner: &OwnerId) -> Result<bool> {
-        Ok(self.store.get(&[format!("{ERASED}{owner}")]).await?.pop().flatten().is_some())
+        Ok(self.store.get(&[erased(owner)]).await?.pop().flatten().is_some())
     }
 
     /// Notes an owner as erased, and forgets her consents.
     pub(crate) async fn erase(&self, owner: &OwnerId) -> Result<()> {
-        self.store.apply(vec![Op::Put { key: format!("{ERASED}{owner}"), value: Vec::new() }]).await?;
+        self.store.apply(vec![Op::Put { key: erased(owner), value: Vec::new() }]).await?;
         self.forget(owner).await
     }
 
     async fn forget(&self, owner: &OwnerId) -> Result<()> {
-        let prefix = format!("{PREFIX}{owner}~");
-        loop {
-            let keys = self.store.keys(&prefix, "", 100).await?;
-            if keys.is_empty() {
-                return Ok(());
-            }
-            let held = self.store.get(&keys).await?;
-            let there = keys.into_iter().zip(held).filter_map(|(key, entry)| Some((key, entry?.tag)));
-            self.store.apply(there.map(|(key, tag)| Op::Delete { key, tag }).collect()).await?;
-        }
+        self.store.delete_prefix(&format!("{PREFIX}{owner}/")).await?;
+        Ok(())
     }
 
     /// These keys are gone, and those of every consent before the one that gave `new`, which the ledger has to know.
@@ -329,7 +321,7 @@ impl<'a> Ledger<'a> {
         let after = after.map(|(owner, compartment)| key(owner, compartment)).unwrap_or_default();
         let keys = self.store.keys(PREFIX, &after, 100).await?;
         let parse = |key: &String| {
-            let (owner, compartment) = key.strip_prefix(PREFIX)?.split_once('~')?;
+            let (owner, compartment) = key.strip_prefix(PREFIX)?.split_once('/')?;
             Some((OwnerId::new(owner).ok()?, CompartmentId::new(compartment).ok()?))
         };
         keys.iter().map(|key| parse(key).ok_or(Error::Malformed(WHAT))).collect()
@@ -368,7 +360,11 @@ impl<'a> Ledger<'a> {
 }
 
 fn key(owner: &OwnerId, compartment: &CompartmentId) -> String {
-    format!("{PREFIX}{owner}~{compartment}")
+    format!("{PREFIX}{owner}/{compartment}")
+}
+
+fn erased(owner: &OwnerId) -> String {
+    format!("{ERASED}{owner}")
 }
 
 /// The consent's own encoding, which is checked when it is read.
@@ -391,8 +387,8 @@ impl std::fmt::Debug for Ledger<'_> {
     }
 }
 
-const ERASED: &str = "erased~";
-const PREFIX: &str = "ledger~";
+const ERASED: &str = "erased/";
+const PREFIX: &str = "ledger/";
 /// Most keys of earlier consents that an entry tells apart from unknown ones.
 const MAX_KEYS: usize = 1024;
 /// Most destroyed keys that are remembered of a compartment: one a day for twenty years.

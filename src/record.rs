@@ -42,6 +42,7 @@ mod place;
 mod reader;
 mod review;
 mod sealed;
+mod segments;
 mod signer;
 mod stored_wrap;
 mod verdict;

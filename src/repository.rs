@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision};
 use crate::ledger::{KeyState, Ledger};
 use crate::record::SealedRecord;
-use crate::store::{Entry, Op, Outcome, Store, Tag, each};
+use crate::store::space::{self, Kind, place};
+use crate::store::{Entry, Op, Outcome, Pages, Store, Tag, apply_all, apply_in_order, only, tags_of_each};
 
 pub use erase::Erased;
 
@@ -158,7 +159,7 @@ impl<'a> Repository<'a> {
         }
         // Parts that were not changed are there, and may have been moved or sealed again since.
         new.retain(|key, _| !old.contains_key(key));
-        new.insert(past(before.owner(), before.record(), before.revision()), old_contents);
+        new.insert(space::past(before.owner(), before.record(), before.revision()), old_contents);
         let (put, written) = self.write_pieces(&new).await?;
         if put == Put::Conflict {
             self.take_back_unnamed(after.owner(), &new, written).await?;
@@ -197,7 +198,7 @@ impl<'a> Repository<'a> {
         if let Some(latest) = self.get(owner, record).await?.filter(|latest| latest.revision() == revision) {
             return Ok(Some(latest));
         }
-        let earlier = self.read(owner, record, &past(owner, record, revision)).await?;
+        let earlier = self.read(owner, record, &space::past(owner, record, revision)).await?;
         // What a key says is the store's word alone.
         self.served(earlier.filter(|earlier| earlier.revision() == revision)).await
     }
@@ -251,12 +252,9 @@ impl<'a> Repository<'a> {
                 }
             }
         }
-        let prefix = format!("past~{owner}~{record}~");
-        let mut after = String::new();
+        let mut pages = Pages::new(self.store, space::all_past(owner, record), 100);
         loop {
-            let page = self.store.keys(&prefix, &after, 100).await?;
-            let Some(last) = page.last() else { return damage };
-            after.clone_from(last);
+            let Some(page) = pages.keys().await? else { return damage };
             for key in &page {
                 let earlier = match self.read(owner, record, key).await {
                     Err(error) if error.is_damage() => {
@@ -279,8 +277,8 @@ impl<'a> Repository<'a> {
                 return Ok(None);
             };
             let mut pieces = BTreeMap::from([(SealedRecord::content_key(owner, record), value)]);
-            // Contents name envelopes, and these the rest.
-            for _ in 0..2 {
+            // Contents name envelopes, these wraps and the beginnings of bodies, and these the rest.
+            for _ in 0..3 {
                 let missing = SealedRecord::missing(owner, record, &pieces)?;
                 let found = self.store.get(&missing).await?;
                 let there = missing.into_iter().zip(found).filter_map(|(key, entry)| Some((key, entry?.value)));
@@ -297,23 +295,26 @@ impl<'a> Repository<'a> {
 
     /// Never writes over a piece that is there: somebody else may be about to commit it. Gives what was written.
     async fn write_pieces(&self, pieces: &BTreeMap<String, Vec<u8>>) -> Result<(Put, Vec<(String, Tag)>)> {
-        // Backwards, wraps before envelopes: an envelope without its wrap would be one that lost it.
-        let (keys, ops): (Vec<String>, Vec<Op>) = pieces
-            .iter()
-            .rev()
-            .map(|(key, value)| (key.clone(), Op::Put { key: key.clone(), value: value.clone() }))
-            .unzip();
-        let outcomes = self.store.apply(ops).await?;
-        let held = self.store.get(&keys).await?;
-        let same = pieces.iter().rev().zip(held).all(|((key, value), held)| {
-            // A rotation may have moved the wrap on; its key is that of the body.
-            held.is_some_and(|held| held.value == *value || key.starts_with("wrap~"))
+        // Wraps before envelopes: an envelope without its wrap would be one that lost it.
+        let (envelopes, rest): (Vec<_>, Vec<_>) =
+            pieces.iter().partition(|(key, _)| Kind::of(key) == Some(Kind::Envelope));
+        let put = |(key, value): &(&String, &Vec<u8>)| Op::Put { key: (*key).clone(), value: (*value).clone() };
+        let steps = [&rest, &envelopes].map(|step| step.iter().map(put).collect());
+        let outcomes = apply_in_order(self.store, steps.into()).await?;
+        let (mut written, mut others) = (Vec::new(), Vec::new());
+        for ((key, value), outcome) in rest.into_iter().chain(envelopes).zip(outcomes) {
+            match outcome {
+                Outcome::Written(tag) => written.push((key.clone(), tag)),
+                // A rotation may have moved the wrap on; its key is that of the body.
+                _ => others.push((key.clone(), value)),
+            }
+        }
+        let keys: Vec<String> = others.iter().map(|(key, _)| key.clone()).collect();
+        let held = if keys.is_empty() { Vec::new() } else { self.store.get(&keys).await? };
+        let same = others.iter().zip(held).all(|((key, value), held)| {
+            held.is_some_and(|held| held.value == **value || Kind::of(key) == Some(Kind::Wrap))
         });
-        let written = keys.into_iter().zip(outcomes).filter_map(|(key, outcome)| match outcome {
-            Outcome::Written(tag) => Some((key, tag)),
-            _ => None,
-        });
-        Ok((Put::of(same), written.collect()))
+        Ok((Put::of(same), written))
     }
 
     /// After a conflict, deletes what was just written for a part of which the envelope is another one: nobody can name
@@ -329,7 +330,8 @@ impl<'a> Repository<'a> {
         {
             return self.take_back(written).await;
         }
-        let envelopes: Vec<String> = pieces.keys().filter(|key| key.starts_with("envelope~")).cloned().collect();
+        let envelopes: Vec<String> =
+            pieces.keys().filter(|key| Kind::of(key) == Some(Kind::Envelope)).cloned().collect();
         let held = self.store.get(&envelopes).await?;
         let replaced = envelopes.iter().zip(held).filter(|(key, held)| {
             held.as_ref().is_some_and(|held| pieces.get(*key).is_some_and(|value| *value != held.value))
@@ -363,7 +365,7 @@ impl<'a> Repository<'a> {
     async fn take_back(&self, written: Vec<(String, Tag)>) -> Result<()> {
         let ops: Vec<Op> = written.into_iter().map(|(key, tag)| Op::Delete { key, tag }).collect();
         if !ops.is_empty() {
-            self.store.apply(ops).await?;
+            apply_all(self.store, ops).await?;
         }
         Ok(())
     }
@@ -384,17 +386,17 @@ impl<'a> Repository<'a> {
     async fn delete(&self, keys: Vec<String>) -> Result<()> {
         let (mut keys, mut damage) = (keys, Ok(()));
         while !keys.is_empty() {
-            let found = each(self.store, &keys).await?;
+            let tags = tags_of_each(self.store, &keys).await?;
             let mut ops = Vec::with_capacity(keys.len());
-            for (key, entry) in keys.into_iter().zip(found) {
-                match entry {
-                    Ok(Some(Entry { tag, .. })) => ops.push(Op::Delete { key, tag }),
+            for (key, tag) in keys.into_iter().zip(tags) {
+                match tag {
+                    Ok(Some(tag)) => ops.push(Op::Delete { key, tag }),
                     Ok(None) => {}
                     Err(error) => damage = Err(error.into()),
                 }
             }
             keys = ops.iter().map(|op| op.key().to_owned()).collect();
-            let outcomes = self.store.apply(ops).await?;
+            let outcomes = apply_all(self.store, ops).await?;
             let left = keys.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Conflict);
             keys = left.map(|(key, _)| key).collect();
         }
@@ -402,7 +404,7 @@ impl<'a> Repository<'a> {
     }
 
     async fn entry(&self, key: &str) -> Result<Option<Entry>> {
-        Ok(self.store.get(&[key.to_owned()]).await?.pop().flatten())
+        Ok(only(self.store, key).await?)
     }
 }
 
@@ -410,15 +412,6 @@ impl Put {
     fn of(done: bool) -> Self {
         if done { Self::Done } else { Self::Conflict }
     }
-}
-
-/// Owner, compartment and record of a part's piece.
-fn place(key: &str) -> Option<&str> {
-    Some(key.split_once('~')?.1.rsplit_once('~')?.0)
-}
-
-fn past(owner: &OwnerId, record: &RecordId, revision: Revision) -> String {
-    format!("past~{owner}~{record}~{:020}", revision.0)
 }
 
 impl std::fmt::Debug for Repository<'_> {

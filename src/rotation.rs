@@ -35,8 +35,9 @@ use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
 use crate::id::{KeyId, Time};
 use crate::ledger::Ledger;
-use crate::record::{Author, StoredWrap};
+use crate::record::Author;
 use crate::store::Store;
+use crate::store::space::Kind;
 use reencrypt::Sealer;
 
 pub use job::{Progress, Quarantined};
@@ -81,7 +82,7 @@ impl<'a> Rotation<'a> {
                 return Err(Error::ApiMisuse("a rotation goes to a later consent"));
             }
         }
-        let prefix = StoredWrap::prefix(new.owner(), new.compartment());
+        let prefix = Kind::Wrap.of_compartment(new.owner(), new.compartment());
         let old = old.iter().copied().filter(|access| !new.has_key_of(access)).collect();
         Ok(Self { store, old, new, clock, prefix, lease: LEASE, sealer: None })
     }

@@ -1,25 +1,30 @@
 //! Stores: bytes under keys, with compare-and-swap.
 //!
 //! [`Store`] is what this crate asks of a database; everything above it works over any of them. A store sees keys and
-//! bytes, no plaintext.
+//! bytes, no plaintext. An adapter shows by [`conformance`] that it keeps what the trait promises.
 
 pub mod conformance;
 mod error;
 mod faults;
+mod limits;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
+pub(crate) mod space;
+mod tools;
 
 use std::future::Future;
 use std::pin::Pin;
 
 pub use error::{StoreError, StoreFailure};
 pub use faults::{Fault, FaultyStore};
+pub use limits::{Limits, MAX_KEY, MAX_VALUE, Order, check_keys, check_ops, check_prefix};
 pub use memory::MemoryStore;
 #[cfg(feature = "redb")]
 pub use redb::RedbStore;
 #[cfg(feature = "redb")]
 pub(crate) use redb::file as redb_file;
+pub(crate) use tools::{Pages, apply_all, apply_in_order, each, is_there, only, scan_each, tags_of_each};
 
 /// A future that a [`Store`] gives: boxed, so that stores can be exchanged at run time, and bound to no runtime.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -58,7 +63,8 @@ pub enum Op {
         /// The bytes.
         value: Vec<u8>,
     },
-    /// Deletes the value that has this tag.
+    /// Deletes the value that has this tag. An engine that has a conditional write and no conditional deletion writes a
+    /// tombstone, which its adapter shows to nobody.
     Delete {
         /// The key.
         key: String,
@@ -80,14 +86,25 @@ pub enum Outcome {
 
 /// A database, as far as this crate needs one.
 ///
-/// Keys are 1 to [`MAX_KEY`] bytes of ASCII from `!` to `~`, ordered by their bytes. Values have at most [`MAX_VALUE`]
-/// bytes.
+/// Keys are 1 to [`MAX_KEY`] bytes: segments of `A–Z a–z 0–9 - _ . :`, none of them `.` or `..`, with `/` between them. So
+/// a key is a path in an object store, too, the same in all of them. Keys are ordered by their bytes. Values have at most
+/// [`MAX_VALUE`] bytes. A prefix is empty, or ends in `/`.
+///
+/// Every read and every listing sees each write that was acknowledged before it began, whoever made it: a replica that
+/// lags behind is no store. A call whose future is dropped may have been made or not.
 pub trait Store: Send + Sync {
+    /// What a batch may hold, and what is left of one that failed.
+    fn limits(&self) -> Limits;
+
     /// The values of these keys, in their order; `None` where a key has none. Read at one or several moments.
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>>;
 
-    /// At most `limit` keys after `after` (not included) that begin with `prefix`, ascending. Fewer than `limit`, if there
-    /// are no more.
+    /// The tags of these keys' values, as [`Store::get`]. The values are not read.
+    fn tags<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Tag>>, StoreError>>;
+
+    /// At most `limit` keys after `after` (not included) that begin with `prefix`, ascending; at least one, if there is one.
+    /// An empty page, and no other, says that there are no more. A key that was there all the while is in it, whatever
+    /// comes and goes beside it.
     fn keys<'a>(
         &'a self,
         prefix: &'a str,
@@ -95,18 +112,29 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
 
-    /// Makes changes, each atomic by itself and durable when this returns; one outcome for each, in their order. Changes
-    /// of one key are made in their order.
-    ///
-    /// A batch with a key or value that is none is refused whole. After another error, each change may have been made or
-    /// not.
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>>;
-}
+    /// As [`Store::keys`], with the values. A page may end early, so that it is not too large; the next one goes on.
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>>;
 
-/// Longest key, in bytes.
-pub const MAX_KEY: usize = 1024;
-/// Longest value, in bytes.
-pub const MAX_VALUE: usize = 256 << 20;
+    /// Makes changes, each atomic by itself and durable when this returns; one outcome for each, in their order. A conflict
+    /// stops no other change. They may be made in any order, or all at once.
+    ///
+    /// A batch that names a key twice, is larger than [`Store::limits`] says, or has a key or value that is none, is refused
+    /// whole ([`check_ops`]). After another error each change may have been made or not, see [`Order`].
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>>;
+
+    /// Deletes everything under a prefix that was there when the call began, whatever its tag, and says how many keys that
+    /// were. What is written meanwhile may be deleted, too.
+    ///
+    /// What is given here deletes key by key; an adapter whose engine can do it in one call does that.
+    fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(tools::delete_by_key(self, prefix))
+    }
+}
 
 impl Tag {
     /// Takes over the bytes of a tag.
@@ -127,60 +155,12 @@ impl Op {
             Self::Put { key, .. } | Self::Swap { key, .. } | Self::Delete { key, .. } => key,
         }
     }
-}
 
-/// Whether a key is one.
-///
-/// # Errors
-///
-/// [`StoreFailure::Refused`].
-pub fn check_key(key: &str) -> Result<(), StoreError> {
-    if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
-        Ok(())
-    } else {
-        Err(StoreError::new(StoreFailure::Refused, "not a key"))
-    }
-}
-
-/// The values of these keys, each by itself: one that the store holds damaged does not stand in the way of the others.
-///
-/// # Errors
-///
-/// As [`Store::get`], but for [`StoreFailure::Corrupt`], which is of one key.
-pub(crate) async fn each(
-    store: &dyn Store,
-    keys: &[String],
-) -> Result<Vec<Result<Option<Entry>, StoreError>>, StoreError> {
-    let is_damage = |error: &StoreError| error.failure() == StoreFailure::Corrupt;
-    match store.get(keys).await {
-        Ok(entries) => return Ok(entries.into_iter().map(Ok).collect()),
-        Err(error) if is_damage(&error) => {}
-        Err(error) => return Err(error),
-    }
-    let mut all = Vec::with_capacity(keys.len());
-    for key in keys {
-        all.push(match store.get(std::slice::from_ref(key)).await {
-            Ok(mut entry) => Ok(entry.pop().flatten()),
-            Err(error) if is_damage(&error) => Err(error),
-            Err(error) => return Err(error),
-        });
-    }
-    Ok(all)
-}
-
-/// Whether each key of a batch is one, and each value within its limit. Adapters ask this before they do anything.
-///
-/// # Errors
-///
-/// [`StoreFailure::Refused`].
-pub fn check_ops(ops: &[Op]) -> Result<(), StoreError> {
-    for op in ops {
-        check_key(op.key())?;
-        if let Op::Put { value, .. } | Op::Swap { value, .. } = op
-            && value.len() > MAX_VALUE
-        {
-            return Err(StoreError::new(StoreFailure::Refused, "a value over the limit"));
+    /// Bytes of key and value.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Put { key, value } | Self::Swap { key, value, .. } => key.len().saturating_add(value.len()),
+            Self::Delete { key, .. } => key.len(),
         }
     }
-    Ok(())
 }

@@ -162,10 +162,10 @@ impl Memory<'_> {
     }
 }
 
-/// No id has a `~`, so no two parts give the same name; three ids and what stands between them are within
+/// No id has a `/`, so no two parts give the same name; three ids and what stands between them are within
 /// [`MAX_PIN_KEY`](crate::pin::MAX_PIN_KEY).
 fn name(owner: &OwnerId, record: &RecordId, compartment: &CompartmentId) -> String {
-    format!("{owner}~{record}~{compartment}")
+    format!("{owner}/{record}/{compartment}")
 }
 
 const WHAT: &str = "record";

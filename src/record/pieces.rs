@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::content::{Content, ContentPart, hash_of};
-use super::envelope::{Body, Envelope, Part, Wrap};
+use super::envelope::{Envelope, Part, Wrap};
 use super::format::{MAX_CBOR, WHAT, map_only, maps, other_suite};
 use super::sealed::SealedRecord;
+use super::segments;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, Hash, OwnerId, RecordId};
+use crate::store::space::{self, PartKeys};
 use crate::wire;
-use base64ct::{Base64UrlUnpadded, Encoding};
 
 /// The piece that says what the others are.
 #[derive(Serialize, Deserialize)]
@@ -40,15 +41,16 @@ impl Contents {
 /// # Pieces
 ///
 /// ```text
-/// content~owner~record                           latest content and the older ones; replaced by an amendment
-/// envelope~owner~compartment~record~hash         replaced by a re-seal
-/// wrap~owner~compartment~record~root             replaced by a rewrap
-/// body~owner~compartment~record~root             never replaced
+/// content/owner/record                           latest content and the older ones; replaced by an amendment
+/// envelope/owner/compartment/record/hash         replaced by a re-seal
+/// wrap/owner/compartment/record/root             replaced by a rewrap
+/// body/owner/compartment/record/root/number      a segment of the body; never replaced
 /// ```
 ///
-/// `hash` is that of the content that the part was written in, `root` that of the body, both in base64url; `~` is in no
-/// id. Each is canonical CBOR. So an amendment, a re-seal and a rewrap each write new keys first and then take effect by
-/// the exchange of one; and two amendments of one record never write the same key.
+/// `hash` is that of the content that the part was written in, `root` that of the body, both in base64url; `/` is in no
+/// id. `number` counts from `00`, in two digits: a body is split between its fields, so that no piece is larger than
+/// [`MAX_VALUE`](crate::store::MAX_VALUE). Each is canonical CBOR. So an amendment, a re-seal and a rewrap each write new
+/// keys first and then take effect by the exchange of one; and two amendments of one record never write the same key.
 impl SealedRecord {
     /// The pieces, by key.
     ///
@@ -61,21 +63,24 @@ impl SealedRecord {
         pieces.insert(Self::content_key(self.owner(), self.record()), wire::to_cbor(&contents, WHAT)?);
         for part in &self.parts {
             let statement = &part.envelope.statement;
-            let keys = Keys { content: &self.content, compartment: &statement.compartment };
+            let keys = keys(&self.content, &statement.compartment);
             pieces.insert(keys.envelope(&statement.content), wire::to_cbor(&part.envelope, WHAT)?);
             pieces.insert(keys.wrap(&statement.root), wire::to_cbor(&part.wrap, WHAT)?);
-            pieces.insert(keys.body(&statement.root), wire::to_cbor(&part.body, WHAT)?);
+            for (number, segment) in segments::split(&part.body)?.into_iter().enumerate() {
+                pieces.insert(keys.segment(&statement.root, number), segment);
+            }
         }
         Ok(pieces)
     }
 
     /// The key of a record's first piece.
     pub fn content_key(owner: &OwnerId, record: &RecordId) -> String {
-        format!("content~{owner}~{record}")
+        space::content(owner, record)
     }
 
-    /// The keys of the pieces that are still missing, by those that are here: first the envelopes, then wraps and bodies.
-    /// Leave out what only other readers need, and put the rest in until nothing that you want is missing.
+    /// The keys of the pieces that are still missing, by those that are here: first the envelopes, then wraps and the first
+    /// segments of bodies, then the other segments. Leave out what only other readers need, and put the rest in until
+    /// nothing that you want is missing.
     ///
     /// # Errors
     ///
@@ -91,16 +96,17 @@ impl SealedRecord {
         }
         let mut missing = Vec::new();
         for (hash, entry) in contents.parts()? {
-            let keys = Keys { content: &contents.content, compartment: &entry.compartment };
+            let keys = keys(&contents.content, &entry.compartment);
             let key = keys.envelope(&hash);
-            match pieces.get(&key) {
-                None => missing.push(key),
-                Some(envelope) => {
-                    let Envelope { statement, .. } = decode(envelope)?;
-                    let rest = [keys.wrap(&statement.root), keys.body(&statement.root)];
-                    missing.extend(rest.into_iter().filter(|key| !pieces.contains_key(key)));
-                }
-            }
+            let Some(envelope) = pieces.get(&key) else {
+                missing.push(key);
+                continue;
+            };
+            let Envelope { statement, .. } = decode(envelope)?;
+            let segment = |number| keys.segment(&statement.root, number);
+            let count = pieces.get(&segment(0)).map_or(Ok(1), |first| segments::count(first))?;
+            let rest = std::iter::once(keys.wrap(&statement.root)).chain((0..count).map(segment));
+            missing.extend(rest.filter(|key| !pieces.contains_key(key)));
         }
         Ok(missing)
     }
@@ -124,16 +130,20 @@ impl SealedRecord {
         }
         let mut parts = Vec::new();
         for (hash, entry) in contents.parts()? {
-            let keys = Keys { content: &contents.content, compartment: &entry.compartment };
+            let keys = keys(&contents.content, &entry.compartment);
             let Some(envelope) = pieces.remove(&keys.envelope(&hash)) else {
                 continue;
             };
             let envelope: Envelope = decode(&envelope)?;
-            let wrap: Wrap =
-                decode(&pieces.remove(&keys.wrap(&envelope.statement.root)).ok_or(Error::Malformed(WHAT))?)?;
-            let body: Body =
-                decode(&pieces.remove(&keys.body(&envelope.statement.root)).ok_or(Error::Malformed(WHAT))?)?;
-            parts.push(Part { envelope, wrap, body });
+            let root = envelope.statement.root;
+            let wrap: Wrap = decode(&pieces.remove(&keys.wrap(&root)).ok_or(Error::Malformed(WHAT))?)?;
+            let first = pieces.remove(&keys.segment(&root, 0)).ok_or(Error::Malformed(WHAT))?;
+            let count = segments::count(&first)?;
+            let mut body = vec![first];
+            for number in 1..count {
+                body.push(pieces.remove(&keys.segment(&root, number)).ok_or(Error::Malformed(WHAT))?);
+            }
+            parts.push(Part { envelope, wrap, body: segments::join(&body)? });
         }
         if !pieces.is_empty() {
             return Err(Error::Malformed(WHAT));
@@ -143,27 +153,8 @@ impl SealedRecord {
     }
 }
 
-struct Keys<'a> {
-    content: &'a Content,
-    compartment: &'a CompartmentId,
-}
-
-impl Keys<'_> {
-    fn key(&self, kind: &str, last: &str) -> String {
-        format!("{kind}~{}~{}~{}~{last}", self.content.owner, self.compartment, self.content.record)
-    }
-
-    fn envelope(&self, content: &Hash) -> String {
-        self.key("envelope", &Base64UrlUnpadded::encode_string(content.as_bytes()))
-    }
-
-    fn wrap(&self, root: &Hash) -> String {
-        self.key("wrap", &Base64UrlUnpadded::encode_string(root.as_bytes()))
-    }
-
-    fn body(&self, root: &Hash) -> String {
-        self.key("body", &Base64UrlUnpadded::encode_string(root.as_bytes()))
-    }
+fn keys<'a>(content: &'a Content, compartment: &'a CompartmentId) -> PartKeys<'a> {
+    PartKeys { owner: &content.owner, compartment, record: &content.record }
 }
 
 fn decode<T: Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {

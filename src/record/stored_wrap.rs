@@ -3,10 +3,10 @@
 use super::envelope::{Envelope, Wrap, WrapKey};
 use crate::consent::Access;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, RecordId};
+use crate::id::{Generation, Hash, KeyId, RecordId};
 use crate::seal::{WrapHeader, wrap_dek};
+use crate::store::space::{Kind, PartPiece};
 use crate::wire;
-use base64ct::{Base64UrlUnpadded, Encoding};
 
 /// A wrap, and which part's it is, as its store key says.
 pub(crate) struct StoredWrap {
@@ -15,17 +15,14 @@ pub(crate) struct StoredWrap {
 }
 
 impl StoredWrap {
-    /// What the keys of a compartment's wraps begin with. No id holds a `~`.
-    pub(crate) fn prefix(owner: &OwnerId, compartment: &CompartmentId) -> String {
-        format!("wrap~{owner}~{compartment}~")
-    }
-
-    /// Reads a wrap whose key begins with `prefix`.
-    pub(crate) fn read(prefix: &str, key: &str, bytes: &[u8]) -> Result<Self> {
-        let (record, root) =
-            key.strip_prefix(prefix).and_then(|rest| rest.split_once('~')).ok_or(Error::Malformed(WHAT))?;
-        hash_in(root).ok_or(Error::Malformed(WHAT))?;
-        Ok(Self { record: RecordId::new(record)?, wrap: wire::from_cbor(bytes, MAX_WRAP, WHAT)? })
+    /// Reads the wrap that lies under a key.
+    pub(crate) fn read(key: &str, bytes: &[u8]) -> Result<Self> {
+        match PartPiece::read(key) {
+            Some((Kind::Wrap, PartPiece { record, .. })) => {
+                Ok(Self { record, wrap: wire::from_cbor(bytes, MAX_WRAP, WHAT)? })
+            }
+            _ => Err(Error::Malformed(WHAT)),
+        }
     }
 
     pub(crate) fn generation(&self) -> Generation {
@@ -64,33 +61,22 @@ impl StoredWrap {
 pub(crate) struct StoredEnvelope(Envelope);
 
 impl StoredEnvelope {
-    /// What the keys of a compartment's envelopes begin with.
-    pub(crate) fn prefix(owner: &OwnerId, compartment: &CompartmentId) -> String {
-        format!("envelope~{owner}~{compartment}~")
-    }
-
-    /// Whose part's it is, by its key: the record, and the content that it was written in.
-    pub(crate) fn place(prefix: &str, key: &str) -> Option<(RecordId, Hash)> {
-        let (record, hash) = key.strip_prefix(prefix)?.split_once('~')?;
-        Some((RecordId::new(record).ok()?, hash_in(hash)?))
-    }
-
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         wire::from_cbor(bytes, MAX_ENVELOPE, "envelope").map(Self)
     }
 
-    /// The key of the wrap that belongs to it, for an envelope whose own key begins with `prefix`.
-    pub(crate) fn wrap_key(&self, prefix: &str, key: &str, wraps: &str) -> Result<String> {
-        let record = key.strip_prefix(prefix).and_then(|rest| rest.split_once('~')).map(|(record, _)| record);
-        let root = Base64UrlUnpadded::encode_string(self.0.statement.root.as_bytes());
-        Ok(format!("{wraps}{}~{root}", record.ok_or(Error::Malformed("envelope"))?))
+    /// The root of the body that it is about.
+    pub(crate) fn root(&self) -> Hash {
+        self.0.statement.root
     }
-}
 
-fn hash_in(text: &str) -> Option<Hash> {
-    let mut hash = [0; 32];
-    let whole = Base64UrlUnpadded::decode(text, &mut hash).map(<[u8]>::len) == Ok(32);
-    whole.then_some(Hash(hash))
+    /// The key of the wrap that belongs to it, for the envelope under this key.
+    pub(crate) fn wrap_key(&self, key: &str) -> Result<String> {
+        match PartPiece::read(key) {
+            Some((Kind::Envelope, place)) => Ok(place.keys().wrap(&self.root())),
+            _ => Err(Error::Malformed("envelope")),
+        }
+    }
 }
 
 const MAX_WRAP: usize = 1024;

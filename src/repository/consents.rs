@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::restored::{RESTORING, caught_up, marker};
+use super::restored::caught_up;
 use super::{Put, Repository};
 use crate::consent::{Evidence, StoredConsent};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, KeyId, OwnerId};
 use crate::ledger::{KeyState, Standing};
 use crate::record::StoredWrap;
-use crate::store::{Entry, Op, Outcome, each};
+use crate::store::space::{self, Kind, RESTORING};
+use crate::store::{Entry, Op, Outcome, Pages, apply_all, is_there, scan_each};
 
 impl Repository<'_> {
     /// Writes a consent that was verified, and opened if a custodian signed it, and takes note of it in the ledger, if
@@ -182,19 +183,15 @@ impl Repository<'_> {
         compartment: &CompartmentId,
         after: Option<&StoredConsent>,
     ) -> Result<Vec<StoredConsent>> {
-        let prefix = consents(owner, compartment);
-        let mut last = after.map(key_of).unwrap_or_default();
-        loop {
-            let page = self.store.keys(&prefix, &last, 100).await?;
-            let Some(end) = page.last() else { return Ok(Vec::new()) };
-            last.clone_from(end);
-            let entries = each(self.store, &page).await?;
-            let read = page.iter().zip(entries).filter_map(|(key, entry)| consent_at(key, &entry.ok()??));
+        let mut pages = self.pages(owner, compartment).after(after.map(key_of).unwrap_or_default());
+        while let Some(page) = pages.entries().await? {
+            let read = page.iter().filter_map(|(key, entry)| consent_at(key, entry.as_ref().ok()?.as_ref()?));
             let found: Vec<StoredConsent> = read.collect();
             if !found.is_empty() {
                 return Ok(found);
             }
         }
+        Ok(Vec::new())
     }
 
     /// The keys of what lies among a compartment's consents and is none, or one of another place.
@@ -203,18 +200,15 @@ impl Repository<'_> {
     ///
     /// [`Error::Store`].
     pub async fn damaged_consents(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Vec<String>> {
-        let (prefix, mut last) = (consents(owner, compartment), String::new());
-        let mut damaged = Vec::new();
-        loop {
-            let page = self.store.keys(&prefix, &last, 100).await?;
-            let Some(end) = page.last() else { return Ok(damaged) };
-            last.clone_from(end);
-            for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
-                if entry.map_or(true, |entry| entry.is_some_and(|entry| consent_at(key, &entry).is_none())) {
-                    damaged.push(key.clone());
+        let (mut pages, mut damaged) = (self.pages(owner, compartment), Vec::new());
+        while let Some(page) = pages.entries().await? {
+            for (key, entry) in page {
+                if entry.map_or(true, |entry| entry.is_some_and(|entry| consent_at(&key, &entry).is_none())) {
+                    damaged.push(key);
                 }
             }
         }
+        Ok(damaged)
     }
 
     /// The compartments with consents in the store, in the order of their keys, from the one after `after` on; of one
@@ -228,22 +222,20 @@ impl Repository<'_> {
         owner: Option<&OwnerId>,
         after: Option<&(OwnerId, CompartmentId)>,
     ) -> Result<Vec<(OwnerId, CompartmentId)>> {
-        let prefix = owner.map_or_else(|| "consent~".to_owned(), |owner| format!("consent~{owner}~"));
+        let prefix = owner.map_or_else(|| Kind::Consent.prefix(), |owner| Kind::Consent.of_owner(owner));
         // Behind every key of the compartment that a consent can have.
-        let behind = |(owner, compartment): &(OwnerId, CompartmentId)| format!("{}~", consents(owner, compartment));
+        let behind = |(owner, compartment): &(OwnerId, CompartmentId)| {
+            format!("{}:", Kind::Consent.of_compartment(owner, compartment))
+        };
         let mut last = after.map(behind).unwrap_or_default();
         let mut found = Vec::new();
         while found.len() < 100 {
             let Some(key) = self.store.keys(&prefix, &last, 1).await?.pop() else {
                 break;
             };
-            let mut names = key.split('~').skip(1);
-            let place = match (names.next().map(OwnerId::new), names.next().map(CompartmentId::new), names.next()) {
-                (Some(Ok(owner)), Some(Ok(compartment)), Some(_)) => (owner, compartment),
-                _ => {
-                    last = key;
-                    continue;
-                }
+            let Some(place) = space::compartment_of(&key).filter(|_| key.split('/').count() == 4) else {
+                last = key;
+                continue;
             };
             // Never back, whatever follows the names.
             last = behind(&place).max(key);
@@ -315,25 +307,23 @@ impl Repository<'_> {
     /// Whether records lie under other keys than this consent's.
     async fn has_earlier_wraps(&self, consent: &StoredConsent) -> Result<bool> {
         let statement = consent.consent().unverified();
-        let prefix = StoredWrap::prefix(&statement.owner, &statement.compartment);
-        let mut last = String::new();
-        loop {
-            let page = self.store.keys(&prefix, &last, 1000).await?;
-            let Some(end) = page.last() else { return Ok(false) };
-            last.clone_from(end);
-            for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
+        let prefix = Kind::Wrap.of_compartment(&statement.owner, &statement.compartment);
+        let mut pages = Pages::new(self.store, prefix, 1000);
+        while let Some(page) = pages.entries().await? {
+            for (key, entry) in page {
                 let Ok(Some(entry)) = entry else { continue };
-                let wrap = StoredWrap::read(&prefix, key, &entry.value);
+                let wrap = StoredWrap::read(&key, &entry.value);
                 if wrap.is_ok_and(|wrap| wrap.key_id() != statement.key_id()) {
                     return Ok(true);
                 }
             }
         }
+        Ok(false)
     }
 
     /// Whether there is anything in this consent's place.
     async fn has(&self, consent: &StoredConsent) -> Result<bool> {
-        Ok(each(self.store, &[key_of(consent)]).await?.iter().any(|held| !matches!(held, Ok(None))))
+        Ok(is_there(self.store, &[key_of(consent)]).await?.contains(&true))
     }
 
     /// Whether the store came out of a backup and lacks what the ledger knows of a compartment, or has records under
@@ -351,13 +341,13 @@ impl Repository<'_> {
                 // Of what it does not know the ledger has nothing to say.
                 Standing::Unknown => {}
                 Standing::Known { newest, .. } => {
-                    asked.push(marker(owner, compartment));
+                    asked.push(space::stale(owner, compartment));
                     asked.push(key_of(newest));
                     places += 1;
                 }
             }
         }
-        let held: Vec<bool> = each(self.store, &asked).await?.iter().map(|held| !matches!(held, Ok(None))).collect();
+        let held = is_there(self.store, &asked).await?;
         let Some((restoring, held)) = held.split_first() else { return Ok(true) };
         // What lies in the place may be damaged; but a store of before would have nothing there.
         let current = held.chunks(2).filter(|held| matches!(held, [false, true])).count();
@@ -389,36 +379,37 @@ impl Repository<'_> {
         keys: &BTreeSet<KeyId>,
         page: usize,
     ) -> Result<u64> {
-        let prefix = consents(owner, compartment);
+        let prefix = Kind::Consent.of_compartment(owner, compartment);
         let (mut deleted, mut after) = (0, String::new());
         loop {
-            let page = self.store.keys(&prefix, &after, page).await?;
-            let Some(last) = page.last() else { return Ok(deleted) };
+            let page = scan_each(self.store, (&prefix, &after), page).await?;
+            let Some((last, _)) = page.last() else { return Ok(deleted) };
+            let last = last.clone();
             let mut ops = Vec::new();
-            for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
+            for (key, entry) in page {
                 let Ok(Some(Entry { tag, value })) = entry else { continue };
                 let consent = StoredConsent::from_cbor(&value);
                 if consent.is_ok_and(|consent| keys.contains(&consent.consent().unverified().key_id())) {
-                    ops.push(Op::Delete { key: key.clone(), tag });
+                    ops.push(Op::Delete { key, tag });
                 }
             }
-            let outcomes = if ops.is_empty() { Vec::new() } else { self.store.apply(ops).await? };
+            let outcomes = apply_all(self.store, ops).await?;
             deleted += outcomes.iter().filter(|outcome| **outcome == Outcome::Deleted).count() as u64;
             // What was changed meanwhile is read again.
             if !outcomes.contains(&Outcome::Conflict) {
-                after.clone_from(last);
+                after = last;
             }
         }
+    }
+
+    fn pages(&self, owner: &OwnerId, compartment: &CompartmentId) -> Pages<'_> {
+        Pages::new(self.store, Kind::Consent.of_compartment(owner, compartment), 100)
     }
 }
 
 /// What lies under a key, if it is a consent, and this is its place: one that was copied elsewhere would pass for another.
-fn consent_at(key: &String, entry: &Entry) -> Option<StoredConsent> {
-    StoredConsent::from_cbor(&entry.value).ok().filter(|consent| key_of(consent) == *key)
-}
-
-fn consents(owner: &OwnerId, compartment: &CompartmentId) -> String {
-    format!("consent~{owner}~{compartment}~")
+fn consent_at(key: &str, entry: &Entry) -> Option<StoredConsent> {
+    StoredConsent::from_cbor(&entry.value).ok().filter(|consent| key_of(consent) == key)
 }
 
 /// A consent's key, by its place among all to the compartment.
@@ -426,7 +417,7 @@ fn key_of(consent: &StoredConsent) -> String {
     let statement = consent.consent().unverified();
     let place = consent.place();
     let (under, base, version) = (place.under.0, place.base.0, place.version.0);
-    format!("{}{under:020}.{base:020}.{version:020}", consents(&statement.owner, &statement.compartment))
+    space::consent(&statement.owner, &statement.compartment, (under, base, version))
 }
 
 const NO_LEDGER: Error = Error::ApiMisuse("there is no ledger");

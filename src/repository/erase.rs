@@ -6,6 +6,7 @@ use super::Repository;
 use crate::error::{Error, Result};
 use crate::id::OwnerId;
 use crate::owner::AcceptedErasure;
+use crate::store::space::Kind;
 
 /// What was deleted, and what is not in reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,7 +16,7 @@ pub struct Erased {
     pub records: u64,
     /// Keys of records' parts, under compartment keys.
     pub wraps: u64,
-    /// Sealed bodies of records' parts.
+    /// Segments of sealed bodies of records' parts: one a body, if it is not large.
     pub bodies: u64,
     /// Consents, each with its slots.
     pub consents: u64,
@@ -52,31 +53,24 @@ impl Repository<'_> {
     }
 
     async fn erase_again(&self, owner: &OwnerId) -> Result<Erased> {
-        let mut damage = Ok(());
-        let consents = self.delete_all(&format!("consent~{owner}~"), &mut damage).await?;
-        let wraps = self.delete_all(&format!("wrap~{owner}~"), &mut damage).await?;
-        let records = self.delete_all(&format!("content~{owner}~"), &mut damage).await?;
-        let bodies = self.delete_all(&format!("body~{owner}~"), &mut damage).await?;
-        for kind in
-            ["past", "envelope", "replaced", "restored", "job", "reencrypt", "quarantine~job", "quarantine~reencrypt"]
-        {
-            self.delete_all(&format!("{kind}~{owner}~"), &mut damage).await?;
-        }
-        damage.map(|()| Erased { records, wraps, bodies, consents })
-    }
-
-    async fn delete_all(&self, prefix: &str, damage: &mut Result<()>) -> Result<u64> {
-        let (mut deleted, mut after) = (0, String::new());
-        loop {
-            let keys = self.store.keys(prefix, &after, 1000).await?;
-            let Some(last) = keys.last() else { return Ok(deleted) };
-            after.clone_from(last);
-            deleted += u64::try_from(keys.len()).unwrap_or(u64::MAX);
-            match self.delete(keys).await {
-                Err(error) if error.is_damage() => *damage = Err(error),
-                done => done?,
+        let (mut erased, mut damage) = (Erased::default(), Ok(()));
+        for kind in Kind::ALL {
+            let deleted = match self.store.delete_prefix(&kind.of_owner(owner)).await.map_err(Error::from) {
+                Err(error) if error.is_damage() => {
+                    damage = Err(error);
+                    continue;
+                }
+                deleted => deleted?,
+            };
+            match kind {
+                Kind::Consent => erased.consents = deleted,
+                Kind::Wrap => erased.wraps = deleted,
+                Kind::Content => erased.records = deleted,
+                Kind::Body => erased.bodies = deleted,
+                _ => {}
             }
         }
+        damage.map(|()| erased)
     }
 }
 
@@ -84,7 +78,7 @@ impl Repository<'_> {
 impl fmt::Display for Erased {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { records, wraps, bodies, consents } = self;
-        writeln!(f, "Deleted from the store: {records} records in {bodies} sealed parts, {wraps} keys of parts, and")?;
+        writeln!(f, "Deleted from the store: {records} records, {bodies} sealed bodies, {wraps} keys of parts, and")?;
         writeln!(f, "{consents} consents with their slots.")?;
         writeln!(
             f,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Put, Repository, place};
+use super::{Put, Repository};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, OwnerId};
-use crate::record::{SealedRecord, StoredEnvelope, StoredWrap};
-use crate::store::{Entry, Op, each};
+use crate::record::{SealedRecord, StoredEnvelope};
+use crate::store::space::{Kind, PartPiece, place};
+use crate::store::{Entry, Op, Pages, apply_all, each};
 
 /// The pieces of one part, before and after.
 struct Exchange {
@@ -65,7 +66,7 @@ impl Repository<'_> {
             return Ok(Put::Outdated);
         }
         let gone = only_in(&old, &new);
-        for (envelope, old) in old.into_iter().filter(|(key, _)| key.starts_with("envelope~")) {
+        for (envelope, old) in old.into_iter().filter(|(key, _)| Kind::of(key) == Some(Kind::Envelope)) {
             let Some(new) = new.get(&envelope).filter(|new| **new != old).cloned() else { continue };
             let gone = gone.keys().filter(|key| place(key) == place(&envelope)).cloned().collect();
             let part = Exchange { envelope, old, new, gone };
@@ -91,7 +92,7 @@ impl Repository<'_> {
         let notes: Vec<String> = gone.iter().filter_map(|key| note(key)).collect();
         if held != *new {
             let put = notes.iter().map(|key| Op::Put { key: key.clone(), value: envelope.clone().into_bytes() });
-            self.store.apply(put.collect()).await?;
+            apply_all(self.store, put.collect()).await?;
             if self.exchange(envelope.clone(), tag, new.clone()).await? == Put::Conflict {
                 return Ok(Put::Conflict);
             }
@@ -104,40 +105,33 @@ impl Repository<'_> {
     /// Deletes what is noted as replaced in a compartment and is not named any more: what a worker left who died, or was
     /// overtaken, between the exchange of an envelope and the end.
     pub(crate) async fn delete_replaced(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<()> {
-        let (wraps, envelopes) = (StoredWrap::prefix(owner, compartment), StoredEnvelope::prefix(owner, compartment));
-        let prefix = format!("{REPLACED}{}", wraps.strip_prefix(WRAP).unwrap_or_default());
-        let mut after = String::new();
-        loop {
-            let page = self.store.keys(&prefix, &after, 100).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after.clone_from(last);
-            for note in &page {
+        let mut pages = Pages::new(self.store, Kind::Replaced.of_compartment(owner, compartment), 100);
+        let envelopes = Kind::Envelope.of_compartment(owner, compartment);
+        while let Some(page) = pages.entries().await? {
+            for (note, entry) in page {
                 // What cannot be read says nothing.
-                let Some(Ok(Some(Entry { value, .. }))) = each(self.store, std::slice::from_ref(note)).await?.pop()
-                else {
-                    continue;
-                };
+                let Ok(Some(Entry { value, .. })) = entry else { continue };
                 let envelope = String::from_utf8(value).ok().filter(|key| key.starts_with(&envelopes));
-                let (Some(envelope), Some(rest)) = (envelope, note.strip_prefix(REPLACED)) else { continue };
+                let (Some(envelope), Some((_, piece))) = (envelope, PartPiece::read(&note)) else { continue };
                 let Some(Ok(Some(held))) = each(self.store, std::slice::from_ref(&envelope)).await?.pop() else {
                     continue;
                 };
-                let named =
-                    StoredEnvelope::read(&held.value).and_then(|held| held.wrap_key(&envelopes, &envelope, &wraps));
-                let (wrap, body) = (format!("{WRAP}{rest}"), format!("body~{rest}"));
                 // An envelope that cannot be read may still name them.
-                if named.is_ok_and(|named| named != wrap) {
-                    self.delete(vec![wrap, body, note.clone()]).await?;
+                if StoredEnvelope::read(&held.value).is_ok_and(|held| held.root() != piece.hash) {
+                    self.delete(vec![piece.keys().wrap(&piece.hash)]).await?;
+                    self.store.delete_prefix(&piece.keys().body(&piece.hash)).await?;
+                    self.delete(vec![note]).await?;
                 }
             }
         }
+        Ok(())
     }
 }
 
 /// Where it is noted that a wrap, and its body, are replaced.
 fn note(wrap: &str) -> Option<String> {
-    wrap.strip_prefix(WRAP).map(|rest| format!("{REPLACED}{rest}"))
+    match PartPiece::read(wrap) {
+        Some((Kind::Wrap, piece)) => Some(piece.keys().replaced(&piece.hash)),
+        _ => None,
+    }
 }
-
-const WRAP: &str = "wrap~";
-const REPLACED: &str = "replaced~";

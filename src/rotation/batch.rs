@@ -3,7 +3,7 @@
 use super::Rotation;
 use crate::error::{Error, Result};
 use crate::record::StoredWrap;
-use crate::store::{Entry, Op, Outcome, each};
+use crate::store::{Entry, Op, Outcome, apply_all, each};
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ impl Rotation<'_> {
                 return Ok(done);
             }
             let swapped: Vec<String> = ops.iter().map(|op| op.key().to_owned()).collect();
-            let outcomes = self.store.apply(ops).await?;
+            let outcomes = apply_all(self.store, ops).await?;
             for ((key, size), outcome) in swapped.into_iter().zip(sizes).zip(outcomes) {
                 match outcome {
                     Outcome::Written(_) => done.count(size),
@@ -60,7 +60,7 @@ impl Rotation<'_> {
 
     /// The wrap under the new key; none if it lies there already.
     fn moved(&self, key: &str, entry: &Entry) -> Result<Option<Vec<u8>>> {
-        let wrap = StoredWrap::read(&self.prefix, key, &entry.value)?;
+        let wrap = StoredWrap::read(key, &entry.value)?;
         if wrap.key_id() == self.new.key_id() {
             return wrap.check(self.new, None).map(|()| None);
         }

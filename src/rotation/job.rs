@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Rotation;
 use super::batch::Done;
@@ -12,7 +10,8 @@ use super::walk::{Pass, Walk};
 use crate::error::Result;
 use crate::id::Time;
 use crate::repository::Repository;
-use crate::store::{Entry, MAX_KEY, Op, Outcome, Tag};
+use crate::store::space;
+use crate::store::{Entry, Op, Outcome, Pages, Tag, apply_all, only};
 use crate::wire;
 
 /// How far a job is, in the store.
@@ -21,7 +20,10 @@ use crate::wire;
 struct State {
     /// The last key that was claimed.
     frontier: String,
-    /// Whether no key followed it.
+    /// The last key that there was when the job began: what comes later is for another job, so that nobody who goes on
+    /// writing keeps this one from its end.
+    end: String,
+    /// Whether no key is left up to there.
     claimed_all: bool,
     claims: Vec<Claim>,
     records: u64,
@@ -119,9 +121,8 @@ impl Rotation<'_> {
     pub async fn quarantined(&self, name: &str) -> Result<Vec<Quarantined>> {
         let mut all = Vec::new();
         for pass in Pass::ALL {
-            for entry in self.all_keys(&self.walk(pass, name)?.quarantine()).await? {
-                all.push(Quarantined { key: self.subject(&entry).await? });
-            }
+            let subjects = self.subjects(&self.walk(pass, name)?.quarantine).await?;
+            all.extend(subjects.into_iter().map(|(_, key)| Quarantined { key }));
         }
         Ok(all)
     }
@@ -136,12 +137,11 @@ impl Rotation<'_> {
         let mut stay = 0;
         for pass in Pass::ALL {
             let walk = self.walk(pass, name)?;
-            for entry in self.all_keys(&walk.quarantine()).await? {
-                let key = self.subject(&entry).await?;
+            for (entry, key) in self.subjects(&walk.quarantine).await? {
                 // What is no key of the walk was not put there by a job.
                 let done = !key.starts_with(&walk.prefix) || self.done(pass, vec![key]).await?.failed.is_empty();
                 if done {
-                    if let Some(Entry { tag, .. }) = self.entry(&entry).await? {
+                    if let Some(tag) = self.store.tags(std::slice::from_ref(&entry)).await?.pop().flatten() {
                         self.store.apply(vec![Op::Delete { key: entry, tag }]).await?;
                     }
                 } else {
@@ -152,25 +152,17 @@ impl Rotation<'_> {
         Ok(stay)
     }
 
-    /// The key that an entry of a quarantine is about.
-    pub(super) async fn subject(&self, entry: &str) -> Result<String> {
-        // `quarantine`, kind, owner, compartment, key id, name, key.
-        let key = entry.splitn(7, '~').last().unwrap_or_default();
-        if !key.starts_with(HASHED) {
-            return Ok(key.to_owned());
+    /// The entries of a quarantine, each with the key that it is about; its own, if it is damaged itself.
+    pub(super) async fn subjects(&self, quarantine: &str) -> Result<Vec<(String, String)>> {
+        let (mut all, mut pages) = (Vec::new(), Pages::new(self.store, quarantine, BATCH));
+        while let Some(page) = pages.entries().await? {
+            let subject = |held: Entry| String::from_utf8(held.value).ok();
+            all.extend(page.into_iter().map(|(entry, held)| {
+                let key = held.ok().flatten().and_then(subject);
+                (entry.clone(), key.unwrap_or(entry))
+            }));
         }
-        let held = self.entry(entry).await?;
-        Ok(held.and_then(|held| String::from_utf8(held.value).ok()).unwrap_or_default())
-    }
-
-    pub(super) async fn all_keys(&self, prefix: &str) -> Result<Vec<String>> {
-        let (mut all, mut after) = (Vec::new(), String::new());
-        loop {
-            let page = self.store.keys(prefix, &after, BATCH).await?;
-            let Some(last) = page.last() else { return Ok(all) };
-            after.clone_from(last);
-            all.extend(page);
-        }
+        Ok(all)
     }
 
     /// Takes the next batch that nobody works on; none if there is none.
@@ -190,9 +182,11 @@ impl Rotation<'_> {
             } else {
                 if state.started == 0 {
                     state.started = now.as_secs().max(1);
+                    state.end = self.last_key(prefix).await?;
                 }
-                let keys = self.store.keys(prefix, &state.frontier, BATCH).await?;
-                state.claimed_all = keys.len() < BATCH;
+                let mut keys = self.store.keys(prefix, &state.frontier, BATCH).await?;
+                keys.retain(|key| *key <= state.end);
+                state.claimed_all = keys.last().is_none_or(|last| *last == state.end);
                 let Some(last) = keys.last() else {
                     if self.write(job, tag, &state).await? { return Ok(None) } else { continue }
                 };
@@ -210,6 +204,15 @@ impl Rotation<'_> {
         }
     }
 
+    /// The last key that there is.
+    async fn last_key(&self, prefix: &str) -> Result<String> {
+        let (mut last, mut pages) = (String::new(), Pages::new(self.store, prefix, BATCH));
+        while let Some(page) = pages.keys().await? {
+            last = page.into_iter().next_back().unwrap_or_default();
+        }
+        Ok(last)
+    }
+
     /// The next keys of a claim as they are now, and after which of them the rest of it begins; none if that was all.
     async fn claimed(
         &self,
@@ -218,9 +221,8 @@ impl Rotation<'_> {
         claim: &Claim,
     ) -> Result<(Vec<String>, Option<String>)> {
         let mut keys = self.store.keys(prefix, &claim.after, pass.step()).await?;
-        let full = keys.len() == pass.step();
         keys.retain(|key| *key <= claim.last);
-        let rest = keys.last().filter(|last| full && **last < claim.last).cloned();
+        let rest = keys.last().filter(|last| **last < claim.last).cloned();
         Ok((keys, rest))
     }
 
@@ -254,18 +256,9 @@ impl Rotation<'_> {
     }
 
     async fn quarantine(&self, walk: &Walk, done: &Done) -> Result<()> {
-        let prefix = walk.quarantine();
-        let put = |key: &String| {
-            let named = format!("{prefix}{key}");
-            if named.len() <= MAX_KEY {
-                return Op::Put { key: named, value: Vec::new() };
-            }
-            let hash = Base64UrlUnpadded::encode_string(&Sha256::digest(key));
-            Op::Put { key: format!("{prefix}{HASHED}{hash}"), value: key.clone().into_bytes() }
-        };
-        if !done.failed.is_empty() {
-            self.store.apply(done.failed.iter().map(put).collect()).await?;
-        }
+        let put =
+            |key: &String| Op::Put { key: space::quarantine(&walk.quarantine, key), value: key.clone().into_bytes() };
+        apply_all(self.store, done.failed.iter().map(put).collect()).await?;
         Ok(())
     }
 
@@ -280,7 +273,7 @@ impl Rotation<'_> {
     }
 
     async fn state(&self, job: &str) -> Result<(Option<Tag>, State)> {
-        match self.entry(job).await? {
+        match only(self.store, job).await? {
             None => Ok((None, State::default())),
             Some(Entry { tag, value }) => Ok((Some(tag), wire::from_cbor(&value, MAX_STATE, "job")?)),
         }
@@ -295,10 +288,6 @@ impl Rotation<'_> {
         };
         Ok(matches!(self.store.apply(vec![op]).await?.as_slice(), [Outcome::Written(_)]))
     }
-
-    pub(super) async fn entry(&self, key: &str) -> Result<Option<Entry>> {
-        Ok(self.store.get(&[key.to_owned()]).await?.pop().flatten())
-    }
 }
 
 /// Wraps in a batch.
@@ -308,5 +297,3 @@ const MOST_CLAIMS: usize = 256;
 const MAX_STATE: usize = 1 << 20;
 /// For how many seconds a worker may hold a batch, unless his lease is longer.
 const LONGEST: u64 = 24 * 60 * 60;
-/// What the hash of a key begins with that is too long to stand in another one. No key of a walk begins so.
-const HASHED: char = '#';

@@ -1,9 +1,8 @@
 //! What a custodian needs of a store to rotate a compartment, and no more.
 
 use crate::id::{CompartmentId, OwnerId};
-use crate::record::{StoredEnvelope, StoredWrap};
-use crate::repository::restored::RESTORING;
-use crate::store::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailure};
+use crate::store::space::{self, Kind, RESTORING};
+use crate::store::{BoxFuture, Entry, Limits, Op, Outcome, Store, StoreError, StoreFailure, Tag};
 
 /// A view of a store for whoever rotates one compartment on another's behalf: the wraps, envelopes and consents of that
 /// compartment, and the states of its jobs. Bodies, contents and other compartments are out of reach. Of wraps it lets
@@ -16,20 +15,25 @@ use crate::store::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailur
 pub struct KeysOnly<'a> {
     store: &'a dyn Store,
     read: [String; 3],
-    jobs: [String; 4],
+    jobs: [String; 2],
+    stale: String,
 }
 
 impl<'a> KeysOnly<'a> {
     /// The view of one compartment.
     pub fn new(store: &'a dyn Store, owner: &OwnerId, compartment: &CompartmentId) -> Self {
-        let place = format!("{owner}~{compartment}~");
-        let (wraps, envelopes) = (StoredWrap::prefix(owner, compartment), StoredEnvelope::prefix(owner, compartment));
-        let jobs = ["job", "quarantine~job", "quarantine~reencrypt", "restored"].map(|kind| format!("{kind}~{place}"));
-        Self { store, read: [wraps, envelopes, format!("consent~{place}")], jobs }
+        let prefix = |kind: Kind| kind.of_compartment(owner, compartment);
+        Self {
+            store,
+            read: [Kind::Wrap, Kind::Envelope, Kind::Consent].map(prefix),
+            jobs: [Kind::Job, Kind::Quarantine].map(prefix),
+            stale: space::stale(owner, compartment),
+        }
     }
 
     fn shows(&self, key: &str) -> bool {
-        key == RESTORING || self.read.iter().chain(&self.jobs).any(|prefix| key.starts_with(prefix))
+        let under = |prefix: &String| key.starts_with(prefix);
+        key == RESTORING || key == self.stale || self.read.iter().any(under) || self.jobs.iter().any(under)
     }
 
     fn lets(&self, op: &Op) -> bool {
@@ -39,7 +43,7 @@ impl<'a> KeysOnly<'a> {
             Op::Delete { key, .. } => key.starts_with(consents),
             Op::Put { .. } => false,
         };
-        own || self.jobs.iter().any(|prefix| op.key().starts_with(prefix))
+        own || op.key() == self.stale || self.jobs.iter().any(|prefix| op.key().starts_with(prefix))
     }
 }
 
@@ -48,6 +52,27 @@ fn refused<'a, T>() -> BoxFuture<'a, Result<T, StoreError>> {
 }
 
 impl Store for KeysOnly<'_> {
+    fn limits(&self) -> Limits {
+        self.store.limits()
+    }
+
+    fn tags<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Tag>>, StoreError>> {
+        if keys.iter().all(|key| self.shows(key)) { self.store.tags(keys) } else { refused() }
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>> {
+        if self.shows(prefix) { self.store.scan(prefix, after, limit) } else { refused() }
+    }
+
+    fn delete_prefix<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+        refused()
+    }
+
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
         if keys.iter().all(|key| self.shows(key)) { self.store.get(keys) } else { refused() }
     }

@@ -6,8 +6,9 @@ use crate::authority::Trust;
 use crate::consent::Devices;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
-use crate::record::{Author, Reader, SealedRecord, StoredEnvelope};
+use crate::record::{Author, Reader, SealedRecord};
 use crate::repository::{Put, Repository};
+use crate::store::space::{Kind, PartPiece};
 
 /// Who seals parts again, and whom it believes.
 pub(super) struct Sealer<'a> {
@@ -40,10 +41,10 @@ impl Rotation<'_> {
     }
 
     async fn reencrypt_one(&self, key: &str) -> Result<Part> {
-        let prefix = StoredEnvelope::prefix(self.new.owner(), self.new.compartment());
-        let Some(place) = StoredEnvelope::place(&prefix, key) else {
+        let Some((Kind::Envelope, PartPiece { record, hash, .. })) = PartPiece::read(key) else {
             return Ok(Part::Failed);
         };
+        let place = (record, hash);
         let Some(sealer) = &self.sealer else {
             return Err(Error::ApiMisuse("nobody was named who seals again"));
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::job::BATCH;
 use super::verify::{Lost, Scope};
-use super::{Pass, Rotation, Verification};
+use super::{Rotation, Verification};
 use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
 use crate::id::KeyId;
@@ -13,6 +13,7 @@ use crate::record::StoredWrap;
 use crate::repository::Repository;
 use crate::repository::restored::{RESTORE, caught_up};
 use crate::store::each;
+use crate::store::space::Kind;
 
 /// What became of a retirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,19 +132,16 @@ impl Rotation<'_> {
     /// What is in the quarantine of any job to this key, was not given up, and is not lost anyway.
     async fn in_quarantine(&self, lost: &Lost, given_up: &BTreeSet<&str>) -> Result<Vec<String>> {
         let mut all = Vec::new();
-        for pass in Pass::ALL {
-            for entry in self.all_keys(&format!("quarantine~{}", self.jobs(pass))).await? {
-                let key = self.subject(&entry).await?;
-                let held = if key.starts_with(&self.prefix) {
-                    each(self.store, std::slice::from_ref(&key)).await?.pop().and_then(|held| held.ok().flatten())
-                } else {
-                    None
-                };
-                let wrap = held.and_then(|held| StoredWrap::read(&self.prefix, &key, &held.value).ok());
-                let lost = wrap.is_some_and(|wrap| lost.is(wrap.key_id()));
-                if !lost && !given_up.contains(key.as_str()) {
-                    all.push(key);
-                }
+        for (_, key) in self.subjects(&self.jobs(Kind::Quarantine)).await? {
+            let held = if key.starts_with(&self.prefix) {
+                each(self.store, std::slice::from_ref(&key)).await?.pop().and_then(|held| held.ok().flatten())
+            } else {
+                None
+            };
+            let wrap = held.and_then(|held| StoredWrap::read(&key, &held.value).ok());
+            let lost = wrap.is_some_and(|wrap| lost.is(wrap.key_id()));
+            if !lost && !given_up.contains(key.as_str()) {
+                all.push(key);
             }
         }
         Ok(all)

@@ -7,7 +7,8 @@ use super::job::BATCH;
 use crate::error::{Error, Result};
 use crate::id::KeyId;
 use crate::record::{StoredEnvelope, StoredWrap};
-use crate::store::each;
+use crate::store::space::Kind;
+use crate::store::{Pages, each};
 
 /// What a walk through a compartment found. It says what was there while it walked, not what was written since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,15 +111,11 @@ impl Rotation<'_> {
 
     pub(super) async fn walk_through(&self, scope: &Scope<'_>) -> Result<Verification> {
         let mut found = Verification::default();
-        let mut after = String::new();
-        loop {
-            let page = self.store.keys(&self.prefix, &after, BATCH).await?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(last);
-            for (key, entry) in page.iter().zip(each(self.store, &page).await?) {
+        let mut pages = Pages::new(self.store, &*self.prefix, BATCH);
+        while let Some(page) = pages.entries().await? {
+            for (key, entry) in page {
                 let Some(entry) = entry.transpose() else { continue };
-                let wrap =
-                    entry.map_err(Error::from).and_then(|entry| StoredWrap::read(&self.prefix, key, &entry.value));
+                let wrap = entry.map_err(Error::from).and_then(|entry| StoredWrap::read(&key, &entry.value));
                 let one = match wrap {
                     Ok(wrap) if scope.lost.is(wrap.key_id()) => Found::Lost,
                     Ok(wrap) if wrap.key_id() == self.new.key_id() => match wrap.check(self.new, None) {
@@ -134,7 +131,7 @@ impl Rotation<'_> {
                     Ok(_) => Found::Behind,
                     Err(_) => Found::Broken,
                 };
-                found.count(scope, key, &one);
+                found.count(scope, &key, &one);
             }
         }
         self.hold_against_envelopes(scope, &mut found).await?;
@@ -142,18 +139,14 @@ impl Rotation<'_> {
     }
 
     async fn hold_against_envelopes(&self, scope: &Scope<'_>, found: &mut Verification) -> Result<()> {
-        let prefix = StoredEnvelope::prefix(self.new.owner(), self.new.compartment());
-        let mut after = String::new();
-        loop {
-            let page = self.store.keys(&prefix, &after, BATCH).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after.clone_from(last);
+        let prefix = Kind::Envelope.of_compartment(self.new.owner(), self.new.compartment());
+        let mut pages = Pages::new(self.store, prefix, BATCH);
+        while let Some(page) = pages.entries().await? {
             let (mut wraps, mut envelopes) = (Vec::new(), Vec::new());
-            let entries = each(self.store, &page).await?;
-            for (key, entry) in page.into_iter().zip(entries) {
+            for (key, entry) in page {
                 let Some(entry) = entry.transpose() else { continue };
                 let envelope = entry.map_err(Error::from).and_then(|entry| StoredEnvelope::read(&entry.value));
-                match envelope.and_then(|envelope| Ok((envelope.wrap_key(&prefix, &key, &self.prefix)?, envelope))) {
+                match envelope.and_then(|envelope| Ok((envelope.wrap_key(&key)?, envelope))) {
                     Ok((wrap, envelope)) => {
                         wraps.push(wrap);
                         envelopes.push((key, envelope));
@@ -166,12 +159,12 @@ impl Rotation<'_> {
                 // What is damaged was counted before, as what does not open.
                 let Ok(entry) = entry else { continue };
                 let Some(entry) = entry else {
-                    if !self.is_replaced(&prefix, &key, wrap).await? {
+                    if !self.is_replaced(&key, wrap).await? {
                         found.count(scope, &key, &Found::Missing);
                     }
                     continue;
                 };
-                let stored = StoredWrap::read(&self.prefix, wrap, &entry.value);
+                let stored = StoredWrap::read(wrap, &entry.value);
                 let current = stored.ok().filter(|stored| stored.key_id() == self.new.key_id());
                 let is_anothers = |stored: &StoredWrap| {
                     stored.check(self.new, Some(&envelope)).is_err() && stored.check(self.new, None).is_ok()
@@ -181,6 +174,7 @@ impl Rotation<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Whether it lies under a key that is unknown here, and numbered as a later one.
@@ -189,11 +183,11 @@ impl Rotation<'_> {
     }
 
     /// Whether the envelope names another wrap by now, or is gone.
-    async fn is_replaced(&self, prefix: &str, key: &str, wrap: &str) -> Result<bool> {
+    async fn is_replaced(&self, key: &str, wrap: &str) -> Result<bool> {
         let Some(Ok(entry)) = each(self.store, &[key.to_owned()]).await?.pop().and_then(Result::transpose) else {
             return Ok(true);
         };
-        let named = StoredEnvelope::read(&entry.value).and_then(|held| held.wrap_key(prefix, key, &self.prefix));
+        let named = StoredEnvelope::read(&entry.value).and_then(|held| held.wrap_key(key));
         Ok(named.is_ok_and(|named| named != wrap))
     }
 }

@@ -4,7 +4,7 @@ use super::Rotation;
 use super::batch::Done;
 use super::job::BATCH;
 use crate::error::{Error, Result};
-use crate::record::{StoredEnvelope, StoredWrap};
+use crate::store::space::{self, Kind};
 
 /// What is done to each of a compartment's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Pass {
 pub(super) struct Walk {
     pub(super) prefix: String,
     pub(super) job: String,
+    /// What the keys of what it could not move begin with.
+    pub(super) quarantine: String,
 }
 
 impl Pass {
@@ -33,10 +35,10 @@ impl Pass {
         }
     }
 
-    /// What the keys of its states begin with.
-    pub(super) fn jobs(self) -> &'static str {
+    /// How its states are told apart by their keys.
+    fn name(self) -> &'static str {
         match self {
-            Self::Rewrap => "job",
+            Self::Rewrap => "rewrap",
             Self::Reencrypt => "reencrypt",
         }
     }
@@ -50,28 +52,25 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-impl Walk {
-    pub(super) fn quarantine(&self) -> String {
-        format!("quarantine~{}~", self.job)
-    }
-}
-
 impl Rotation<'_> {
     /// A pass of the job of that name.
     pub(super) fn walk(&self, pass: Pass, name: &str) -> Result<Walk> {
         check_name(name)?;
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
-        let prefix = match pass {
-            Pass::Rewrap => StoredWrap::prefix(owner, compartment),
-            Pass::Reencrypt => StoredEnvelope::prefix(owner, compartment),
+        let kind = match pass {
+            Pass::Rewrap => Kind::Wrap,
+            Pass::Reencrypt => Kind::Envelope,
         };
-        Ok(Walk { prefix, job: format!("{}{name}", self.jobs(pass)) })
+        Ok(Walk {
+            prefix: kind.of_compartment(owner, compartment),
+            job: format!("{}{}/{name}", self.jobs(Kind::Job), pass.name()),
+            quarantine: format!("{}{}/{name}/", self.jobs(Kind::Quarantine), pass.name()),
+        })
     }
 
-    /// What the keys of all jobs to this compartment key begin with.
-    pub(super) fn jobs(&self, pass: Pass) -> String {
-        let (owner, compartment) = (self.new.owner(), self.new.compartment());
-        format!("{}~{owner}~{compartment}~{}~", pass.jobs(), self.new.key_id().to_text())
+    /// What the keys of all jobs to this compartment key begin with, or of what they could not move.
+    pub(super) fn jobs(&self, kind: Kind) -> String {
+        space::jobs(kind, (self.new.owner(), self.new.compartment(), self.new.key_id()))
     }
 
     /// The passes of this rotation, in their order. What was never finished has wraps and no content: the second pass

@@ -15,12 +15,16 @@ pub struct StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreFailure {
-    /// The store could not be asked, or did not answer: try again later. A change may have been made.
+    /// The store could not be asked, or did not answer: try again. A change may have been made.
     Unavailable,
-    /// The store refuses this for good: a key or value over the limit, or a key that is none.
-    Refused,
-    /// What the store holds is damaged.
+    /// This handle of the store is of no more use: drop it and open the store again. A change may have been made.
+    Reopen,
+    /// There is no room: nothing was changed. Reads go on, and writes when there is room again.
+    Full,
+    /// What the store holds is damaged: trying again does not help. Other keys may be whole.
     Corrupt,
+    /// The store refuses this for good: a key that is none, a value or a batch over the limit. Nothing was changed.
+    Refused,
 }
 
 impl StoreError {
@@ -38,9 +42,11 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.failure {
-            StoreFailure::Unavailable => "the store is unavailable",
-            StoreFailure::Refused => "the store refuses this",
+            StoreFailure::Unavailable => "the store is unavailable, try again",
+            StoreFailure::Reopen => "the store has to be opened again",
+            StoreFailure::Full => "the store is full",
             StoreFailure::Corrupt => "the store is damaged",
+            StoreFailure::Refused => "the store refuses this",
         };
         write!(f, "{kind}: {}", self.text)
     }

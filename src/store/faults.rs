@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailure};
+use super::{BoxFuture, Entry, Limits, Op, Outcome, Store, StoreError, StoreFailure, Tag};
 
 /// A [`Store`] around another one that fails at a call of your choice, to try whatever is built on stores: let each call
 /// of a piece of work fail in turn, in each way, and see where it ends up.
@@ -37,7 +37,7 @@ pub enum Fault {
     Refused,
     /// Everything is done, and the caller does not learn of it.
     AnswerLost,
-    /// Of a batch, so many changes are made and the others not. Other calls are refused.
+    /// Of a batch, the first so many changes are made and the others not. Other calls are refused.
     Torn(usize),
     /// Nothing is done, now or later, until [`FaultyStore::heal`]: the process, or the store, is dead.
     Crash,
@@ -84,6 +84,29 @@ impl<S: Store> FaultyStore<S> {
 }
 
 impl<S: Store> Store for FaultyStore<S> {
+    fn limits(&self) -> Limits {
+        self.store.limits()
+    }
+
+    fn tags<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Tag>>, StoreError>> {
+        match self.fault() {
+            None => self.store.tags(keys),
+            Some(_) => Box::pin(async { Err(failed()) }),
+        }
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>> {
+        match self.fault() {
+            None => self.store.scan(prefix, after, limit),
+            Some(_) => Box::pin(async { Err(failed()) }),
+        }
+    }
+
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
         match self.fault() {
             None => self.store.get(keys),

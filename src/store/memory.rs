@@ -6,7 +6,9 @@ use std::future::ready;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{BoxFuture, Entry, Op, Outcome, Store, StoreError, Tag, check_key, check_ops};
+use super::{
+    BoxFuture, Entry, Limits, Op, Order, Outcome, Store, StoreError, Tag, check_keys, check_ops, check_prefix,
+};
 
 /// A [`Store`] in memory: for tests, and as the shortest example of an adapter.
 #[derive(Default)]
@@ -30,21 +32,28 @@ impl MemoryStore {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self, keys: &[String]) -> Result<Vec<Option<Entry>>, StoreError> {
-        keys.iter().try_for_each(|key| check_key(key))?;
+    fn read<T>(&self, keys: &[String], get: impl Fn(&Entry) -> T) -> Result<Vec<Option<T>>, StoreError> {
+        check_keys(keys)?;
         let state = self.state();
-        Ok(keys.iter().map(|key| state.entries.get(key).cloned()).collect())
+        Ok(keys.iter().map(|key| state.entries.get(key).map(&get)).collect())
     }
 
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Vec<String> {
+    fn list<T>(
+        &self,
+        prefix: &str,
+        (after, limit): (&str, usize),
+        get: impl Fn(&String, &Entry) -> T,
+    ) -> Result<Vec<T>, StoreError> {
+        check_prefix(prefix)?;
         let start = if after < prefix { Bound::Included(prefix) } else { Bound::Excluded(after) };
         let state = self.state();
-        let keys = state.entries.range::<str, _>((start, Bound::Unbounded)).map(|(key, _)| key);
-        keys.take_while(|key| key.starts_with(prefix)).take(limit).cloned().collect()
+        let entries = state.entries.range::<str, _>((start, Bound::Unbounded));
+        let under = entries.take_while(|(key, _)| key.starts_with(prefix));
+        Ok(under.take(limit).map(|(key, entry)| get(key, entry)).collect())
     }
 
     fn write(&self, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
-        check_ops(&ops)?;
+        check_ops(&ops, &self.limits())?;
         let mut state = self.state();
         Ok(ops.into_iter().map(|op| state.apply(op)).collect())
     }
@@ -73,8 +82,16 @@ impl State {
 }
 
 impl Store for MemoryStore {
+    fn limits(&self) -> Limits {
+        Limits { ops: 10_000, bytes: 64 << 20, order: Order::Prefix }
+    }
+
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        Box::pin(ready(self.read(keys)))
+        Box::pin(ready(self.read(keys, Entry::clone)))
+    }
+
+    fn tags<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Tag>>, StoreError>> {
+        Box::pin(ready(self.read(keys, |entry| entry.tag.clone())))
     }
 
     fn keys<'a>(
@@ -83,7 +100,16 @@ impl Store for MemoryStore {
         after: &'a str,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(ready(Ok(self.list(prefix, after, limit))))
+        Box::pin(ready(self.list(prefix, (after, limit), |key, _| key.clone())))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>> {
+        Box::pin(ready(self.list(prefix, (after, limit), |key, entry| (key.clone(), entry.clone()))))
     }
 
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {

@@ -11,7 +11,10 @@ use std::thread::JoinHandle;
 use futures_channel::oneshot;
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 
-use super::{BoxFuture, Entry, Op, Outcome, Store, StoreError, StoreFailure, Tag, check_key, check_ops};
+use super::{
+    BoxFuture, Entry, Limits, Op, Order, Outcome, Store, StoreError, StoreFailure, Tag, check_keys, check_ops,
+    check_prefix,
+};
 
 /// A [`Store`] in one file of this machine.
 ///
@@ -36,6 +39,14 @@ const WRITTEN: TableDefinition<'_, &str, u64> = TableDefinition::new("written");
 /// Most changes in one transaction, beyond the first batch of it.
 const MOST_OPS: usize = 4096;
 const TAG: usize = 8;
+/// A page of a listing ends after so many bytes of values.
+const PAGE: usize = 8 << 20;
+/// One transaction takes a batch whole.
+const LIMITS: Limits = Limits { ops: 10_000, bytes: 64 << 20, order: Order::Prefix };
+
+fn entry(tag: &[u8], value: &[u8]) -> Entry {
+    Entry { tag: Tag::new(tag), value: value.to_vec() }
+}
 
 impl RedbStore {
     /// Opens the file, or makes it. One process at a time can hold it.
@@ -59,40 +70,48 @@ impl RedbStore {
         Ok(Self { database, queue: Some(queue), writer: Some(writer.map_err(unavailable)?) })
     }
 
-    fn read(&self, keys: &[String]) -> Result<Vec<Option<Entry>>, StoreError> {
-        keys.iter().try_for_each(|key| check_key(key))?;
+    fn read<T>(&self, keys: &[String], get: impl Fn(&[u8], &[u8]) -> T) -> Result<Vec<Option<T>>, StoreError> {
+        check_keys(keys)?;
         let reading = self.database.begin_read().map_err(failed)?;
         let table = reading.open_table(ENTRIES).map_err(failed)?;
-        let entry = |key: &String| -> Result<Option<Entry>, StoreError> {
+        let entry = |key: &String| -> Result<Option<T>, StoreError> {
             let Some(bytes) = table.get(key.as_str()).map_err(failed)? else { return Ok(None) };
             let (tag, value) = bytes.value().split_at_checked(TAG).ok_or_else(damaged)?;
-            Ok(Some(Entry { tag: Tag::new(tag), value: value.to_vec() }))
+            Ok(Some(get(tag, value)))
         };
         keys.iter().map(entry).collect()
     }
 
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+    fn list<T>(
+        &self,
+        prefix: &str,
+        (after, limit): (&str, usize),
+        get: impl Fn(&str, &[u8], &[u8]) -> T,
+    ) -> Result<Vec<T>, StoreError> {
+        check_prefix(prefix)?;
         let reading = self.database.begin_read().map_err(failed)?;
         let table = reading.open_table(ENTRIES).map_err(failed)?;
-        let mut keys = Vec::new();
+        let (mut page, mut size) = (Vec::new(), 0);
         for entry in table.range(prefix.max(after)..).map_err(failed)? {
-            if keys.len() == limit {
+            if page.len() == limit || size >= PAGE {
                 break;
             }
-            let (key, _) = entry.map_err(failed)?;
+            let (key, value) = entry.map_err(failed)?;
             let key = key.value();
             if !key.starts_with(prefix) {
                 break;
             }
             if key > after {
-                keys.push(key.to_owned());
+                let (tag, value) = value.value().split_at_checked(TAG).ok_or_else(damaged)?;
+                size += value.len();
+                page.push(get(key, tag, value));
             }
         }
-        Ok(keys)
+        Ok(page)
     }
 
     fn send(&self, ops: Vec<Op>) -> Result<oneshot::Receiver<Result<Vec<Outcome>, StoreError>>, StoreError> {
-        check_ops(&ops)?;
+        check_ops(&ops, &LIMITS)?;
         let (answer, answered) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(gone)?;
         queue.send(Batch { ops, answer }).map_err(|_| gone())?;
@@ -178,8 +197,16 @@ fn insert(
 }
 
 impl Store for RedbStore {
+    fn limits(&self) -> Limits {
+        LIMITS
+    }
+
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        Box::pin(async move { self.read(keys) })
+        Box::pin(async move { self.read(keys, entry) })
+    }
+
+    fn tags<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Tag>>, StoreError>> {
+        Box::pin(async move { self.read(keys, |tag, _| Tag::new(tag)) })
     }
 
     fn keys<'a>(
@@ -188,7 +215,18 @@ impl Store for RedbStore {
         after: &'a str,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(async move { self.list(prefix, after, limit) })
+        Box::pin(async move { self.list(prefix, (after, limit), |key, _, _| key.to_owned()) })
+    }
+
+    fn scan<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>> {
+        Box::pin(
+            async move { self.list(prefix, (after, limit), |key, tag, value| (key.to_owned(), entry(tag, value))) },
+        )
     }
 
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
@@ -218,9 +256,7 @@ impl fmt::Debug for RedbStore {
 fn failed(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         error @ redb::Error::Corrupted(_) => corrupt(&error),
-        error @ redb::Error::PreviousIo => {
-            StoreError::new(StoreFailure::Unavailable, format!("close the store and open it again: {error}"))
-        }
+        error @ redb::Error::PreviousIo => StoreError::new(StoreFailure::Reopen, error.to_string()),
         error => unavailable(error),
     }
 }
@@ -238,5 +274,5 @@ fn damaged() -> StoreError {
 }
 
 fn gone() -> StoreError {
-    StoreError::new(StoreFailure::Unavailable, "the writing thread is gone")
+    StoreError::new(StoreFailure::Reopen, "the writing thread is gone")
 }

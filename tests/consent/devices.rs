@@ -282,7 +282,7 @@ fn a_device_that_nothing_can_be_sealed_to_does_not_enter_the_list() {
 fn a_device_can_be_removed_however_many_were_before() {
     let mut world = World::new();
     for n in 0..=MAX_REMOVED {
-        let id = format!("{}-{n}", "x".repeat(120));
+        let id = format!("{}-{n}", "x".repeat(58));
         let next = device(&id);
         world.owner.add_device(&next.public(), NOW).unwrap();
         world.owner.remove_device(next.id(), Removal::Retired, NOW).unwrap();

@@ -177,7 +177,7 @@ fn exclusions_that_do_not_fit_are_named_as_the_cause() {
 
 #[test]
 fn the_largest_policies_fit_into_a_tree_under_the_longest_authority() {
-    let authority = AuthorityId::new("a".repeat(128)).unwrap();
+    let authority = AuthorityId::new("a".repeat(64)).unwrap();
     let range = format!("{} in 1..4294967294", "l".repeat(64));
     let ranges = format!("1 of ({}, {})", vec![range; 8].join(", "), ["a:1"; 16].join(", "));
     let values = format!("1 of ({})", vec![format!("a:{}", "v".repeat(255)); 15].join(", "));

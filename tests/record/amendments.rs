@@ -84,11 +84,11 @@ fn an_amendment_of_one_part_loses_no_other_that_was_left_out() {
     let mut store = r0.pieces().unwrap();
     for revision in 1..=2_u8 {
         let mut some = store.clone();
-        some.retain(|key, _| !key.contains("~b~"));
+        some.retain(|key, _| !key.contains("/b/"));
         let some = SealedRecord::from_pieces(r0.owner(), r0.record(), some).unwrap();
         let next = reader.amend(&some, &[&a]).unwrap().field("/a", [revision]).unwrap().seal(&ada, NOW).unwrap();
         let next = SealedRecord::from_cbor(&next.to_cbor().unwrap()).unwrap();
-        store.retain(|key, _| !key.contains("~a~"));
+        store.retain(|key, _| !key.contains("/a/"));
         store.extend(next.pieces().unwrap());
         let whole = SealedRecord::from_pieces(r0.owner(), r0.record(), store.clone()).unwrap();
         let view = reader.open(&whole, &[&a, &b]).unwrap();

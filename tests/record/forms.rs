@@ -244,17 +244,17 @@ fn another_suite_is_named_as_such_whatever_else_it_holds() {
 fn pieces_are_asked_for_and_put_together() {
     let world = World::new();
     let [a, b] = ["a", "b"].map(|compartment| world.access(compartment));
-    let letter = record("letter/1").part(&a).unwrap().field("/a", "1").unwrap().part(&b).unwrap();
+    let letter = record("letter:1").part(&a).unwrap().field("/a", "1").unwrap().part(&b).unwrap();
     let first = letter.field("/b", "2").unwrap().seal(&world.ada.author(), NOW).unwrap();
     let reader = world.reader();
     let sealed = reader.amend(&first, &[&a]).unwrap().field("/a", "3").unwrap().seal(&world.ada.author(), NOW).unwrap();
     let (owner, id) = (sealed.owner().clone(), sealed.record().clone());
     let store = sealed.pieces().unwrap();
     assert_eq!(store.len(), 7);
-    assert!(store.keys().all(|key| key.ends_with("~letter/1") || key.contains("~letter/1~")));
+    assert!(store.keys().all(|key| key.ends_with("/letter:1") || key.contains("/letter:1/")));
     let envelope = |compartment: &str, written: &SealedRecord| {
         let hash = Base64UrlUnpadded::encode_string(written.hash().unwrap().as_bytes());
-        format!("envelope~{owner}~{compartment}~letter/1~{hash}")
+        format!("envelope/{owner}/{compartment}/letter:1/{hash}")
     };
     assert!(store.contains_key(&envelope("a", &sealed)) && store.contains_key(&envelope("b", &first)));
 
@@ -274,7 +274,7 @@ fn pieces_are_asked_for_and_put_together() {
 
     // Without the part that the reader cannot open: it counts as closed.
     let mut some = store.clone();
-    some.retain(|key, _| !key.contains("~b~"));
+    some.retain(|key, _| !key.contains("/b/"));
     let some = SealedRecord::from_pieces(&owner, &id, some).unwrap();
     assert_eq!(reader.open(&some, &[&a, &b]).unwrap().closed(), ["b".parse::<CompartmentId>().unwrap()]);
     assert_eq!(SealedRecord::from_cbor(&some.to_cbor().unwrap()).unwrap(), some);
@@ -294,12 +294,12 @@ fn pieces_are_asked_for_and_put_together() {
     }
     // A store that answers with another record's content does not choose which keys are asked for next.
     let key = SealedRecord::content_key(&owner, &id);
-    let other = SealedRecord::content_key(&owner, &"letter/2".parse().unwrap());
+    let other = SealedRecord::content_key(&owner, &"letter:2".parse().unwrap());
     let answer = std::collections::BTreeMap::from([(other, store[&key].clone())]);
-    let asked = SealedRecord::missing(&owner, &"letter/2".parse().unwrap(), &answer);
+    let asked = SealedRecord::missing(&owner, &"letter:2".parse().unwrap(), &answer);
     assert_eq!(asked, Err(Error::Malformed("sealed record")));
     let mut more = store.clone();
-    more.insert("body~x".to_owned(), Vec::new());
+    more.insert("body/x".to_owned(), Vec::new());
     assert_eq!(SealedRecord::from_pieces(&owner, &id, more), malformed);
     // Pieces of another revision, patient or record under these keys.
     for (key, piece) in first.pieces().unwrap() {
@@ -309,7 +309,7 @@ fn pieces_are_asked_for_and_put_together() {
             assert_eq!(SealedRecord::from_pieces(&owner, &id, mixed), malformed);
         }
     }
-    assert_eq!(SealedRecord::from_pieces(&owner, &"letter/2".parse().unwrap(), store), malformed);
+    assert_eq!(SealedRecord::from_pieces(&owner, &"letter:2".parse().unwrap(), store), malformed);
 }
 
 /// A text within its own limit that says more than the binary form can hold.

@@ -11,6 +11,7 @@ mod manual;
 mod memory;
 mod readme;
 mod sealing;
+mod segments;
 #[path = "../support/all.rs"]
 mod support;
 mod verdicts;

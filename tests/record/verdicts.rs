@@ -29,7 +29,7 @@ pub(crate) fn at(world: &World, now: Time) -> Reader<'_> {
 /// A record as whoever has no key to these compartments gets it.
 pub(crate) fn without(record: &SealedRecord, compartment: &str) -> SealedRecord {
     let mut pieces = record.pieces().unwrap();
-    pieces.retain(|key, _| !key.contains(&format!("~{compartment}~")));
+    pieces.retain(|key, _| !key.contains(&format!("/{compartment}/")));
     SealedRecord::from_pieces(record.owner(), record.record(), pieces).unwrap()
 }
 

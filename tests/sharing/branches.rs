@@ -150,7 +150,7 @@ fn both_branches_have_their_place_and_the_owners_is_the_later() {
         let record = read(&store, &last, &format!("r{i:05}"));
         assert!(world.reader().open(&record, &[&last]).is_ok());
     }
-    assert!(block_on(store.keys("consent~", "", 9)).unwrap().len() == 1);
+    assert!(block_on(store.keys("consent/", "", 9)).unwrap().len() == 1);
     let elsewhere = world.access("b");
     let sharing = world.phone.sharing(world.devices(), &world.trust, &branches.own.1);
     assert!(matches!(sharing.rotate().unwrap().beyond(&elsewhere), Err(Error::ApiMisuse(_))));

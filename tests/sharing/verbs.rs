@@ -204,11 +204,11 @@ fn a_receipt_is_true_of_every_adversary_at_every_step() {
 
     // A server that keeps all it ever held, and puts it together as it likes: any version with any wrap.
     let versions = [&before, &rewrapped, &resealed, &after].map(|record| record.pieces().unwrap());
-    let wraps: Vec<_> = versions.iter().flatten().filter(|(key, _)| key.starts_with("wrap~")).collect();
+    let wraps: Vec<_> = versions.iter().flatten().filter(|(key, _)| key.starts_with("wrap/")).collect();
     let of_the_server = |record: &SealedRecord| {
         wraps.iter().any(|(_, wrap)| {
             let mut pieces = record.pieces().unwrap();
-            pieces.iter_mut().filter(|(key, _)| key.starts_with("wrap~")).for_each(|(_, held)| held.clone_from(wrap));
+            pieces.iter_mut().filter(|(key, _)| key.starts_with("wrap/")).for_each(|(_, held)| held.clone_from(wrap));
             let record = SealedRecord::from_pieces(record.owner(), record.record(), pieces).unwrap();
             clinic.reads(&record, &[&old])
         })

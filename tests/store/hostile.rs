@@ -6,13 +6,14 @@ use crate::support::hospital::{self, Budget, Hospital, put};
 use crate::support::stored::{contents, now, read, sealed};
 use crate::support::waiting::block_on;
 use crate::support::world::{self, World, after};
+use base64ct::Encoding;
 use chartseal::Error;
 use chartseal::consent::{Removal, StoredConsent};
 use chartseal::id::{Revision, Time};
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation, Scope, Sweep, Swept};
-use chartseal::store::{Fault, MemoryStore, Store};
+use chartseal::store::{Fault, MAX_KEY, MemoryStore, Store};
 
 fn sweep(store: &dyn Store) -> Swept {
     let budget = Budget(store, AtomicU64::new(5000));
@@ -27,7 +28,7 @@ fn a_consent_that_was_copied_to_another_place_is_none() {
     assert_eq!(hospital.rotate(0, 1, "job"), Retirement::Done { consents: 1, lost: 0 });
     let copy = hospital.chain[0].0.to_cbor().unwrap();
     let (owner, section) = hospital.place();
-    for place in ["00000000000000000007", "p1.1.7", "z", "~"] {
+    for place in ["00000000000000000007", "p1.1.7", "z", "-"] {
         let key = format!("{}{place}", hospital.prefix("consent"));
         put(&hospital.store, &key, &copy);
         let served = block_on(hospital.repository().consents(&owner, &section, None)).unwrap();
@@ -44,7 +45,7 @@ fn a_consent_that_was_copied_to_another_place_is_none() {
 #[test]
 fn keys_that_are_none_of_a_consent_are_passed_over() {
     let hospital = Hospital::new();
-    for key in ["consent~", "consent~x", "consent~!~!~!", "consent~x~y"] {
+    for key in ["consent", "consent/x", "consent/-/-/-/-", "consent/x/y"] {
         put(&hospital.store, key, b"");
     }
     put(&hospital.store, &format!("{}z", hospital.prefix("consent")), b"junk");
@@ -70,7 +71,7 @@ fn a_key_of_any_length_goes_into_the_quarantine() {
     let hospital = Hospital::new();
     hospital.publish(1);
     let prefix = hospital.prefix("wrap");
-    let long = format!("{prefix}{}", "!".repeat(1024 - prefix.len()));
+    let long = format!("{prefix}{}", "-".repeat(MAX_KEY - prefix.len()));
     put(&hospital.store, &long, b"");
     let old = [hospital.access(0)];
     let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
@@ -92,8 +93,10 @@ fn a_quarantine_that_somebody_else_filled_is_emptied() {
     let hospital = Hospital::new();
     hospital.publish(1);
     let (owner, section) = hospital.place();
-    for subject in ["", "content~x", "#"] {
-        put(&hospital.store, &format!("quarantine~job~{owner}~{section}~{:020}~job~{subject}", 2), b"");
+    let key = hospital.access(1).key_id();
+    for (n, subject) in [&b""[..], b"content/x", b"\xff"].into_iter().enumerate() {
+        let key = base64ct::Base64UrlUnpadded::encode_string(key.as_bytes());
+        put(&hospital.store, &format!("quarantine/{owner}/{section}/{key}/rewrap/job/{n}"), subject);
     }
     let old = [hospital.access(0)];
     let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
@@ -128,7 +131,7 @@ fn a_revision_is_the_one_that_was_asked_for() {
     let (owner, _) = hospital.place();
     let record = read(&hospital.store, hospital.access(0), "r00000");
     let content = contents(&hospital.store)[&SealedRecord::content_key(&owner, record.record())].clone();
-    put(&hospital.store, &format!("past~{owner}~r00000~{:020}", 5), &content);
+    put(&hospital.store, &format!("past/{owner}/r00000/{:020}", 5), &content);
     let found = block_on(hospital.repository().revision(&owner, record.record(), Revision(5))).unwrap();
     assert_eq!(found, None);
 }
@@ -137,7 +140,7 @@ fn a_revision_is_the_one_that_was_asked_for() {
 #[test]
 fn a_poisoned_record_is_named_and_can_be_given_up() {
     let wrap_of =
-        |record: &SealedRecord| record.pieces().unwrap().into_iter().find(|(key, _)| key.starts_with("wrap~")).unwrap();
+        |record: &SealedRecord| record.pieces().unwrap().into_iter().find(|(key, _)| key.starts_with("wrap/")).unwrap();
     for (what, guarded, later) in [
         ("damaged", Put::Done, 0),
         ("another number", Put::Done, 0),

@@ -1,9 +1,10 @@
 //! Callers who come late, twice, or beside others: an erasure, a restore, another worker.
 
+use crate::support::store::hands_on;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::hospital::{Around, Corrupt, Hospital, Interrupted, When, put, writes_wrap};
+use crate::support::hospital::{Around, Corrupt, Hospital, Interrupted, Tags, When, put, writes_wrap};
 use crate::support::stored::{contents, now, read, sealed};
 use crate::support::waiting::{Meeting, block_on};
 use crate::support::world::NOW;
@@ -13,10 +14,10 @@ use chartseal::consent::StoredConsent;
 use chartseal::record::{Author, SealedRecord};
 use chartseal::repository::Put;
 use chartseal::rotation::{Keys, Retirement, Rotation, Scope, Sweep};
-use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
+use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Store, StoreError};
 
 fn writes_consent(op: &Op) -> bool {
-    op.key().starts_with("consent~")
+    op.key().starts_with("consent/")
 }
 
 impl Hospital {
@@ -79,7 +80,7 @@ fn who_catches_up_around_a_restore_does_not_open_the_store() {
                     asked.meet();
                     marked.meet();
                 };
-                let is_mark = |op: &Op| op.key().starts_with("restored~");
+                let is_mark = |op: &Op| op.key().starts_with("stale/");
                 let slow = Interrupted::new(&store, When::Writing(&is_mark), &act);
                 assert!(block_on(hospital.over(&slow).catch_up(&owner, &section)).unwrap().is_some());
                 done.meet();
@@ -102,7 +103,7 @@ impl Hospital {
 #[test]
 fn a_consent_that_cannot_be_read_holds_up_neither_the_next_one_nor_other_compartments() {
     let hospital = Hospital::new();
-    let bad = contents(&hospital.store).into_keys().find(|key| key.starts_with("consent~")).unwrap();
+    let bad = contents(&hospital.store).into_keys().find(|key| key.starts_with("consent/")).unwrap();
     let store = Corrupt { inner: &hospital.store, key: &bad };
     assert_eq!(block_on(hospital.over(&store).behind()), Ok(Vec::new()));
     let next = &hospital.chain[1].0;
@@ -117,19 +118,13 @@ fn a_consent_that_cannot_be_read_holds_up_neither_the_next_one_nor_other_compart
 struct Slow<'a>(&'a dyn Store);
 
 impl Store for Slow<'_> {
+    hands_on!(0: limits tags keys scan apply);
+
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        if keys.len() > 1 && keys[0].starts_with("wrap~") {
+        if keys.len() > 1 && keys[0].starts_with("wrap/") {
             std::thread::sleep(Duration::from_millis(30));
         }
         self.0.get(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.0.keys(prefix, after, n)
-    }
-
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        self.0.apply(ops)
     }
 }
 
@@ -169,12 +164,12 @@ fn a_write_beside_an_erasure_leaves_nothing_whenever_it_comes() {
     // A content, after the erasure went through the contents; and the same call again.
     let hospital = Hospital::new();
     let late = sealed(&hospital.world, hospital.access(0), "late");
-    let told = hospital.erased_before("content~", |store| block_on(hospital.over(store).put(&late)));
+    let told = hospital.erased_before("content/", |store| block_on(hospital.over(store).put(&late)));
     assert_eq!(told, Ok(Put::Outdated));
     assert!(contents(&hospital.store).is_empty());
     assert_eq!(block_on(hospital.repository().put(&late)), Ok(Put::Outdated));
     // Parts that are sealed again, at either write, and again afterwards.
-    for kind in ["wrap~", "replaced~"] {
+    for kind in ["wrap/", "replaced/"] {
         let hospital = Hospital::new();
         hospital.publish(1);
         let (before, after) = hospital.resealed();
@@ -189,7 +184,7 @@ fn a_write_beside_an_erasure_leaves_nothing_whenever_it_comes() {
     let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
     let stages = ["the writer is about to write", "the erasure is at the bodies", "it is written", "it is erased"];
     let [ready, listed, written, erased] = stages.map(Meeting::new);
-    let listing = format!("body~{}~", hospital.place().0);
+    let listing = format!("body/{}/", hospital.place().0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             // Before that, the writer would find the owner erased and not write.
@@ -226,7 +221,7 @@ fn a_second_try_takes_back_what_the_first_one_wrote() {
         let next = &hospital.chain[2].0;
         let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
         let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
-        let kind = if consent { "consent~" } else { "wrap~" };
+        let kind = if consent { "consent/" } else { "wrap/" };
         let is_due = |op: &Op| op.key().starts_with(kind);
         let store = FaultyStore::new(Interrupted::new(&hospital.store, When::Writing(&is_due), &act));
         let work = || {
@@ -257,7 +252,7 @@ fn a_sweep_of_a_bad_name_is_a_mistake_and_no_damage() {
 #[test]
 fn a_damaged_consent_in_a_backup_gives_way_to_whoever_catches_up() {
     let hospital = Hospital::new();
-    let key = contents(&hospital.store).into_keys().find(|key| key.starts_with("consent~")).unwrap();
+    let key = contents(&hospital.store).into_keys().find(|key| key.starts_with("consent/")).unwrap();
     let Entry { tag, mut value } = block_on(hospital.store.get(std::slice::from_ref(&key))).unwrap().remove(0).unwrap();
     value.truncate(20);
     block_on(hospital.store.apply(vec![Op::Swap { key: key.clone(), tag, value }])).unwrap();
@@ -278,7 +273,7 @@ fn a_publisher_who_was_overtaken_closes_nothing() {
     hospital.publish(1);
     assert!(matches!(hospital.rotate(0, 1, "one"), Retirement::Done { .. }));
     let late = sealed(&hospital.world, hospital.access(0), "late").pieces().unwrap();
-    let (key, value) = late.iter().find(|(key, _)| key.starts_with("wrap~")).unwrap();
+    let (key, value) = late.iter().find(|(key, _)| key.starts_with("wrap/")).unwrap();
     put(&hospital.store, key, value);
     let armed = AtomicBool::new(true);
     let overtake = || {
@@ -301,19 +296,13 @@ struct Overtaken<'a> {
 }
 
 impl Store for Overtaken<'_> {
-    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        if keys.len() == 1 && keys[0].starts_with("consent~") {
+    hands_on!(inner: limits get keys scan apply);
+
+    fn tags<'a>(&'a self, keys: &'a [String]) -> Tags<'a> {
+        if keys.len() == 1 && keys[0].starts_with("consent/") {
             (self.act)();
         }
-        self.inner.get(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.inner.keys(prefix, after, n)
-    }
-
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        self.inner.apply(ops)
+        self.inner.tags(keys)
     }
 }
 
@@ -328,7 +317,7 @@ fn an_earlier_revision_that_cannot_be_read_holds_up_no_other() {
         assert_eq!(block_on(hospital.repository().amend(&before, &amended)).unwrap(), Put::Done);
     }
     hospital.publish(1);
-    let bad = contents(&hospital.store).into_keys().find(|key| key.starts_with("past~")).unwrap();
+    let bad = contents(&hospital.store).into_keys().find(|key| key.starts_with("past/")).unwrap();
     let store = Corrupt { inner: &hospital.store, key: &bad };
     let phone = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
     let rotation = Rotation::new(&store, &access, hospital.access(1), &now).unwrap();

@@ -1,5 +1,6 @@
 //! Who is overtaken, dies or is revoked in the middle of something loses nothing, and leaves nothing behind.
 
+use crate::support::store::hands_on;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,14 +17,14 @@ use chartseal::owner::Device;
 use chartseal::record::Author;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
-use chartseal::store::{BoxFuture, Entry, Fault, MemoryStore, Op, Outcome, Store, StoreError};
+use chartseal::store::{BoxFuture, Entry, Fault, MemoryStore, Op, Store, StoreError};
 
 fn writes_wrap(op: &Op) -> bool {
-    matches!(op, Op::Put { key, .. } if key.starts_with("wrap~"))
+    matches!(op, Op::Put { key, .. } if key.starts_with("wrap/"))
 }
 
 fn swaps_envelope(op: &Op) -> bool {
-    matches!(op, Op::Swap { key, .. } if key.starts_with("envelope~"))
+    matches!(op, Op::Swap { key, .. } if key.starts_with("envelope/"))
 }
 
 /// He read a record under the first key, to seal it under the second; meanwhile the compartment goes on to the third, and
@@ -126,19 +127,13 @@ struct AfterPieces<'a> {
 }
 
 impl Store for AfterPieces<'_> {
+    hands_on!(store: limits tags keys scan apply);
+
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
         if self.calls.fetch_add(1, Ordering::SeqCst) == 1 {
             (self.act)();
         }
         self.store.get(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.store.keys(prefix, after, n)
-    }
-
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        self.store.apply(ops)
     }
 }
 
@@ -167,13 +162,13 @@ fn of_an_erased_patient_no_writer_brings_anything_back() {
     let hospital = Hospital::new();
     let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
-    let when = |op: &Op| op.key().starts_with("ledger~");
+    let when = |op: &Op| op.key().starts_with("ledger/");
     let ledger = Interrupted::new(&hospital.ledger, When::Writing(&when), &act);
     let stored = &hospital.chain[1].0;
     let noted = block_on(Ledger::new(&ledger).advance(&hospital.world.live(stored), stored));
     assert_eq!(noted, Err(Error::Rollback("consent")));
     assert!(ledger.happened());
-    assert_eq!(contents(&hospital.ledger).into_keys().collect::<Vec<_>>(), [format!("erased~{}", hospital.place().0)]);
+    assert_eq!(contents(&hospital.ledger).into_keys().collect::<Vec<_>>(), [format!("erased/{}", hospital.place().0)]);
     assert!(block_on(hospital.repository().behind()).unwrap().is_empty());
 }
 
@@ -185,7 +180,7 @@ fn a_reencryption_that_died_leaves_no_body_of_before() {
         let hospital = Hospital::new();
         hospital.publish(1);
         let before: Vec<String> =
-            contents(&hospital.store).into_keys().filter(|key| key.starts_with("body~")).collect();
+            contents(&hospital.store).into_keys().filter(|key| key.starts_with("body/")).collect();
         let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
         let (old, trust) = ([hospital.access(0)], &hospital.world.trust);
         let run = |clock: &(dyn Fn() -> Time + Sync)| {
@@ -288,11 +283,11 @@ fn a_consent_that_comes_in_the_middle_of_a_retirement_does_not_stay() {
     let hospital = Hospital::new();
     hospital.publish(1);
     let act = || assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
-    let when = |op: &Op| op.key().starts_with("consent~");
+    let when = |op: &Op| op.key().starts_with("consent/");
     let store = Interrupted::new(&hospital.store, When::Writing(&when), &act);
     hospital::remove(
         &hospital.store,
-        &contents(&hospital.store).into_keys().find(|key| key.starts_with("consent~")).unwrap(),
+        &contents(&hospital.store).into_keys().find(|key| key.starts_with("consent/")).unwrap(),
     );
     assert_eq!(block_on(hospital.over(&store).put_consent(&hospital.chain[0].0)).unwrap(), Put::Outdated);
     assert!(store.happened());
@@ -306,11 +301,11 @@ fn a_consent_that_comes_in_the_middle_of_a_retirement_does_not_stay() {
 fn a_part_without_its_wrap_blocks_the_retirement_and_is_named() {
     let hospital = Hospital::new();
     hospital.publish(1);
-    let wrap = contents(&hospital.store).into_keys().find(|key| key.starts_with("wrap~")).unwrap();
+    let wrap = contents(&hospital.store).into_keys().find(|key| key.starts_with("wrap/")).unwrap();
     hospital::remove(&hospital.store, &wrap);
     let Retirement::Blocked { found, .. } = hospital.rotate(0, 1, "job") else { panic!("retired") };
     assert_eq!((found.missing, found.named.len()), (1, 1));
-    assert!(found.named[0].starts_with("envelope~"));
+    assert!(found.named[0].starts_with("envelope/"));
     let old = [hospital.access(0)];
     let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
     let retired = block_on(rotation.retire_leaving(&hospital.noted(), &found.named)).unwrap();

@@ -1,5 +1,6 @@
 //! Parts are sealed again under new keys of their own, in bulk; amendments keep what they replace.
 
+use crate::support::store::hands_on;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chartseal::pin::PinStore;
@@ -15,7 +16,7 @@ use chartseal::owner::Device;
 use chartseal::record::{Author, SealedRecord, Writer};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, Rotation, Scope, Sweep};
-use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
+use chartseal::store::{BoxFuture, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
 
 fn device(world: &World) -> Author<'_> {
     Author::device(&world.phone, world.devices()).unwrap()
@@ -31,7 +32,7 @@ fn amended(world: &World, before: &SealedRecord, access: &Access, value: &str) -
 fn opens_with_kept_wraps(world: &World, store: &dyn Store, kept: &SealedRecord, old: &Access) -> bool {
     let mut pieces = kept.pieces().unwrap();
     for (key, value) in contents(store) {
-        if pieces.contains_key(&key) && !key.starts_with("wrap~") {
+        if pieces.contains_key(&key) && !key.starts_with("wrap/") {
             pieces.insert(key, value);
         }
     }
@@ -70,8 +71,8 @@ fn a_reencryption_gives_each_part_a_new_key_and_keeps_its_author() {
         assert!(matches!(&sealer.by, Writer::Device { device, .. } if device.as_str() == "phone"));
     }
     // What was replaced is gone: as many pieces as before.
-    assert_eq!(contents(&store).keys().filter(|key| key.starts_with("body~")).count(), 5);
-    assert_eq!(contents(&store).keys().filter(|key| key.starts_with("wrap~")).count(), 5);
+    assert_eq!(contents(&store).keys().filter(|key| key.starts_with("body/")).count(), 5);
+    assert_eq!(contents(&store).keys().filter(|key| key.starts_with("wrap/")).count(), 5);
     assert!(block_on(rotation.verify()).unwrap().is_clean());
 }
 
@@ -114,7 +115,7 @@ fn of_two_amendments_one_counts_and_is_whole() {
     assert_eq!(shared.collect::<Vec<_>>(), [SealedRecord::content_key(first.owner(), first.record())]);
     // The loser has written all but the content when the winner commits.
     let faulty = FaultyStore::new(store);
-    faulty.fail_at(4, Fault::Refused);
+    faulty.fail_at(3, Fault::Refused);
     assert!(block_on(Repository::new(&faulty).amend(&first, &other)).is_err());
     faulty.heal();
     let repository = Repository::new(&faulty);
@@ -202,16 +203,10 @@ struct Racing<'a> {
 }
 
 impl Store for Racing<'_> {
-    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        self.store.get(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.store.keys(prefix, after, n)
-    }
+    hands_on!(store: limits get tags keys scan);
 
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        let swaps = ops.iter().any(|op| matches!(op, Op::Swap { key, .. } if key.starts_with("envelope~")));
+        let swaps = ops.iter().any(|op| matches!(op, Op::Swap { key, .. } if key.starts_with("envelope/")));
         if swaps && self.armed.swap(false, Ordering::SeqCst) {
             (self.amend)(&self.store);
         }

@@ -1,5 +1,6 @@
 //! Old keys retire when nothing needs them any more, and stay away when a backup of before comes back.
 
+use crate::support::store::hands_on;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::stored::{contents, fill, now, read, sealed};
@@ -128,7 +129,7 @@ fn new_writes_under_an_older_key_are_turned_away() {
 fn a_quarantine_blocks_the_retirement_and_nothing_is_deleted() {
     let hospital = Hospital::new();
     hospital.publish(&hospital.second.0);
-    let key = block_on(hospital.store.keys("wrap~", "", 1)).unwrap().remove(0);
+    let key = block_on(hospital.store.keys("wrap/", "", 1)).unwrap().remove(0);
     let Entry { tag, value } = block_on(hospital.store.get(std::slice::from_ref(&key))).unwrap().remove(0).unwrap();
     let mut damaged = value.clone();
     *damaged.last_mut().unwrap() ^= 1;
@@ -256,7 +257,7 @@ fn a_damaged_cut_or_longer_backup_is_refused() {
     let full = block_on(backup::restore(&hospital.store, &mut stream.as_slice()));
     assert!(matches!(full, Err(BackupError::Data(Error::ApiMisuse(_)))));
     // A length that is not there is not allocated.
-    let huge = [b"csb\x01\x01\x00\x00\x00\x05\x01\x00\x00\x00".as_slice(), b"body~"].concat();
+    let huge = [b"csb\x01\x01\x00\x00\x00\x05\x01\x00\x00\x00".as_slice(), b"body/"].concat();
     assert!(restore(&huge).is_err());
 }
 
@@ -382,7 +383,7 @@ fn an_erased_owner_is_gone_and_does_not_come_back_with_a_backup() {
     let kept = block_on(repository.get(untouched.owner(), untouched.record())).unwrap();
     assert_eq!(kept.as_ref(), Some(&untouched));
     let noted = contents(&hospital.ledger);
-    assert!(noted.keys().all(|key| *key == format!("erased~{owner}")));
+    assert!(noted.keys().all(|key| *key == format!("erased/{owner}")));
     // Nothing of hers is written any more.
     assert_eq!(block_on(repository.put(&sealed(world, &hospital.first.1, "late"))).unwrap(), Put::Outdated);
     assert_eq!(block_on(repository.put_consent(&hospital.first.0)).unwrap(), Put::Outdated);
@@ -435,18 +436,18 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     // What the view does not show, by any of its calls.
     let all = contents(&store);
     for (key, value) in &all {
-        let shown = ["wrap~", "envelope~", "consent~", "job~"].iter().any(|kind| key.starts_with(kind));
+        let shown = ["wrap/", "envelope/", "consent/", "job/"].iter().any(|kind| key.starts_with(kind));
         let got = block_on(view.get(std::slice::from_ref(key)));
         assert_eq!(got.is_ok(), shown, "{key}");
         let tag = block_on(store.get(std::slice::from_ref(key))).unwrap().remove(0).unwrap().tag;
-        if !key.starts_with("job~") && !key.starts_with("consent~") {
+        if !key.starts_with("job/") && !key.starts_with("consent/") {
             assert!(block_on(view.apply(vec![Op::Delete { key: key.clone(), tag: tag.clone() }])).is_err(), "{key}");
             assert!(block_on(view.apply(vec![Op::Put { key: key.clone(), value: value.clone() }])).is_err(), "{key}");
         }
         let swap = block_on(view.apply(vec![Op::Swap { key: key.clone(), tag, value: value.clone() }]));
-        assert_eq!(swap.is_ok(), key.starts_with("wrap~") || key.starts_with("job~"), "{key}");
+        assert_eq!(swap.is_ok(), key.starts_with("wrap/") || key.starts_with("job/"), "{key}");
     }
-    for prefix in ["", "w", "wrap~", "body~", "content~"] {
+    for prefix in ["", "w", "wrap/", "body/", "content/"] {
         assert!(block_on(view.keys(prefix, "", 9)).is_err(), "{prefix}");
     }
     let other = KeysOnly::new(&store, access.owner(), &"b".parse().unwrap());
@@ -480,13 +481,7 @@ struct Meanwhile<'a> {
 }
 
 impl Store for Meanwhile<'_> {
-    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        self.store.get(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.store.keys(prefix, after, n)
-    }
+    hands_on!(store: limits get tags keys scan);
 
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
         if self.armed.swap(false, Ordering::SeqCst) {
@@ -531,14 +526,14 @@ fn a_backup_of_a_damaged_store_names_what_is_damaged_and_holds_the_rest() {
         let tag = block_on(hospital.store.get(std::slice::from_ref(key))).unwrap().remove(0).unwrap().tag;
         block_on(hospital.store.apply(vec![Op::Delete { key: key.clone(), tag }])).unwrap();
     };
-    remove(&keys("envelope~")[0]);
-    remove(&keys("body~")[1]);
+    remove(&keys("envelope/")[0]);
+    remove(&keys("body/")[1]);
     let mut stream = Vec::new();
     let written = block_on(backup::write(&hospital.store, &mut stream)).unwrap();
-    assert_eq!(written.damaged, keys("content~")[..2]);
+    assert_eq!(written.damaged, keys("content/")[..2]);
     let restored = MemoryStore::new();
     assert_eq!(block_on(backup::restore(&restored, &mut stream.as_slice())).unwrap(), written.entries);
     let whole = read(&restored, &hospital.first.1, "r00002");
     assert!(hospital.world.reader().open(&whole, &[&hospital.first.1]).is_ok());
-    assert_eq!(block_on(restored.keys("content~", "", 9)).unwrap(), keys("content~"));
+    assert_eq!(block_on(restored.keys("content/", "", 9)).unwrap(), keys("content/"));
 }

@@ -6,6 +6,7 @@ pub(crate) mod case;
 pub(crate) mod forge;
 pub(crate) mod hospital;
 pub(crate) mod policies;
+pub(crate) mod store;
 pub(crate) mod stored;
 pub(crate) mod two_hospitals;
 pub(crate) mod waiting;

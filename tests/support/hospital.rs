@@ -1,5 +1,6 @@
 //! A hospital with a store and a ledger, and a chain of consents of which the first is published.
 
+use crate::support::store::hands_on;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,7 +9,7 @@ use chartseal::id::{CompartmentId, OwnerId};
 use chartseal::ledger::Ledger;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
-use chartseal::store::{BoxFuture, Entry, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError, StoreFailure};
+use chartseal::store::{BoxFuture, Entry, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError, StoreFailure, Tag};
 
 use super::stored::{fill, now};
 use super::waiting::block_on;
@@ -75,7 +76,7 @@ impl Hospital {
     /// What begins the keys of that kind in the compartment.
     pub(crate) fn prefix(&self, kind: &str) -> String {
         let (owner, compartment) = self.place();
-        format!("{kind}~{owner}~{compartment}~")
+        format!("{kind}/{owner}/{compartment}/")
     }
 }
 
@@ -91,8 +92,11 @@ pub(crate) fn remove(store: &dyn Store, key: &str) {
 
 /// How many keys there are of a kind.
 pub(crate) fn count(entries: &BTreeMap<String, Vec<u8>>, kind: &str) -> usize {
-    entries.keys().filter(|key| key.split('~').next() == Some(kind)).count()
+    entries.keys().filter(|key| key.split('/').next() == Some(kind)).count()
 }
+
+pub(crate) type Scanned<'a> = BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>>;
+pub(crate) type Tags<'a> = BoxFuture<'a, Result<Vec<Option<Tag>>, StoreError>>;
 
 /// Does something, once, just before a write or a listing for which it is time.
 pub(crate) struct Interrupted<'a> {
@@ -124,13 +128,16 @@ impl<'a> Interrupted<'a> {
 }
 
 impl Store for Interrupted<'_> {
-    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        self.store.get(keys)
-    }
+    hands_on!(store: limits get tags);
 
     fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         self.now(matches!(self.when, When::Listing(kind) if prefix == kind));
         self.store.keys(prefix, after, n)
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> Scanned<'a> {
+        self.now(matches!(self.when, When::Listing(kind) if prefix == kind));
+        self.store.scan(prefix, after, n)
     }
 
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
@@ -149,6 +156,18 @@ impl Budget<'_> {
 }
 
 impl Store for Budget<'_> {
+    hands_on!(0: limits);
+
+    fn tags<'a>(&'a self, keys: &'a [String]) -> Tags<'a> {
+        self.spend();
+        self.0.tags(keys)
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> Scanned<'a> {
+        self.spend();
+        self.0.scan(prefix, after, n)
+    }
+
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
         self.spend();
         self.0.get(keys)
@@ -166,7 +185,7 @@ impl Store for Budget<'_> {
 }
 
 pub(crate) fn writes_wrap(op: &Op) -> bool {
-    matches!(op, Op::Put { key, .. } if key.starts_with("wrap~"))
+    matches!(op, Op::Put { key, .. } if key.starts_with("wrap/"))
 }
 
 /// Does something before wraps are written, and something else before the next read after that.
@@ -184,15 +203,20 @@ impl<'a> Around<'a> {
 }
 
 impl Store for Around<'_> {
+    hands_on!(inner: limits keys scan);
+
+    fn tags<'a>(&'a self, keys: &'a [String]) -> Tags<'a> {
+        if self.written.swap(false, Ordering::SeqCst) {
+            (self.then)();
+        }
+        self.inner.tags(keys)
+    }
+
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
         if self.written.swap(false, Ordering::SeqCst) {
             (self.then)();
         }
         self.inner.get(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.inner.keys(prefix, after, n)
     }
 
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
@@ -213,18 +237,22 @@ pub(crate) struct Corrupt<'a> {
 }
 
 impl Store for Corrupt<'_> {
+    hands_on!(inner: limits tags keys apply);
+
+    fn scan<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> Scanned<'a> {
+        Box::pin(async move {
+            let page = self.inner.scan(prefix, after, n).await?;
+            if page.iter().any(|(key, _)| key == self.key) {
+                return Err(StoreError::new(StoreFailure::Corrupt, "a bad page"));
+            }
+            Ok(page)
+        })
+    }
+
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
         if keys.iter().any(|key| key == self.key) {
             return Box::pin(async { Err(StoreError::new(StoreFailure::Corrupt, "a bad page")) });
         }
         self.inner.get(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.inner.keys(prefix, after, n)
-    }
-
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        self.inner.apply(ops)
     }
 }

@@ -63,7 +63,10 @@ fn phrases(constants: &Constants) -> Vec<Phrase> {
 
     let format = vec![
         format!("ids: 1 to {} bytes of ASCII", of("id.rs MAX_ID")),
-        format!("1 to {} bytes of `A-Z a-z 0-9", of("id.rs MAX_ID")),
+        format!("Schema ids: 1 to {} bytes of ASCII", of("id.rs MAX_SCHEMA")),
+        format!("A key has at most {} bytes", of("store/limits.rs MAX_KEY")),
+        format!("(RFC 6901) of at most {} bytes", of("seal/path.rs MAX_PATH")),
+        format!("A value has at most {}.", sized("store/limits.rs MAX_VALUE")),
         format!("| policy text | {}, {} levels |", sized("policy.rs MAX_TEXT"), of("policy.rs MAX_DEPTH")),
         format!(
             "| attribute text | {}, {} attributes |",

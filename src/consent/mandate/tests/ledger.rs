@@ -42,7 +42,7 @@ impl Server {
     /// Takes a consent out of the store by hand.
     fn delete(&self, stored: &StoredConsent) {
         let bytes = stored.to_cbor().unwrap();
-        for key in block_on(self.store.keys("consent~", "", 100)).unwrap() {
+        for key in block_on(self.store.keys("consent/", "", 100)).unwrap() {
             let entry = block_on(self.store.get(std::slice::from_ref(&key))).unwrap().pop().flatten().unwrap();
             if entry.value == bytes {
                 block_on(self.store.apply(vec![Op::Delete { key, tag: entry.tag }])).unwrap();
@@ -215,7 +215,7 @@ fn earlier(server: &Server) -> Vec<(crate::id::KeyId, String)> {
     struct Entry {
         past: Vec<(crate::id::KeyId, String)>,
     }
-    let keys = block_on(server.noted.keys("ledger~", "", 10)).unwrap();
+    let keys = block_on(server.noted.keys("ledger/", "", 10)).unwrap();
     let held = block_on(server.noted.get(&keys)).unwrap().pop().flatten().unwrap();
     cbor4ii::serde::from_slice::<Entry>(&held.value).unwrap().past
 }

@@ -1,0 +1,190 @@
+//! What the crate does with any store: batches within its limits, pages to the end, damage passed over.
+
+use super::{Entry, Op, Order, Outcome, Store, StoreError, StoreFailure, Tag};
+
+/// Makes changes in as many batches as the store's limits need. After an error each may have been made or not.
+pub(crate) async fn apply_all(store: &dyn Store, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
+    let limits = store.limits();
+    let mut outcomes = Vec::with_capacity(ops.len());
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    for op in ops {
+        if !batch.is_empty() && !limits.take((batch.len(), bytes), &op) {
+            outcomes.extend(store.apply(std::mem::take(&mut batch)).await?);
+            bytes = 0;
+        }
+        bytes += op.size();
+        batch.push(op);
+    }
+    if !batch.is_empty() {
+        outcomes.extend(store.apply(batch).await?);
+    }
+    Ok(outcomes)
+}
+
+/// Makes changes so that none of a later step is there without all of the steps before, whatever fails: in one batch where
+/// the store keeps their order.
+pub(crate) async fn apply_in_order(store: &dyn Store, steps: Vec<Vec<Op>>) -> Result<Vec<Outcome>, StoreError> {
+    if store.limits().order == Order::Prefix {
+        return apply_all(store, steps.into_iter().flatten().collect()).await;
+    }
+    let mut outcomes = Vec::new();
+    for step in steps {
+        outcomes.extend(apply_all(store, step).await?);
+    }
+    Ok(outcomes)
+}
+
+/// The pages of keys under a prefix, one after the other.
+pub(crate) struct Pages<'a> {
+    store: &'a dyn Store,
+    prefix: String,
+    after: String,
+    limit: usize,
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn new(store: &'a dyn Store, prefix: impl Into<String>, limit: usize) -> Self {
+        Self { store, prefix: prefix.into(), after: String::new(), limit }
+    }
+
+    /// From the key after this one on.
+    pub(crate) fn after(self, key: impl Into<String>) -> Self {
+        Self { after: key.into(), ..self }
+    }
+
+    /// The next keys; none at the end.
+    pub(crate) async fn keys(&mut self) -> Result<Option<Vec<String>>, StoreError> {
+        let page = self.store.keys(&self.prefix, &self.after, self.limit).await?;
+        Ok(page.last().cloned().map(|last| {
+            self.after = last;
+            page
+        }))
+    }
+
+    /// The next entries, a damaged one by itself; none at the end.
+    pub(crate) async fn entries(&mut self) -> Result<Option<Vec<Scanned>>, StoreError> {
+        let page = scan_each(self.store, (&self.prefix, &self.after), self.limit).await?;
+        Ok(page.last().map(|(last, _)| last.clone()).map(|last| {
+            self.after = last;
+            page
+        }))
+    }
+}
+
+/// A key, and what it has; an error if that is damaged.
+pub(crate) type Scanned = (String, Result<Option<Entry>, StoreError>);
+
+/// One page of a scan, each entry by itself: one that the store holds damaged does not stand in the way of the others.
+pub(crate) async fn scan_each(
+    store: &dyn Store,
+    (prefix, after): (&str, &str),
+    limit: usize,
+) -> Result<Vec<Scanned>, StoreError> {
+    match store.scan(prefix, after, limit).await {
+        Ok(page) => Ok(page.into_iter().map(|(key, entry)| (key, Ok(Some(entry)))).collect()),
+        Err(error) if is_damage(&error) => {
+            let keys = store.keys(prefix, after, limit).await?;
+            let entries = each(store, &keys).await?;
+            Ok(keys.into_iter().zip(entries).collect())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The values of these keys, each by itself: one that the store holds damaged does not stand in the way of the others.
+///
+/// # Errors
+///
+/// As [`Store::get`], but for [`StoreFailure::Corrupt`], which is of one key.
+pub(crate) async fn each(
+    store: &dyn Store,
+    keys: &[String],
+) -> Result<Vec<Result<Option<Entry>, StoreError>>, StoreError> {
+    match store.get(keys).await {
+        Ok(entries) => return Ok(entries.into_iter().map(Ok).collect()),
+        Err(error) if is_damage(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let mut all = Vec::with_capacity(keys.len());
+    for key in keys {
+        all.push(match store.get(std::slice::from_ref(key)).await {
+            Ok(mut entry) => Ok(entry.pop().flatten()),
+            Err(error) if is_damage(&error) => Err(error),
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(all)
+}
+
+/// The tags of these keys, each by itself, as [`each`].
+pub(crate) async fn tags_of_each<S: Store + ?Sized>(
+    store: &S,
+    keys: &[String],
+) -> Result<Vec<Result<Option<Tag>, StoreError>>, StoreError> {
+    match store.tags(keys).await {
+        Ok(tags) => return Ok(tags.into_iter().map(Ok).collect()),
+        Err(error) if is_damage(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let mut all = Vec::with_capacity(keys.len());
+    for key in keys {
+        all.push(match store.tags(std::slice::from_ref(key)).await {
+            Ok(mut tag) => Ok(tag.pop().flatten()),
+            Err(error) if is_damage(&error) => Err(error),
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(all)
+}
+
+/// Whether there is anything under each of these keys; what is damaged is there.
+pub(crate) async fn is_there(store: &dyn Store, keys: &[String]) -> Result<Vec<bool>, StoreError> {
+    Ok(tags_of_each(store, keys).await?.iter().map(|held| !matches!(held, Ok(None))).collect())
+}
+
+/// The entry of one key.
+pub(crate) async fn only(store: &dyn Store, key: &str) -> Result<Option<Entry>, StoreError> {
+    Ok(store.get(&[key.to_owned()]).await?.pop().flatten())
+}
+
+/// Deletes everything under a prefix, key by key.
+pub(super) async fn delete_by_key<S: Store + ?Sized>(store: &S, prefix: &str) -> Result<u64, StoreError> {
+    let (mut deleted, mut after, mut damage) = (0, String::new(), Ok(()));
+    let limit = PAGE.min(store.limits().ops).max(1);
+    loop {
+        let mut keys = store.keys(prefix, &after, limit).await?;
+        let Some(last) = keys.last() else { return damage.map(|()| deleted) };
+        after.clone_from(last);
+        // What was changed meanwhile is read again; what keeps changing is not what was there when this began.
+        for _ in 0..MOST_TRIES {
+            let mut ops = Vec::with_capacity(keys.len());
+            let tags = tags_of_each(store, &keys).await?;
+            for (key, tag) in keys.into_iter().zip(tags) {
+                match tag {
+                    Ok(tag) => ops.extend(tag.map(|tag| Op::Delete { key, tag })),
+                    Err(error) => damage = Err(error),
+                }
+            }
+            if ops.is_empty() {
+                break;
+            }
+            keys = ops.iter().map(|op| op.key().to_owned()).collect();
+            let outcomes = store.apply(ops).await?;
+            deleted += outcomes.iter().filter(|outcome| **outcome == Outcome::Deleted).count() as u64;
+            let left = keys.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Conflict);
+            keys = left.map(|(key, _)| key).collect();
+            if keys.is_empty() {
+                break;
+            }
+        }
+    }
+}
+
+fn is_damage(error: &StoreError) -> bool {
+    error.failure() == StoreFailure::Corrupt
+}
+
+/// Keys in a page that are deleted.
+const PAGE: usize = 1000;
+/// How often a key that others keep changing is read again.
+const MOST_TRIES: usize = 16;
