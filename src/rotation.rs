@@ -22,8 +22,10 @@
 //! sealed before: delete old copies, and re-encrypt ([`Rotation::reencrypt`]) what must be closed to them from now on.
 
 mod batch;
+mod contents;
 mod job;
 mod keys_only;
+mod published;
 mod reencrypt;
 mod retire;
 mod sweep;
@@ -66,7 +68,8 @@ impl<'a> Rotation<'a> {
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if they are not of one compartment, or an old one gives another key and counts as later: by the
-    /// device list that it was signed under, what the owner signed last, and its version.
+    /// device list that it was signed under, what the owner signed last, and its version; or if all the old ones give the
+    /// key of the new one.
     pub fn new(
         store: &'a dyn Store,
         old: &[&'a Access],
@@ -81,6 +84,9 @@ impl<'a> Rotation<'a> {
             if access.place() >= new.place() && !new.has_key_of(access) {
                 return Err(Error::ApiMisuse("a rotation goes to a later consent"));
             }
+        }
+        if !old.is_empty() && old.iter().all(|access| new.has_key_of(access)) {
+            return Err(Error::ApiMisuse("nothing is moved: the consents have one key"));
         }
         let prefix = Kind::Wrap.of_compartment(new.owner(), new.compartment());
         let old = old.iter().copied().filter(|access| !new.has_key_of(access)).collect();

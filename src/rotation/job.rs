@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Rotation;
 use super::batch::Done;
-use super::walk::{Pass, Walk};
+use super::walk::{Pass, Walk, check_name};
 use crate::error::Result;
 use crate::id::Time;
 use crate::repository::Repository;
-use crate::store::space;
+use crate::store::space::{self, Kind};
 use crate::store::{Entry, Op, Outcome, Pages, Tag, apply_all, only};
 use crate::wire;
 
@@ -89,7 +89,10 @@ impl Rotation<'_> {
     /// [`Error::Store`](crate::Error::Store); run it again then. [`Error::Malformed`](crate::Error::Malformed) if the
     /// name is not 1 to 64 bytes of letters, digits and `-`, or if the job's entry is damaged.
     /// [`Error::Rollback`](crate::Error::Rollback) if it re-encrypts and the ledger knows a later key: start one to that.
+    /// [`Error::ApiMisuse`](crate::Error::ApiMisuse) if no consent in the store gives the new key.
     pub async fn run(&self, name: &str, mut progress: impl FnMut(&Progress) + Send) -> Result<Progress> {
+        check_name(name)?;
+        self.is_published().await?;
         let mut report = Progress { pass: Pass::Rewrap, records: 0, bytes: 0, seconds: 0, finished: true };
         for pass in self.passes() {
             let walk = self.walk(*pass, name)?;
@@ -106,11 +109,53 @@ impl Rotation<'_> {
             if !report.finished {
                 return Ok(report);
             }
-        }
-        if self.sealer.is_some() {
-            Repository::new(self.store).delete_replaced(self.new.owner(), self.new.compartment()).await?;
+            // Before the wraps are counted.
+            if *pass == Pass::Reencrypt {
+                Repository::new(self.store).delete_replaced(self.new.owner(), self.new.compartment()).await?;
+            }
         }
         Ok(report)
+    }
+
+    /// Takes all batches of the job of this name from their workers: for the operator who knows that they are dead, and does
+    /// not wait for their leases. A worker who lives all the same does no harm. Gives the number of batches.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rotation::run`].
+    pub async fn break_leases(&self, name: &str) -> Result<usize> {
+        let mut broken = 0;
+        for pass in Pass::ALL {
+            let job = self.walk(pass, name)?.job;
+            loop {
+                let (tag, mut state) = self.state(&job).await?;
+                if state.claims.is_empty() {
+                    break;
+                }
+                state.claims.iter_mut().for_each(|claim| claim.until = Time::at(0));
+                if self.write(&job, tag, &state).await? {
+                    broken += state.claims.len();
+                    break;
+                }
+            }
+        }
+        Ok(broken)
+    }
+
+    /// How many parts the last finished job to this key had come upon; none if there is none.
+    pub(super) async fn to_be_seen(&self) -> Result<Option<u64>> {
+        let mut last = None::<(u64, u64)>;
+        let mut pages = Pages::new(self.store, self.jobs(Kind::Job), BATCH);
+        while let Some(page) = pages.entries().await? {
+            for (key, entry) in page {
+                let Ok(Some(entry)) = entry else { continue };
+                let Ok(state) = wire::from_cbor::<State>(&entry.value, MAX_STATE, "job") else { continue };
+                if self.is_rewrap(&key) && state.claimed_all && state.claims.is_empty() {
+                    last = last.max(Some((state.started, state.records)));
+                }
+            }
+        }
+        Ok(last.map(|(_, records)| records))
     }
 
     /// The entries that the job of this name could not move.

@@ -69,8 +69,9 @@ impl Store for KeysOnly<'_> {
         if self.shows(prefix) { self.store.scan(prefix, after, limit) } else { refused() }
     }
 
-    fn delete_prefix<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
-        refused()
+    fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+        let own = self.jobs.iter().any(|jobs| prefix.starts_with(jobs));
+        if own { self.store.delete_prefix(prefix) } else { refused() }
     }
 
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {

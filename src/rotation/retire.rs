@@ -13,7 +13,7 @@ use crate::record::StoredWrap;
 use crate::repository::Repository;
 use crate::repository::restored::{RESTORE, caught_up};
 use crate::store::each;
-use crate::store::space::Kind;
+use crate::store::space::{self, Kind};
 
 /// What became of a retirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +33,17 @@ pub enum Retirement {
         found: Verification,
         /// Entries in the quarantine of any job to this key.
         quarantined: Vec<String>,
+        /// How many records' parts the last finished job had come upon that the walk did not see: a listing hides them, or
+        /// the database is another one. Run a job of another name if they were deleted since.
+        unseen: u64,
     },
 }
 
 impl Rotation<'_> {
     /// Deletes the consents that give older compartment keys, and says in the ledger that these keys are gone: if nothing
-    /// is left under them, by a walk of its own, and no job to this key has anything in its quarantine. What lies
+    /// is left under them, by a walk of its own, and no job to this key has anything in its quarantine. The walk goes through
+    /// the wraps, the envelopes and the contents, asks for what these name by its key, and has to see as many parts as the
+    /// last job did: a listing that hides some destroys nothing. What lies
     /// under keys that were destroyed before, and that no consent in the store gives, blocks nothing: it is lost already.
     ///
     /// Every writer has to go through a [guarded](Repository::guarded) repository with this ledger: what another one writes
@@ -49,7 +54,8 @@ impl Rotation<'_> {
     /// # Errors
     ///
     /// [`Error::ApiMisuse`] if the consent of the new key is not the newest that the ledger knows, or one with the same
-    /// key: writers may still use the older ones, or nobody has the new one; and while a backup is being restored.
+    /// key: writers may still use the older ones, or nobody has the new one; if no job to this key was finished in this
+    /// store, which is another one then, or was restored since; and while a backup is being restored.
     /// [`Error::Store`]: try again then.
     pub async fn retire(&self, ledger: &Ledger<'_>) -> Result<Retirement> {
         self.retire_leaving(ledger, &[]).await
@@ -80,14 +86,21 @@ impl Rotation<'_> {
         let lost = Lost { destroyed, given: given.iter().copied().chain(at_hand).collect() };
         let given_up: BTreeSet<&str> = given_up.iter().map(String::as_str).collect();
         let quarantined = self.in_quarantine(&lost, &given_up).await?;
-        let found = self.walk_through(&Scope { lost, given_up }).await?;
+        let scope = Scope { lost, given_up };
+        let mut found = self.walk_through(&scope).await?;
+        self.hold_against_contents(&scope, &mut found).await?;
+        let to_be_seen = self.to_be_seen().await?;
+        let unseen = to_be_seen.unwrap_or(0).saturating_sub(found.seen());
         // Under a later key there may be records by now, if the compartment went on to it meanwhile. Any other key that
         // records lie under is not this rotation's to destroy, whatever its number: an earlier key may have come back since.
         let newest = ledger.newest(owner, compartment).await?;
         let newest = newest.map(|newest| newest.consent().unverified().key_id());
         let went_on = newest != Some(self.new.key_id()) && found.later_lie_under(newest);
-        if !found.is_clean() || (found.later > 0 && !went_on) || !quarantined.is_empty() {
-            return Ok(Retirement::Blocked { found, quarantined });
+        if !found.is_clean() || (found.later > 0 && !went_on) || !quarantined.is_empty() || unseen > 0 {
+            return Ok(Retirement::Blocked { found, quarantined, unseen });
+        }
+        if to_be_seen.is_none() {
+            return Err(NO_JOB);
         }
         // Nor has anything come back since.
         self.is_whole().await?;
@@ -105,6 +118,12 @@ impl Rotation<'_> {
         }
         let repository = Repository::new(self.store);
         let consents = repository.delete_consents(owner, compartment, &gone, BATCH).await?;
+        for key in &gone {
+            // Nothing is left for the jobs to these keys.
+            for kind in [Kind::Job, Kind::Quarantine] {
+                self.store.delete_prefix(&space::jobs(kind, (owner, compartment, *key))).await?;
+            }
+        }
         caught_up(self.store, owner, compartment).await?;
         Ok(Retirement::Done { consents, lost: found.lost })
     }
@@ -147,3 +166,5 @@ impl Rotation<'_> {
         Ok(all)
     }
 }
+
+const NO_JOB: Error = Error::ApiMisuse("no job to the new key was finished in this store: run one first");

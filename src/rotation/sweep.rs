@@ -167,7 +167,7 @@ impl<'a> Sweep<'a> {
         if newest != Some(new.hash()) {
             return Err(Error::ApiMisuse("a sweep moves to the newest consent in the store"));
         }
-        let earlier = |access: &&Access| access.place() < new.place() || new.has_key_of(access);
+        let earlier = |access: &&Access| access.place() < new.place() && !new.has_key_of(access);
         let old: Vec<&Access> = old.iter().filter(earlier).collect();
         let mut rotation = Rotation::new(self.store, &old, new, self.clock)?;
         let author = device.as_ref().map(|(devices, device)| Author::device(device, devices)).transpose()?;

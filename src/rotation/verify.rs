@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::id::KeyId;
 use crate::record::{StoredEnvelope, StoredWrap};
 use crate::store::space::Kind;
-use crate::store::{Pages, each};
+use crate::store::{Entry, Pages, StoreError, each};
 
 /// What a walk through a compartment found. It says what was there while it walked, not what was written since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Verification {
     pub named: Vec<String>,
     /// The first two of the later keys: whether they are one, and which.
     later_keys: BTreeSet<KeyId>,
+    /// Wraps that are given up.
+    given_up: u64,
 }
 
 /// How many keys a [`Verification`] names.
@@ -61,7 +63,7 @@ impl Lost {
 }
 
 /// What is found of one entry.
-enum Found {
+pub(super) enum Found {
     Moved,
     Behind,
     Later,
@@ -81,11 +83,40 @@ impl Verification {
         self.later_keys.iter().all(|later| Some(*later) == key)
     }
 
-    fn count(&mut self, scope: &Scope<'_>, key: &str, found: &Found) {
+    /// Every wrap that the walk came upon.
+    pub(super) fn seen(&self) -> u64 {
+        [self.moved, self.behind, self.later, self.broken, self.lost, self.given_up]
+            .into_iter()
+            .fold(0, u64::saturating_add)
+    }
+
+    /// With what was found by another way: what both found is counted once.
+    pub(super) fn with(&mut self, other: Self) {
+        self.behind = self.behind.max(other.behind);
+        self.later = self.later.max(other.later);
+        self.broken = self.broken.max(other.broken);
+        self.missing = self.missing.max(other.missing);
+        self.later_keys.extend(other.later_keys);
+        let known: BTreeSet<String> = self.named.iter().cloned().collect();
+        let new = other.named.into_iter().filter(|key| !known.contains(key));
+        self.named.extend(new.take(MAX_NAMED.saturating_sub(known.len())));
+    }
+
+    fn later(&mut self, key: KeyId) {
+        // Whether they are one, two of them tell.
+        if self.later_keys.len() < 2 {
+            self.later_keys.insert(key);
+        }
+    }
+
+    pub(super) fn count(&mut self, scope: &Scope<'_>, key: &str, found: &Found) {
         let count = match found {
             Found::Moved => &mut self.moved,
             Found::Lost => &mut self.lost,
-            _ if scope.given_up.contains(key) => return,
+            _ if scope.given_up.contains(key) => {
+                self.given_up += u64::from(Kind::of(key) == Some(Kind::Wrap));
+                return;
+            }
             Found::Later => &mut self.later,
             Found::Behind => &mut self.behind,
             Found::Broken => &mut self.broken,
@@ -123,9 +154,7 @@ impl Rotation<'_> {
                         Err(_) => Found::Broken,
                     },
                     Ok(wrap) if self.is_later(&wrap) => {
-                        if found.later_keys.len() < 2 {
-                            found.later_keys.insert(wrap.key_id());
-                        }
+                        found.later(wrap.key_id());
                         Found::Later
                     }
                     Ok(_) => Found::Behind,
@@ -140,38 +169,57 @@ impl Rotation<'_> {
 
     async fn hold_against_envelopes(&self, scope: &Scope<'_>, found: &mut Verification) -> Result<()> {
         let prefix = Kind::Envelope.of_compartment(self.new.owner(), self.new.compartment());
-        let mut pages = Pages::new(self.store, prefix, BATCH);
+        let (mut pages, mut by_key) = (Pages::new(self.store, prefix, BATCH), Verification::default());
         while let Some(page) = pages.entries().await? {
-            let (mut wraps, mut envelopes) = (Vec::new(), Vec::new());
-            for (key, entry) in page {
-                let Some(entry) = entry.transpose() else { continue };
-                let envelope = entry.map_err(Error::from).and_then(|entry| StoredEnvelope::read(&entry.value));
-                match envelope.and_then(|envelope| Ok((envelope.wrap_key(&key)?, envelope))) {
-                    Ok((wrap, envelope)) => {
-                        wraps.push(wrap);
-                        envelopes.push((key, envelope));
-                    }
-                    Err(_) => found.count(scope, &key, &Found::Broken),
+            let page = page.into_iter().filter_map(|(key, entry)| Some((key, entry.transpose()?)));
+            self.hold(page, scope, &mut by_key).await?;
+        }
+        // What of wraps is broken was counted before.
+        by_key.broken = by_key.broken.saturating_add(found.broken);
+        found.with(by_key);
+        Ok(())
+    }
+
+    /// Holds these envelopes against their wraps, which are asked for by their keys, whether a listing showed them or not.
+    pub(super) async fn hold(
+        &self,
+        page: impl Iterator<Item = (String, Result<Entry, StoreError>)>,
+        scope: &Scope<'_>,
+        found: &mut Verification,
+    ) -> Result<()> {
+        let (mut wraps, mut envelopes) = (Vec::new(), Vec::new());
+        for (key, entry) in page {
+            let envelope = entry.map_err(Error::from).and_then(|entry| StoredEnvelope::read(&entry.value));
+            match envelope.and_then(|envelope| Ok((envelope.wrap_key(&key)?, envelope))) {
+                Ok((wrap, envelope)) => {
+                    wraps.push(wrap);
+                    envelopes.push((key, envelope));
                 }
+                Err(_) => found.count(scope, &key, &Found::Broken),
             }
-            let held = each(self.store, &wraps).await?;
-            for ((wrap, (key, envelope)), entry) in wraps.iter().zip(envelopes).zip(held) {
-                // What is damaged was counted before, as what does not open.
-                let Ok(entry) = entry else { continue };
-                let Some(entry) = entry else {
-                    if !self.is_replaced(&key, wrap).await? {
-                        found.count(scope, &key, &Found::Missing);
-                    }
-                    continue;
-                };
-                let stored = StoredWrap::read(wrap, &entry.value);
-                let current = stored.ok().filter(|stored| stored.key_id() == self.new.key_id());
-                let is_anothers = |stored: &StoredWrap| {
-                    stored.check(self.new, Some(&envelope)).is_err() && stored.check(self.new, None).is_ok()
-                };
-                if current.is_some_and(|stored| is_anothers(&stored)) {
+        }
+        let held = each(self.store, &wraps).await?;
+        for ((wrap, (key, envelope)), entry) in wraps.iter().zip(envelopes).zip(held) {
+            // What is damaged was counted before, as what does not open.
+            let Ok(entry) = entry else { continue };
+            let Some(entry) = entry else {
+                if !self.is_replaced(&key, wrap).await? {
+                    found.count(scope, &key, &Found::Missing);
+                }
+                continue;
+            };
+            let Ok(stored) = StoredWrap::read(wrap, &entry.value) else { continue };
+            if stored.key_id() == self.new.key_id() {
+                let is_anothers =
+                    stored.check(self.new, Some(&envelope)).is_err() && stored.check(self.new, None).is_ok();
+                if is_anothers {
                     found.count(scope, wrap, &Found::Broken);
                 }
+            } else if self.is_later(&stored) {
+                found.later(stored.key_id());
+                found.count(scope, wrap, &Found::Later);
+            } else if !scope.lost.is(stored.key_id()) {
+                found.count(scope, wrap, &Found::Behind);
             }
         }
         Ok(())

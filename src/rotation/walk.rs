@@ -68,6 +68,11 @@ impl Rotation<'_> {
         })
     }
 
+    /// Whether a job's entry is of a pass of rewraps.
+    pub(super) fn is_rewrap(&self, job: &str) -> bool {
+        job.starts_with(&format!("{}{}/", self.jobs(Kind::Job), Pass::Rewrap.name()))
+    }
+
     /// What the keys of all jobs to this compartment key begin with, or of what they could not move.
     pub(super) fn jobs(&self, kind: Kind) -> String {
         space::jobs(kind, (self.new.owner(), self.new.compartment(), self.new.key_id()))

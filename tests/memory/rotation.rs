@@ -1,7 +1,7 @@
 //! The memory of a rotation does not grow with the number of records.
 
 use crate::allocator::peak;
-use crate::support::stored::{now, sealed};
+use crate::support::stored::{now, publish, sealed};
 use crate::support::waiting::block_on;
 use crate::support::world::World;
 use chartseal::rotation::Rotation;
@@ -17,6 +17,7 @@ fn of(n: usize) -> usize {
         block_on(store.apply(ops)).unwrap();
     }
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     peak(|| {
         let progress = block_on(rotation.run("job", |_| ())).unwrap();

@@ -480,6 +480,9 @@ fn a_job_of_one_branch_is_not_taken_for_that_of_another() {
     let branches = Branches::new();
     let store = MemoryStore::new();
     fill(&branches.world, &store, &branches.first.1, 3);
+    for stored in [&branches.custodians.0, &branches.own.0] {
+        assert_eq!(block_on(Repository::new(&store).put_consent(stored)), Ok(Put::Done));
+    }
     let run = |old: &[&Access], new: &Access| {
         let rotation = Rotation::new(&store, old, new, &now).unwrap();
         block_on(rotation.run("monthly", |_| ())).unwrap()

@@ -13,4 +13,5 @@ mod rotation;
 mod rotation_redb;
 #[path = "../support/all.rs"]
 mod support;
+mod unseen;
 mod waiting;

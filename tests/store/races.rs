@@ -49,7 +49,7 @@ fn a_worker_who_was_overtaken_brings_nothing_back_under_a_destroyed_key() {
         // Where his part had its place by then, it was moved on; the others are closed to him.
         match block_on(rotation.run("second", |_| ())) {
             Err(error) => assert!(notices && error == Error::Rollback("compartment key")),
-            Ok(_) => assert!(!notices && block_on(rotation.quarantined("second")).unwrap().len() == 2),
+            Ok(_) => assert!(!notices && block_on(rotation.quarantined("second")).unwrap().len() >= 2),
         }
         assert!(store.happened());
         for i in 0..3 {

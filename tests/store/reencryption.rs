@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chartseal::pin::PinStore;
 
-use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::stored::{contents, fill, now, publish, read, sealed};
 use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, World};
 use chartseal::Error;
@@ -49,6 +49,7 @@ fn a_reencryption_gives_each_part_a_new_key_and_keeps_its_author() {
     fill(&world, &store, &old, 5);
     let kept = read(&store, &old, "r00003");
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let author = device(&world);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     // A rewrap alone leaves the parts' own keys to whoever kept a wrap.
@@ -88,6 +89,7 @@ fn earlier_revisions_stay_and_are_sealed_again_with_the_rest() {
     assert_eq!(block_on(repository.amend(&first, &second)).unwrap(), Put::Done);
     assert_eq!(block_on(repository.amend(&second, &third)).unwrap(), Put::Done);
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let author = device(&world);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
@@ -166,6 +168,7 @@ fn a_reencryption_that_dies_at_any_call_loses_nothing_and_ends_whole() {
             for record in &records {
                 assert_eq!(block_on(Repository::new(store.inner()).put(record)).unwrap(), Put::Done);
             }
+            publish(&world, store.inner(), &new);
             let time = AtomicU64::new(NOW.as_secs());
             let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
             let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
@@ -228,6 +231,7 @@ fn an_amendment_in_the_middle_of_a_reencryption_is_not_lost() {
     assert_eq!(block_on(Repository::new(&store).put(&first)).unwrap(), Put::Done);
     store.armed.store(true, Ordering::SeqCst);
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let author = device(&world);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::stored::{contents, fill, now, publish, read, sealed};
 use crate::support::waiting::{Meeting, block_on, calls};
 use crate::support::world::{NOW, World};
 use chartseal::Error;
@@ -37,6 +37,7 @@ fn a_rotation_moves_every_record_and_touches_nothing_but_wraps() {
     let untouched = sealed(&world, &other, "elsewhere");
     assert_eq!(block_on(Repository::new(&store).put(&untouched)).unwrap(), Put::Done);
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let before = contents(&store);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     assert_eq!(block_on(rotation.verify()).unwrap().behind, 25);
@@ -83,6 +84,7 @@ fn neither_job_nor_verification_reads_a_body() {
     let (store, old) = (NoBodies(MemoryStore::new()), world.access("a"));
     fill(&world, &store.0, &old, 5);
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     assert!(block_on(rotation.verify()).unwrap().is_clean());
@@ -114,6 +116,7 @@ fn a_rotation_that_dies_at_any_call_ends_as_if_it_had_not() {
     for record in &records {
         assert_eq!(block_on(Repository::new(&calm).put(record)).unwrap(), Put::Done);
     }
+    publish(&world, &calm, &new);
     let rotation = Rotation::new(&calm, &[&old], &new, &now).unwrap();
     let uninterrupted = block_on(rotation.run("job", |_| ())).unwrap();
     let calm = settled(&calm);
@@ -122,6 +125,7 @@ fn a_rotation_that_dies_at_any_call_ends_as_if_it_had_not() {
         let mut deaths = 0;
         for call in calls() {
             let store = FaultyStore::new(MemoryStore::new());
+            publish(&world, store.inner(), &new);
             for record in &records {
                 assert_eq!(block_on(Repository::new(store.inner()).put(record)).unwrap(), Put::Done);
             }
@@ -156,11 +160,12 @@ fn a_worker_waits_for_another_ones_batch_and_takes_it_when_its_time_is_over() {
     let (store, old) = (FaultyStore::new(MemoryStore::new()), world.access("a"));
     fill(&world, store.inner(), &old, 3);
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let time = AtomicU64::new(NOW.as_secs());
     let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
     let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
     // The call after the claim was written.
-    store.fail_at(6, Fault::Crash);
+    store.fail_at(7, Fault::Crash);
     assert!(block_on(rotation.run("job", |_| ())).is_err());
     store.heal();
     let held = block_on(rotation.run("job", |_| ())).unwrap();
@@ -177,6 +182,7 @@ fn a_writer_of_ascending_ids_keeps_no_job_from_its_end() {
     let (store, old) = (MemoryStore::new(), world.access("a"));
     block_on(store.apply(many(&world, &old, 1_100))).unwrap();
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     let (mut batches, mut written) = (0, 0);
     let done = block_on(rotation.run("job", |_| {
@@ -208,6 +214,7 @@ fn workers_share_a_job() {
     let (store, old) = (MemoryStore::new(), world.access("a"));
     block_on(store.apply(many(&world, &old, RECORDS))).unwrap();
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     // Nobody goes on after a first batch before the other one has done one, too.
     let (batches, both) = (AtomicU64::new(0), Meeting::new("each worker has done a batch"));
     std::thread::scope(|scope| {
@@ -248,6 +255,7 @@ fn a_worker_that_dies_among_others_leaves_them_its_batch() {
     for call in 1..=24 {
         let store = FaultyStore::new(MemoryStore::new());
         block_on(store.inner().apply(pieces.clone())).unwrap();
+        publish(&world, store.inner(), &new);
         let time = AtomicU64::new(NOW.as_secs());
         let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
         let dying = Rotation::new(&store, &[&old], &new, &clock).unwrap();
@@ -278,6 +286,7 @@ fn progress_tells_records_bytes_rate_and_what_is_left() {
     let (store, old) = (MemoryStore::new(), world.access("a"));
     block_on(store.apply(many(&world, &old, RECORDS))).unwrap();
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let time = AtomicU64::new(NOW.as_secs());
     let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
     let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
@@ -341,6 +350,7 @@ fn a_writer_who_is_faster_at_every_swap_loses_nothing_and_holds_nothing_up() {
     // Every entry that a rotation swaps: the wraps, and the job's own.
     let store = Racing::new(5, "", &rewrite);
     fill(&world, &store.store, &old, 3);
+    publish(&world, &store.store, &new);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     let progress = block_on(rotation.run("job", |_| ())).unwrap();
     assert_eq!((progress.finished, progress.records), (true, 3));
@@ -356,6 +366,7 @@ fn a_writer_who_is_faster_at_every_swap_loses_nothing_and_holds_nothing_up() {
     };
     let mut store = Racing::new(1, "", &delete);
     fill(&world, &store.store, &old, 3);
+    publish(&world, &store.store, &new);
     let victim = block_on(store.store.keys("wrap/", "", 1)).unwrap().remove(0);
     store.what = &victim;
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
@@ -398,6 +409,7 @@ fn what_changes_again_and_again_is_put_aside_and_tried_later() {
     let new = world.rotated(&old, "role:doctor");
     let mut store = Racing::new(usize::MAX, "wrap/", &rewrite);
     fill(&world, &store.store, &old, 3);
+    publish(&world, &store.store, &new);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     let progress = block_on(rotation.run("job", |_| ())).unwrap();
     assert_eq!((progress.finished, progress.records), (true, 0));
@@ -416,6 +428,7 @@ fn what_is_written_under_the_old_key_meanwhile_shows_and_moves_with_the_next_job
     let (store, old) = (MemoryStore::new(), world.access("a"));
     fill(&world, &store, &old, 2);
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     assert!(block_on(rotation.run("one", |_| ())).unwrap().finished);
     assert_eq!(block_on(Repository::new(&store).put(&sealed(&world, &old, "a-late-one"))).unwrap(), Put::Done);
@@ -432,6 +445,7 @@ fn what_cannot_be_moved_is_listed_and_spoils_the_verification() {
     let (store, old) = (MemoryStore::new(), world.access("a"));
     fill(&world, &store, &old, 3);
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let keys = block_on(store.keys("wrap/", "", 9)).unwrap();
     let damage = |key: &str, f: &dyn Fn(&mut Vec<u8>)| {
         let Entry { tag, mut value } = block_on(store.get(&[key.into()])).unwrap().remove(0).unwrap();
@@ -473,6 +487,7 @@ fn the_verification_holds_each_key_against_its_part() {
     let tag = block_on(store.get(std::slice::from_ref(&key))).unwrap().remove(0).unwrap().tag;
     block_on(store.apply(vec![Op::Swap { key, tag, value: other }])).unwrap();
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     let Verification { moved, broken, .. } = block_on(rotation.verify()).unwrap();
@@ -488,6 +503,7 @@ fn the_old_key_opens_no_new_wrap_and_a_kept_wrap_still_opens() {
     fill(&world, &store, &old, 1);
     let kept = read(&store, &old, "r00000");
     let new = world.rotated(&old, "role:doctor");
+    publish(&world, &store, &new);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     let moved = read(&store, &old, "r00000");

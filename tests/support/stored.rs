@@ -24,6 +24,11 @@ pub(crate) fn fill(world: &World, store: &dyn Store, access: &Access, n: usize) 
     }
 }
 
+/// Puts the consent there that [`World::rotated`] gave this access to.
+pub(crate) fn publish(world: &World, store: &dyn Store, access: &Access) {
+    assert_eq!(block_on(Repository::new(store).put_consent(&world.stored(access))).unwrap(), Put::Done);
+}
+
 pub(crate) fn read(store: &dyn Store, access: &Access, id: &str) -> SealedRecord {
     block_on(Repository::new(store).get(access.owner(), &id.parse().unwrap())).unwrap().unwrap()
 }

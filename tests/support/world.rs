@@ -1,5 +1,6 @@
 //! A hospital, people of it, and a patient with a phone.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use chartseal::authority::{Authority, Issued, Reason, Trust};
@@ -26,6 +27,8 @@ pub(crate) struct World {
     pub(crate) lab: Person,
     pub(crate) alice: Owner,
     pub(crate) phone: Device,
+    /// What was sealed by [`World::rotated`].
+    rotated: Mutex<Vec<StoredConsent>>,
 }
 
 pub(crate) struct Person {
@@ -62,6 +65,7 @@ impl World {
             alice,
             phone,
             hospital,
+            rotated: Mutex::default(),
         };
         world.trust.add(world.hospital.anchor()).unwrap();
         world.publish();
@@ -95,7 +99,15 @@ impl World {
     /// The next version, for the same compartment, with a new key.
     pub(crate) fn rotated(&self, access: &Access, write: &str) -> Access {
         let consent = self.phone.consent(self.devices(), access.compartment().clone()).after(access).unwrap();
-        consent.write(&self.trust, self.hospital.id(), write).unwrap().seal(NOW).unwrap().1
+        let (stored, access) = consent.write(&self.trust, self.hospital.id(), write).unwrap().seal(NOW).unwrap();
+        self.rotated.lock().unwrap().push(stored);
+        access
+    }
+
+    /// The consent that [`World::rotated`] gave this access to.
+    pub(crate) fn stored(&self, access: &Access) -> StoredConsent {
+        let rotated = self.rotated.lock().unwrap();
+        rotated.iter().find(|stored| stored.consent().hash().unwrap() == access.hash()).unwrap().clone()
     }
 
     pub(crate) fn live(&self, stored: &StoredConsent) -> LiveConsent {

@@ -1,0 +1,27 @@
+//! Whether the consent of the new key is where its readers find it.
+
+use super::Rotation;
+use crate::consent::StoredConsent;
+use crate::error::{Error, Result};
+use crate::repository::Repository;
+
+impl Rotation<'_> {
+    /// Refuses to move anything to a key that no consent in the store gives: nobody could open it.
+    pub(super) async fn is_published(&self) -> Result<()> {
+        let repository = Repository::new(self.store);
+        let mut last = None::<StoredConsent>;
+        loop {
+            let page = repository.stored_consents(self.new.owner(), self.new.compartment(), last.as_ref()).await?;
+            if page.iter().any(|consent| consent.consent().unverified().key_id() == self.new.key_id()) {
+                return Ok(());
+            }
+            match page.into_iter().last() {
+                Some(end) => last = Some(end),
+                None => return Err(UNPUBLISHED),
+            }
+        }
+    }
+}
+
+const UNPUBLISHED: Error =
+    Error::ApiMisuse("publish the consent of the new key first: nobody could open what is moved");

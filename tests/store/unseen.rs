@@ -1,0 +1,131 @@
+//! What a retirement does not see, it does not destroy.
+
+use crate::support::hospital::{Hospital, Scanned};
+use crate::support::store::hands_on;
+use crate::support::stored::{contents, now, read};
+use crate::support::waiting::block_on;
+use crate::support::world::after;
+use chartseal::Error;
+use chartseal::ledger::KeyState;
+use chartseal::repository::Repository;
+use chartseal::rotation::{Retirement, Rotation};
+use chartseal::store::{BoxFuture, Fault, MemoryStore, Store, StoreError};
+
+/// A store whose listings leave out what has this in its key: a replica that lags behind.
+struct Hides<'a> {
+    store: &'a dyn Store,
+    hidden: &'a [&'a str],
+}
+
+impl Hides<'_> {
+    fn shows(&self, key: &str) -> bool {
+        !self.hidden.iter().any(|hidden| key.contains(hidden))
+    }
+}
+
+impl Store for Hides<'_> {
+    hands_on!(store: limits get tags apply);
+
+    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        Box::pin(async move {
+            let all = self.store.keys(prefix, after, usize::MAX).await?;
+            Ok(all.into_iter().filter(|key| self.shows(key)).take(n).collect())
+        })
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> Scanned<'a> {
+        Box::pin(async move {
+            let all = self.store.scan(prefix, after, usize::MAX).await?;
+            Ok(all.into_iter().filter(|(key, _)| self.shows(key)).take(n).collect())
+        })
+    }
+}
+
+impl Hospital {
+    fn is_kept(&self, what: &str) {
+        let (owner, section) = self.place();
+        let state = block_on(self.noted().state(&owner, &section, self.access(0).key_id()));
+        assert_eq!(state, Ok(KeyState::DecryptOnly), "{what}");
+        for (n, record) in ["r00000", "r00001", "r00002"].into_iter().enumerate() {
+            let record = read(&self.store, self.access(0), record);
+            let accesses = [self.access(0), self.access(1)];
+            assert!(self.world.reader().open(&record, &accesses).is_ok(), "{what}: {n}");
+        }
+    }
+}
+
+/// From the whole listing down to nothing but the count of the job: each alone is enough.
+#[test]
+fn a_wrap_that_a_listing_hides_keeps_its_key_from_being_destroyed() {
+    let wrap = "/r00001/";
+    let hidden: [&[&str]; 3] = [&["wrap/"], &["wrap/", "envelope/"], &["wrap/", "envelope/", "content/"]];
+    for kinds in hidden {
+        let hospital = Hospital::new();
+        hospital.publish(1);
+        let old = [hospital.access(0)];
+        // The job sees two of the three.
+        let all = contents(&hospital.store).into_keys();
+        let hidden: Vec<String> =
+            all.filter(|key| key.contains("r00001") && kinds.iter().any(|kind| key.starts_with(kind))).collect();
+        let hidden: Vec<&str> = hidden.iter().map(String::as_str).collect();
+        assert!(!hidden.is_empty() && hidden.iter().all(|key| key.contains(wrap) || key.ends_with("r00001")));
+        let lagging = Hides { store: &hospital.store, hidden: &hidden };
+        // One that had seen all three has finished before, to another key; here, the records that were moved count.
+        let whole = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+        let rotation = Rotation::new(&lagging, &old, hospital.access(1), &now).unwrap();
+        if kinds.len() == 3 {
+            // A record that the listing has lost since the job: the count alone tells.
+            assert!(block_on(whole.run("job", |_| ())).unwrap().finished);
+            let retired = block_on(rotation.retire(&hospital.noted())).unwrap();
+            assert!(matches!(retired, Retirement::Blocked { unseen: 1, .. }), "{retired:?}");
+        } else {
+            assert_eq!(block_on(rotation.run("job", |_| ())).unwrap().records, 2);
+            let retired = block_on(rotation.retire(&hospital.noted())).unwrap();
+            let Retirement::Blocked { found, .. } = retired else { panic!("{kinds:?}: {retired:?}") };
+            assert_eq!((found.moved, found.behind), (2, 1), "{kinds:?}");
+        }
+        hospital.is_kept(&format!("{kinds:?}"));
+        // When the listing is whole again, the next job moves it, and the key may go.
+        assert!(block_on(whole.run("next", |_| ())).unwrap().finished);
+        assert!(matches!(block_on(whole.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
+    }
+}
+
+#[test]
+fn an_empty_database_beside_the_real_ledger_retires_nothing() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let empty = MemoryStore::new();
+    let stored = Repository::new(&empty);
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&empty, &old, hospital.access(1), &now).unwrap();
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())), Err(Error::ApiMisuse(_))));
+    assert!(matches!(block_on(rotation.run("job", |_| ())), Err(Error::ApiMisuse(_))));
+    assert_eq!(block_on(stored.stored_consents(old[0].owner(), old[0].compartment(), None)), Ok(Vec::new()));
+    hospital.is_kept("an empty database");
+}
+
+/// The worker died with its claim; the operator knows, and does not wait for the lease.
+#[test]
+fn an_operator_breaks_the_lease_of_a_dead_worker() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let far = || after(60);
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &far).unwrap().lease(3600);
+    let dies_with_a_claim = (1..20).map(|call| format!("job-{call}")).zip(1..).find(|(job, call)| {
+        hospital.store.fail_at(*call, Fault::Crash);
+        let died = block_on(rotation.run(job, |_| ())).is_err();
+        hospital.store.heal();
+        died && block_on(rotation.run(job, |_| ())).is_ok_and(|at| !at.finished)
+    });
+    let (job, _) = dies_with_a_claim.unwrap();
+    assert_eq!(block_on(rotation.break_leases(&job)), Ok(1));
+    assert!(block_on(rotation.run(&job, |_| ())).unwrap().finished);
+    assert_eq!(block_on(rotation.break_leases(&job)), Ok(0));
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
+    // Of the jobs to keys that are gone nothing is left.
+    hospital.publish(2);
+    assert!(matches!(hospital.rotate(1, 2, "next"), Retirement::Done { .. }));
+    assert_eq!(contents(&hospital.store).into_keys().filter(|key| key.starts_with("job/")).count(), 1);
+}
