@@ -10,19 +10,21 @@
 
 mod consents;
 mod erase;
+mod part;
 mod reseal;
 pub(crate) mod restored;
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision};
+use crate::id::{CompartmentId, OwnerId, RecordId, Revision};
 use crate::ledger::{KeyState, Ledger};
 use crate::record::SealedRecord;
 use crate::store::space::{self, Kind, place};
-use crate::store::{Entry, Op, Outcome, Pages, Store, Tag, apply_all, apply_in_order, only, tags_of_each};
+use crate::store::{Entry, Op, Outcome, Store, Tag, apply_all, apply_in_order, only, tags_of_each};
 
 pub use erase::Erased;
+pub(crate) use part::Revisions;
 
 /// Records and consents in a store.
 #[derive(Clone, Copy)]
@@ -235,42 +237,22 @@ impl<'a> Repository<'a> {
         Ok(false)
     }
 
-    /// The record, at its latest revision or an earlier one, that holds the part of this compartment that was written in
-    /// this content: that part alone.
-    pub(crate) async fn with_part(
-        &self,
-        owner: &OwnerId,
-        compartment: &CompartmentId,
-        (record, content): &(RecordId, Hash),
-    ) -> Result<Option<SealedRecord>> {
-        let mut damage = Ok(None);
-        match self.read(owner, record, &SealedRecord::content_key(owner, record)).await {
-            Err(error) if error.is_damage() => damage = Err(error),
-            latest => {
-                if let Some(found) = latest?.and_then(|latest| latest.only(compartment, content)) {
-                    return Ok(Some(found));
-                }
-            }
-        }
-        let mut pages = Pages::new(self.store, space::all_past(owner, record), 100);
-        loop {
-            let Some(page) = pages.keys().await? else { return damage };
-            for key in &page {
-                let earlier = match self.read(owner, record, key).await {
-                    Err(error) if error.is_damage() => {
-                        damage = Err(error);
-                        continue;
-                    }
-                    earlier => earlier?,
-                };
-                if let Some(found) = earlier.and_then(|earlier| earlier.only(compartment, content)) {
-                    return Ok(Some(found));
-                }
-            }
-        }
+    pub(crate) async fn read(&self, owner: &OwnerId, record: &RecordId, key: &str) -> Result<Option<SealedRecord>> {
+        self.read_parts((owner, record), key, None).await
     }
 
-    pub(crate) async fn read(&self, owner: &OwnerId, record: &RecordId, key: &str) -> Result<Option<SealedRecord>> {
+    /// The record whose first piece lies under this key, with all its parts, or with the one of this envelope alone.
+    async fn read_parts(
+        &self,
+        (owner, record): (&OwnerId, &RecordId),
+        key: &str,
+        envelope: Option<&str>,
+    ) -> Result<Option<SealedRecord>> {
+        let missing = |pieces: &BTreeMap<String, Vec<u8>>| {
+            let mut missing = SealedRecord::missing(owner, record, pieces)?;
+            missing.retain(|key| envelope.is_none_or(|only| key == only || Kind::of(key) != Some(Kind::Envelope)));
+            Ok::<_, Error>(missing)
+        };
         let mut last = None;
         for _ in 0..MOST_READS {
             let Some(Entry { value, .. }) = self.entry(key).await? else {
@@ -279,13 +261,19 @@ impl<'a> Repository<'a> {
             let mut pieces = BTreeMap::from([(SealedRecord::content_key(owner, record), value)]);
             // Contents name envelopes, these wraps and the beginnings of bodies, and these the rest.
             for _ in 0..3 {
-                let missing = SealedRecord::missing(owner, record, &pieces)?;
+                let missing = missing(&pieces)?;
+                if missing.is_empty() {
+                    break;
+                }
                 let found = self.store.get(&missing).await?;
                 let there = missing.into_iter().zip(found).filter_map(|(key, entry)| Some((key, entry?.value)));
                 pieces.extend(there);
             }
             // What is missing may have been replaced meanwhile; what is missing twice is not there.
-            if SealedRecord::missing(owner, record, &pieces)?.is_empty() || last.as_ref() == Some(&pieces) {
+            if missing(&pieces)?.is_empty() || last.as_ref() == Some(&pieces) {
+                if envelope.is_some_and(|only| !pieces.contains_key(only)) {
+                    return Ok(None);
+                }
                 return SealedRecord::from_pieces(owner, record, pieces).map(Some);
             }
             last = Some(pieces);

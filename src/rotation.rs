@@ -32,12 +32,15 @@ mod sweep;
 mod verify;
 mod walk;
 
+use std::sync::Mutex;
+
 use crate::authority::Trust;
 use crate::consent::{Access, Devices};
 use crate::error::{Error, Result};
 use crate::id::{KeyId, Time};
 use crate::ledger::Ledger;
 use crate::record::Author;
+use crate::repository::Revisions;
 use crate::store::Store;
 use crate::store::space::Kind;
 use reencrypt::Sealer;
@@ -58,6 +61,8 @@ pub struct Rotation<'a> {
     prefix: String,
     lease: u64,
     sealer: Option<Sealer<'a>>,
+    /// Where the contents of the record lie that was sealed again last.
+    revisions: Mutex<Option<Revisions>>,
 }
 
 impl<'a> Rotation<'a> {
@@ -90,7 +95,7 @@ impl<'a> Rotation<'a> {
         }
         let prefix = Kind::Wrap.of_compartment(new.owner(), new.compartment());
         let old = old.iter().copied().filter(|access| !new.has_key_of(access)).collect();
-        Ok(Self { store, old, new, clock, prefix, lease: LEASE, sealer: None })
+        Ok(Self { store, old, new, clock, prefix, lease: LEASE, sealer: None, revisions: Mutex::default() })
     }
 
     /// For how many seconds a worker holds a batch of a thousand before others may take it for dead; 60 by default. If it

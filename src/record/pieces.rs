@@ -78,6 +78,15 @@ impl SealedRecord {
         space::content(owner, record)
     }
 
+    /// The hash of the latest content in a record's first piece.
+    pub(crate) fn latest_content(owner: &OwnerId, record: &RecordId, contents: &[u8]) -> Result<Hash> {
+        let Contents { content, .. } = decode_contents(contents)?;
+        if (&content.owner, &content.record) != (owner, record) {
+            return Err(Error::Malformed(WHAT));
+        }
+        Ok(hash_of(&content.message()?))
+    }
+
     /// The keys of the pieces that are still missing, by those that are here: first the envelopes, then wraps and the first
     /// segments of bodies, then the other segments. Leave out what only other readers need, and put the rest in until
     /// nothing that you want is missing.

@@ -1,5 +1,7 @@
 //! Sealing parts again: read, seal under a new key, swap; again for what was changed meanwhile.
 
+use std::sync::PoisonError;
+
 use super::Rotation;
 use super::batch::{Done, MOST_TRIES};
 use crate::authority::Trust;
@@ -7,7 +9,7 @@ use crate::consent::Devices;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::record::{Author, Reader, SealedRecord};
-use crate::repository::{Put, Repository};
+use crate::repository::{Put, Repository, Revisions};
 use crate::store::space::{Kind, PartPiece};
 
 /// Who seals parts again, and whom it believes.
@@ -30,17 +32,20 @@ enum Part {
 impl Rotation<'_> {
     pub(super) async fn reencrypt_batch(&self, keys: Vec<String>) -> Result<Done> {
         let mut done = Done::default();
+        // Of a record with many revisions all lie side by side.
+        let mut known = self.revisions.lock().unwrap_or_else(PoisonError::into_inner).take();
         for key in keys {
-            match self.reencrypt_one(&key).await? {
+            match self.reencrypt_one(&key, &mut known).await? {
                 Part::Sealed(bytes) => done.count(bytes),
                 Part::Nothing => {}
                 Part::Failed => done.failed.push(key),
             }
         }
+        *self.revisions.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(done)
     }
 
-    async fn reencrypt_one(&self, key: &str) -> Result<Part> {
+    async fn reencrypt_one(&self, key: &str, known: &mut Option<Revisions>) -> Result<Part> {
         let Some((Kind::Envelope, PartPiece { record, hash, .. })) = PartPiece::read(key) else {
             return Ok(Part::Failed);
         };
@@ -50,7 +55,8 @@ impl Rotation<'_> {
         };
         let repository = Repository::new(self.store).guarded(sealer.ledger);
         for _ in 0..MOST_TRIES {
-            let record = match repository.with_part(self.new.owner(), self.new.compartment(), &place).await {
+            let of = (self.new.owner(), self.new.compartment());
+            let record = match repository.part(of, &place, known).await {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(Part::Nothing),
                 Err(error) if lasting(&error) => return Ok(Part::Failed),

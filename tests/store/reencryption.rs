@@ -1,5 +1,6 @@
 //! Parts are sealed again under new keys of their own, in bulk; amendments keep what they replace.
 
+use crate::support::hospital::Scanned;
 use crate::support::store::hands_on;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -16,7 +17,7 @@ use chartseal::owner::Device;
 use chartseal::record::{Author, SealedRecord, Writer};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, Rotation, Scope, Sweep};
-use chartseal::store::{BoxFuture, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
+use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
 
 fn device(world: &World) -> Author<'_> {
     Author::device(&world.phone, world.devices()).unwrap()
@@ -282,4 +283,67 @@ fn a_sweep_seals_all_compartments_of_a_patient_again() {
         assert!(!opens_with_kept_wraps(&world, &store, record, access));
         assert_eq!(read(&store, access, record.record().as_str()).generation(access.compartment()).unwrap().0, 2);
     }
+}
+
+/// Counts what is asked for.
+struct Counting<'a> {
+    store: &'a MemoryStore,
+    keys: AtomicU64,
+}
+
+impl Counting<'_> {
+    fn count(&self, keys: usize) {
+        self.keys.fetch_add(keys as u64, Ordering::SeqCst);
+    }
+}
+
+impl Store for Counting<'_> {
+    hands_on!(store: limits tags keys apply);
+
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        self.count(keys.len());
+        self.store.get(keys)
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> Scanned<'a> {
+        Box::pin(async move {
+            let page = self.store.scan(prefix, after, n).await?;
+            self.count(page.len());
+            Ok(page)
+        })
+    }
+}
+
+#[test]
+fn a_record_is_sealed_again_in_as_many_reads_as_it_has_revisions() {
+    let world = World::new();
+    let old = world.access("a");
+    let new = world.rotated(&old, "role:doctor");
+    let (ledger, author) = (MemoryStore::new(), device(&world));
+    let reads = |revisions: usize| {
+        let store = MemoryStore::new();
+        publish(&world, &store, &new);
+        let mut last = sealed(&world, &old, "r");
+        assert_eq!(block_on(Repository::new(&store).put(&last)), Ok(Put::Done));
+        for n in 1..revisions {
+            let next = amended(&world, &last, &old, &n.to_string());
+            assert_eq!(block_on(Repository::new(&store).amend(&last, &next)), Ok(Put::Done));
+            last = next;
+        }
+        let counting = Counting { store: &store, keys: AtomicU64::new(0) };
+        let rotation = Rotation::new(&counting, &[&old], &new, &now).unwrap();
+        let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
+        assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+        assert!(block_on(rotation.verify()).unwrap().is_clean());
+        // Each revision opens under the new key.
+        let reader = world.reader();
+        for n in [0, revisions - 1] {
+            let (owner, revision) = (old.owner(), Revision(n as u64));
+            let held = block_on(Repository::new(&store).revision(owner, last.record(), revision)).unwrap().unwrap();
+            assert!(reader.open(&held, &[&new]).is_ok());
+        }
+        counting.keys.load(Ordering::SeqCst)
+    };
+    let (few, many) = (reads(20), reads(200));
+    assert!(many < 11 * few, "{few} and {many}");
 }
