@@ -26,7 +26,7 @@ use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, KeyId, OwnerId, RecordId, Revision};
 use crate::pin::Place;
-use crate::record::{SealedRecord, StoredWrap};
+use crate::record::{Named, SealedRecord, StoredWrap};
 use crate::repository::Repository;
 use crate::store::space::{self, Kind, RESTORING};
 use crate::store::{Entry, MAX_KEY, MAX_VALUE, Op, Outcome, Pages, Store, apply_all, check_keys, each, is_there};
@@ -62,7 +62,7 @@ pub struct Written {
 /// # Errors
 ///
 /// [`BackupError`]; the stream is useless then.
-pub async fn write(store: &dyn Store, stream: &mut dyn Write) -> Result<Written, BackupError> {
+pub async fn write(store: &dyn Store, stream: &mut (dyn Write + Send)) -> Result<Written, BackupError> {
     if !store.get(&[RESTORING.to_owned()]).await?.iter().all(Option::is_none) {
         return Err(Error::ApiMisuse("the store is half a backup itself").into());
     }
@@ -128,7 +128,9 @@ async fn record(store: &dyn Store, key: &str, out: &mut Out<'_>) -> Result<(), B
     let Some((owner, record)) = space::content_of(key) else {
         return out.damage(store, key).await;
     };
-    let Some(latest) = revision(store, (&owner, &record), key, out).await? else { return Ok(()) };
+    // The envelopes of the parts that are written: several revisions share a part.
+    let mut parts = BTreeSet::new();
+    let Some(latest) = revision(store, (&owner, &record), (key, &mut parts), out).await? else { return Ok(()) };
     // Those before this one, and no later ones: it may be amended meanwhile.
     let mut pages = Pages::new(store, space::all_past(&owner, &record), PAGE);
     while latest > Revision(0)
@@ -136,23 +138,23 @@ async fn record(store: &dyn Store, key: &str, out: &mut Out<'_>) -> Result<(), B
     {
         for key in &page {
             if space::past_of(key).is_none_or(|(_, _, revision)| revision < latest) {
-                revision(store, (&owner, &record), key, out).await?;
+                revision(store, (&owner, &record), (key, &mut parts), out).await?;
             }
         }
     }
     Ok(())
 }
 
-/// Writes one revision of a record, and says which it is.
+/// Writes one revision of a record, but for the parts that are written already, and says which it is.
 async fn revision(
     store: &dyn Store,
     (owner, record): (&OwnerId, &RecordId),
-    key: &str,
+    (key, parts): (&str, &mut BTreeSet<String>),
     out: &mut Out<'_>,
 ) -> Result<Option<Revision>, BackupError> {
     for last in [false, true] {
-        let whole = match Repository::new(store).read(owner, record, key).await {
-            Ok(Some(whole)) => whole,
+        let new = match new_parts(store, (owner, record), (key, parts)).await {
+            Ok(Some(new)) => new,
             Ok(None) => return Ok(None),
             Err(error) if error.is_damage() => {
                 out.damage(store, key).await?;
@@ -163,12 +165,11 @@ async fn revision(
         };
         // A key may have come and gone since the consents were read.
         let mut open = true;
-        for compartment in whole.compartments() {
-            let Some(key) = whole.key_id(compartment) else { continue };
+        for (compartment, key) in new.keys() {
             let place = format!("{owner}/{compartment}/");
             let needed = format!("{place}{}", key.to_text());
             if !out.seen.keys.contains(&needed) {
-                consents(store, &Kind::Consent.of_compartment(owner, compartment), out).await?;
+                consents(store, &Kind::Consent.of_compartment(owner, &compartment), out).await?;
                 // Where there are none at all, the host keeps them elsewhere.
                 let elsewhere = !out.seen.keys.range(place.clone()..).next().is_some_and(|key| key.starts_with(&place));
                 open &= elsewhere || out.seen.keys.contains(&needed);
@@ -177,17 +178,57 @@ async fn revision(
         if !open && !last {
             continue;
         }
-        if !open || !whole.has_all_parts() {
+        if !open || !new.whole {
             out.written.damaged.push(key.to_owned());
         }
         let contents = SealedRecord::content_key(owner, record);
-        for (name, value) in whole.pieces()? {
-            let name = if name == contents { key } else { &name };
-            out.entry(name, &value)?;
+        for (name, value) in &new.pieces {
+            out.entry(if *name == contents { key } else { name }, value)?;
+            if Kind::of(name) == Some(Kind::Envelope) {
+                parts.insert(name.clone());
+            }
         }
-        return Ok(Some(whole.revision()));
+        return Ok(Some(new.revision));
     }
     Ok(None)
+}
+
+/// What one revision of a record adds to those that are written.
+struct New {
+    revision: Revision,
+    /// Its first piece, and those of the parts that are not written yet.
+    pieces: BTreeMap<String, Vec<u8>>,
+    /// The same, if there are such parts.
+    record: Option<SealedRecord>,
+    /// Whether every part that it names is here, or written.
+    whole: bool,
+}
+
+impl New {
+    /// The compartment keys that the new parts lie under.
+    fn keys(&self) -> Vec<(CompartmentId, KeyId)> {
+        let Some(record) = &self.record else { return Vec::new() };
+        record.compartments().filter_map(|of| Some((of.clone(), record.key_id(of)?))).collect()
+    }
+}
+
+async fn new_parts(
+    store: &dyn Store,
+    (owner, record): (&OwnerId, &RecordId),
+    (key, parts): (&str, &BTreeSet<String>),
+) -> Result<Option<New>, Error> {
+    let pieces = Repository::new(store).pieces((owner, record), key, &|envelope| !parts.contains(envelope)).await?;
+    let Some(pieces) = pieces else { return Ok(None) };
+    let contents = pieces.get(&SealedRecord::content_key(owner, record)).ok_or(MALFORMED)?;
+    let Named { revision, count, envelopes } = SealedRecord::named(owner, record, contents)?;
+    let there = envelopes.iter().filter(|key| parts.contains(*key) || pieces.contains_key(*key)).count();
+    let known = envelopes.iter().any(|key| parts.contains(key));
+    // Without any part there is no record to check; where all are written, it was checked with them.
+    let record = match SealedRecord::from_pieces(owner, record, pieces.clone()) {
+        Err(_) if known && pieces.len() == 1 => None,
+        record => Some(record?),
+    };
+    Ok(Some(New { revision, pieces, record, whole: there == count }))
 }
 
 /// Puts a backup into an empty store, and gives the number of entries.
@@ -197,7 +238,7 @@ async fn revision(
 /// [`BackupError`]: throw the store away then. [`Error::ApiMisuse`] if the store is not empty, or somebody else writes
 /// into it, [`Error::UnknownVersion`] for another version, [`Error::Malformed`] if the stream is damaged, or ends early
 /// or late.
-pub async fn restore(store: &dyn Store, stream: &mut dyn Read) -> Result<u64, BackupError> {
+pub async fn restore(store: &dyn Store, stream: &mut (dyn Read + Send)) -> Result<u64, BackupError> {
     if !store.keys("", "", 1).await?.is_empty() {
         return Err(Error::ApiMisuse("a backup is restored into an empty store").into());
     }
@@ -326,7 +367,7 @@ fn wrap_in(key: &str, value: &[u8]) -> Option<((OwnerId, CompartmentId), KeyId)>
 }
 
 struct Out<'a> {
-    stream: &'a mut dyn Write,
+    stream: &'a mut (dyn Write + Send),
     digest: Sha256,
     written: Written,
     seen: Seen,
@@ -378,7 +419,7 @@ impl Out<'_> {
 }
 
 struct In<'a> {
-    stream: &'a mut dyn Read,
+    stream: &'a mut (dyn Read + Send),
     digest: Sha256,
 }
 

@@ -65,6 +65,7 @@ pub use content::{Content, ContentPart};
 use content::{Rho, Suite};
 pub use format::{MAX_CBOR, MAX_JSON};
 pub use memory::Remembering;
+pub(crate) use pieces::Named;
 pub use place::Place;
 pub use reader::Reader;
 pub use review::{Review, ReviewedPart};

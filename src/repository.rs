@@ -238,19 +238,20 @@ impl<'a> Repository<'a> {
     }
 
     pub(crate) async fn read(&self, owner: &OwnerId, record: &RecordId, key: &str) -> Result<Option<SealedRecord>> {
-        self.read_parts((owner, record), key, None).await
+        let pieces = self.pieces((owner, record), key, &|_| true).await?;
+        pieces.map(|pieces| SealedRecord::from_pieces(owner, record, pieces)).transpose()
     }
 
-    /// The record whose first piece lies under this key, with all its parts, or with the one of this envelope alone.
-    async fn read_parts(
+    /// The pieces of the record whose first one lies under this key, of the parts with these envelopes.
+    pub(crate) async fn pieces(
         &self,
         (owner, record): (&OwnerId, &RecordId),
         key: &str,
-        envelope: Option<&str>,
-    ) -> Result<Option<SealedRecord>> {
+        wanted: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Option<BTreeMap<String, Vec<u8>>>> {
         let missing = |pieces: &BTreeMap<String, Vec<u8>>| {
             let mut missing = SealedRecord::missing(owner, record, pieces)?;
-            missing.retain(|key| envelope.is_none_or(|only| key == only || Kind::of(key) != Some(Kind::Envelope)));
+            missing.retain(|key| Kind::of(key) != Some(Kind::Envelope) || wanted(key));
             Ok::<_, Error>(missing)
         };
         let mut last = None;
@@ -271,10 +272,7 @@ impl<'a> Repository<'a> {
             }
             // What is missing may have been replaced meanwhile; what is missing twice is not there.
             if missing(&pieces)?.is_empty() || last.as_ref() == Some(&pieces) {
-                if envelope.is_some_and(|only| !pieces.contains_key(only)) {
-                    return Ok(None);
-                }
-                return SealedRecord::from_pieces(owner, record, pieces).map(Some);
+                return Ok(Some(pieces));
             }
             last = Some(pieces);
         }

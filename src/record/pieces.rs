@@ -10,7 +10,7 @@ use super::format::{MAX_CBOR, WHAT, map_only, maps, other_suite};
 use super::sealed::SealedRecord;
 use super::segments;
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Hash, OwnerId, RecordId};
+use crate::id::{CompartmentId, Hash, OwnerId, RecordId, Revision};
 use crate::store::space::{self, PartKeys};
 use crate::wire;
 
@@ -36,6 +36,15 @@ impl Contents {
         parts.sort_by(|(_, a), (_, b)| a.compartment.cmp(&b.compartment));
         Ok(parts)
     }
+}
+
+/// What a record's first piece names.
+pub(crate) struct Named {
+    pub(crate) revision: Revision,
+    /// How many parts there are.
+    pub(crate) count: usize,
+    /// The keys of their envelopes, of those whose content is here.
+    pub(crate) envelopes: Vec<String>,
 }
 
 /// # Pieces
@@ -85,6 +94,14 @@ impl SealedRecord {
             return Err(Error::Malformed(WHAT));
         }
         Ok(hash_of(&content.message()?))
+    }
+
+    /// What a record's first piece names.
+    pub(crate) fn named(owner: &OwnerId, record: &RecordId, contents: &[u8]) -> Result<Named> {
+        let first = BTreeMap::from([(Self::content_key(owner, record), contents.to_vec())]);
+        let envelopes = Self::missing(owner, record, &first)?;
+        let Contents { content, .. } = decode_contents(contents)?;
+        Ok(Named { revision: content.revision, count: content.parts.len(), envelopes })
     }
 
     /// The keys of the pieces that are still missing, by those that are here: first the envelopes, then wraps and the first

@@ -99,11 +99,6 @@ impl SealedRecord {
             && older.eq(&self.older))
     }
 
-    /// Whether every part that its content names is here.
-    pub(crate) fn has_all_parts(&self) -> bool {
-        self.parts.len() == self.content.parts.len()
-    }
-
     /// Whether it has the same body for a compartment as another record, written in the same content. A body alone says
     /// nothing: whoever sends both records makes the two alike.
     pub(crate) fn has_part_of(&self, other: &Self, compartment: &CompartmentId) -> bool {

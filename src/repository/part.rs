@@ -43,10 +43,11 @@ impl Repository<'_> {
         let envelope = PartKeys { owner, compartment, record }.envelope(content);
         // The latest one keeps what it did not change.
         let key = keys.get(content).unwrap_or(&latest);
-        let found = self.read_parts((owner, record), key, Some(&envelope)).await?;
-        match (found.and_then(|found| found.only(compartment, content)), damage) {
+        let pieces = self.pieces((owner, record), key, &|key| key == envelope).await?;
+        match (pieces.filter(|pieces| pieces.contains_key(&envelope)), damage) {
+            (Some(pieces), _) => Ok(SealedRecord::from_pieces(owner, record, pieces)?.only(compartment, content)),
             (None, Some(damage)) => Err(damage.clone()),
-            (found, _) => Ok(found),
+            (None, None) => Ok(None),
         }
     }
 

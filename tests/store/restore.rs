@@ -431,3 +431,33 @@ fn a_new_consent_does_not_open_a_store_that_has_not_caught_up() {
     assert!(matches!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
     assert!(block_on(repository.get(&owner, &id())).unwrap().is_some());
 }
+
+/// A part that many revisions share is written once, and everything comes back.
+#[test]
+fn a_backup_holds_each_piece_once() {
+    let hospital = Hospital::new();
+    let world = &hospital.world;
+    let (a, b) = (hospital.access(0), world.access("b"));
+    let record = crate::support::world::record("shared").part(a).unwrap().field("/a", "0").unwrap();
+    let mut last = record.part(&b).unwrap().field("/b", "kept").unwrap().seal(&world.ada.author(), NOW).unwrap();
+    assert_eq!(block_on(Repository::new(&hospital.store).put(&last)), Ok(Put::Done));
+    for n in 1..20 {
+        let next = world.reader().amend(&last, &[a]).unwrap().field("/a", n.to_string()).unwrap();
+        let next = next.seal(&world.ada.author(), NOW).unwrap();
+        assert_eq!(block_on(Repository::new(&hospital.store).amend(&last, &next)), Ok(Put::Done));
+        last = next;
+    }
+    let (stream, written) = backed_up(&hospital.store);
+    assert_eq!((written.damaged.len(), written.entries), (0, contents(&hospital.store).len() as u64));
+    assert_eq!(contents(&restored(&stream)), contents(&hospital.store));
+}
+
+#[test]
+fn a_backup_can_be_written_by_a_task_that_moves_between_threads() {
+    fn moves<T: Send>(task: T) -> T {
+        task
+    }
+    let (store, mut stream) = (MemoryStore::new(), Vec::new());
+    assert!(block_on(moves(backup::write(&store, &mut stream))).is_ok());
+    assert!(block_on(moves(backup::restore(&store, &mut stream.as_slice()))).is_ok());
+}
