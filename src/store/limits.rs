@@ -22,7 +22,7 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// The changes that were made come before all that were not: a transaction, or one change after the other. What needs
-    /// an order is written in one batch.
+    /// an order is written in one batch. Whoever reads meanwhile sees no change without those that stand before it.
     Prefix,
     /// Any of them. What needs an order is written in several batches.
     Any,
