@@ -91,7 +91,20 @@ pub enum Outcome {
 /// [`MAX_VALUE`] bytes. A prefix is empty, or ends in `/`.
 ///
 /// Every read and every listing sees each write that was acknowledged before it began, whoever made it: a replica that
-/// lags behind is no store. A call whose future is dropped may have been made or not.
+/// lags behind is no store. A call whose future is dropped may have been made or not, and holds up no later one.
+///
+/// # For authors of adapters
+///
+/// [`MemoryStore`] is the shortest example. [`check_keys`], [`check_prefix`] and [`check_ops`] refuse what has to be refused.
+/// The suite in [`conformance`] finds what goes wrong with engines: it needs a [`conformance::Engine`], which opens a store
+/// by name, and gives the [`conformance::PROMISES`] that are not kept:
+///
+/// ```no_run
+/// # use chartseal::store::conformance::{Engine, violations};
+/// # fn test(engine: &dyn Engine) {
+/// assert_eq!(violations(engine), []);
+/// # }
+/// ```
 pub trait Store: Send + Sync {
     /// What a batch may hold, and what is left of one that failed.
     fn limits(&self) -> Limits;

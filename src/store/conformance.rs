@@ -1,331 +1,212 @@
 //! What every adapter of a [`Store`] has to do, as a suite to run against it.
 //!
-//! Run [`all`] against an empty store, and [`with_faults`] against another one. Where an adapter keeps data over
-//! restarts, test that beside them.
+//! [`PROMISES`] is the list of what the suite proves. An author of an adapter implements [`Engine`], which opens stores,
+//! and asks for [`violations`] in a test:
+//!
+//! ```no_run
+//! # #[cfg(feature = "redb")]
+//! # fn test() -> Result<(), Box<dyn std::error::Error>> {
+//! use chartseal::store::conformance::{Engine, violations};
+//! use chartseal::store::{RedbStore, Store, StoreError};
+//!
+//! struct Folder(tempfile::TempDir);
+//!
+//! impl Engine for Folder {
+//!     fn open(&self, name: &str) -> Result<Box<dyn Store>, StoreError> {
+//!         Ok(Box::new(RedbStore::open(self.0.path().join(name))?))
+//!     }
+//! }
+//!
+//! assert_eq!(violations(&Folder(tempfile::tempdir()?)), []);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An adapter of a server gives each name a table, a collection or a bucket of its own, says [`Handles::Many`], so that the
+//! suite asks one handle for what another one wrote, enters its runtime in [`Engine::block_on`], and breaks its connection
+//! in [`Engine::disturb`].
+//!
+//! The suite waits for no call for ever, but for one that blocks its thread: futures have to return. It uses up to eight
+//! threads and about 200 MB. What it cannot see is a machine that loses power: kill a process that writes, in a test
+//! beside this one, and look for what it was told is written.
 
-use std::collections::BTreeMap;
+mod batches;
+mod bench;
+mod delete;
+mod durable;
+mod keys;
+mod order;
+mod pages;
+mod retry;
+mod sight;
+mod threads;
+mod together;
+mod values;
+mod wait;
+mod writes;
+
 use std::fmt;
-use std::future::poll_fn;
-use std::task::Poll;
 
-use super::{Entry, Fault, FaultyStore, MAX_KEY, MAX_VALUE, Op, Outcome, Store, StoreError, StoreFailure, Tag};
+use super::{BoxFuture, Store, StoreError};
+use bench::{Bench, Broken};
+
+/// Where the suite opens stores.
+pub trait Engine: Sync {
+    /// Opens the store of this name, which is empty the first time, and holds what was written to it from then on. A name
+    /// is at most 32 bytes of `a–z` and `-`.
+    ///
+    /// # Errors
+    ///
+    /// As the adapter says; the promise that the suite looks at is taken for broken.
+    fn open(&self, name: &str) -> Result<Box<dyn Store>, StoreError>;
+
+    /// Whether a store can be open more than once. If it can, and this does not say so, less is proven.
+    fn handles(&self) -> Handles {
+        Handles::One
+    }
+
+    /// Polls until the future is ready, on this thread. The suite calls it from several threads at once. What is given here
+    /// needs no runtime; an adapter whose calls need one enters it.
+    fn block_on(&self, call: BoxFuture<'_, ()>) {
+        wait::block_on(call);
+    }
+
+    /// Breaks the engine in the midst of the batch that is being written now, or of the next one: cuts the connection, kills
+    /// the node. The suite opens the store again after it. Does nothing here.
+    fn disturb(&self) {}
+}
+
+/// How often a store can be open at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handles {
+    /// Once: the suite drops a store before it opens it again.
+    One,
+    /// As often as somebody likes: the suite asks each handle for what the others wrote.
+    Many,
+}
+
+/// One thing that a [`Store`] promises.
+#[derive(Debug, Clone, Copy)]
+pub struct Promise {
+    id: &'static str,
+    sentence: &'static str,
+    check: fn(&Bench<'_>) -> Result<(), Broken>,
+}
 
 /// A promise that a store does not keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation(String);
+pub struct Violation {
+    id: &'static str,
+    sentence: &'static str,
+    seen: String,
+}
+
+const fn promise(id: &'static str, sentence: &'static str, check: fn(&Bench<'_>) -> Result<(), Broken>) -> Promise {
+    Promise { id, sentence, check }
+}
+
+/// What the suite proves of a store, as far as calls from outside can.
+pub const PROMISES: &[Promise] = &[
+    promise("put-is-new", "a put writes a key that has no value, and no other", writes::put_is_new),
+    promise(
+        "swap-is-of-the-tag",
+        "a swap or a deletion changes the value that has its tag, and no other",
+        writes::swap_is_of_the_tag,
+    ),
+    promise("tag-is-once", "no two values that a key ever had share a tag", writes::tag_is_once),
+    promise("each-by-itself", "a batch has one outcome for each change, and a conflict stops no other", writes::each),
+    promise("bytes-come-back", "a value comes back byte for byte, from none to the most there are", values::come_back),
+    promise("value-has-a-limit", "a value that is too long is refused, and its whole batch", values::limit),
+    promise("tags-are-of-get", "the tags that are read alone are those of the values", values::tags),
+    promise("scan-is-of-get", "a scan gives the keys of the listing with the values and tags of a read", values::scan),
+    promise("keys-are-apart", "keys that look alike, or lie below one another, are different keys", keys::apart),
+    promise("no-key-is-refused", "what is no key or no prefix is refused, and its whole batch", keys::no_key),
+    promise("key-is-named-once", "a batch that names a key twice is refused whole", keys::named_once),
+    promise("order-of-bytes", "a listing is in the order of the keys' bytes", pages::order_of_bytes),
+    promise(
+        "prefix-is-plain",
+        "a listing has what begins with the prefix, which is no pattern",
+        pages::prefix_is_plain,
+    ),
+    promise("page-has-a-limit", "a page begins after the key that it is told, and keeps its limit", pages::limit),
+    promise("empty-page-is-last", "a page is empty at the end, and nowhere before", pages::empty_is_last),
+    promise("pages-under-change", "what stays is on one page, whatever comes and goes beside it", pages::under_change),
+    promise("batch-within-limits", "a batch within the declared limits is made", batches::within),
+    promise("batch-over-limits", "a batch over the declared limits is refused whole", batches::over),
+    promise("order-of-a-batch", "what is seen of a batch is what its declared order allows", order::is_kept),
+    promise("dropped-call", "a call that is dropped was made or not, and the next ones go on", order::dropped),
+    promise("prefix-is-deleted", "what lies under a prefix is deleted and counted, and nothing else", delete::prefix),
+    promise("one-wins", "of several changes of one value at once, one is made", threads::one_wins),
+    promise("no-change-is-lost", "who reads, swaps and tries again after a conflict loses nothing", threads::none_lost),
+    promise("entry-is-whole", "a read gives a value as it was written, with its own tag", threads::entry_is_whole),
+    promise("write-is-seen", "every read and listing sees what was acknowledged before", sight::is_seen),
+    promise("write-is-kept", "what was acknowledged is there after the store broke or was closed", durable::is_kept),
+    promise("tag-is-once-for-good", "no tag comes back after the store was opened again", durable::tag_is_once),
+    promise("retry-gets-there", "who tries again after a failure gets where he wanted", retry::gets_there),
+];
+
+/// All the promises that the engine's stores do not keep; none from an adapter that is right. Each is looked at in a store
+/// of its own, so an engine is good for one call.
+pub fn violations(engine: &dyn Engine) -> Vec<Violation> {
+    PROMISES.iter().filter_map(|promise| check(engine, promise).err()).collect()
+}
+
+/// Whether the engine's stores keep this promise, in the store that has its [`Promise::id`] for a name.
+///
+/// # Errors
+///
+/// What was seen instead.
+pub fn check(engine: &dyn Engine, promise: &Promise) -> Result<(), Violation> {
+    (promise.check)(&Bench::new(engine, promise.id)).map_err(|broken| {
+        let Promise { id, sentence, .. } = *promise;
+        Violation { id, sentence, seen: broken.to_string() }
+    })
+}
+
+impl Promise {
+    /// Its name.
+    pub const fn id(&self) -> &'static str {
+        self.id
+    }
+
+    /// What is promised.
+    pub const fn sentence(&self) -> &'static str {
+        self.sentence
+    }
+}
+
+impl Violation {
+    /// The [`Promise::id`] of the promise.
+    pub fn promise(&self) -> &'static str {
+        self.id
+    }
+
+    /// What was seen instead.
+    pub fn seen(&self) -> &str {
+        &self.seen
+    }
+}
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "`{}` is broken ({}): {}", self.id, self.sentence, self.seen)
     }
 }
 
 impl std::error::Error for Violation {}
 
-impl From<StoreError> for Violation {
-    fn from(error: StoreError) -> Self {
-        Self(format!("a call failed: {error}"))
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-/// All promises, against an empty store.
-///
-/// # Errors
-///
-/// The first promise that is broken.
-pub async fn all(store: &dyn Store) -> Result<(), Violation> {
-    writes_only_what_is_absent(store).await?;
-    swaps_only_what_was_read(store).await?;
-    gives_no_tag_twice(store).await?;
-    makes_every_change_of_a_batch(store).await?;
-    pages_through_keys(store).await?;
-    refuses_what_is_no_key(store).await?;
-    lets_one_of_many_win(store).await?;
-    keeps_large_values_and_batches(store).await
-}
+    use super::*;
 
-/// Under each fault at each call, a caller that reads and tries again gets where it wanted, and no value is half written.
-///
-/// # Errors
-///
-/// The first promise that is broken.
-pub async fn with_faults(store: impl Store) -> Result<(), Violation> {
-    let store = FaultyStore::new(store);
-    let faults = [Fault::Refused, Fault::AnswerLost, Fault::Torn(1), Fault::Torn(2), Fault::Crash, Fault::CrashTorn(1)];
-    for (round, fault) in faults.into_iter().enumerate() {
-        for at in 1..=4 {
-            let keys: Vec<String> = (0..3).map(|n| format!("fault/{round}/{at}/{n}")).collect();
-            store.fail_at(at, fault);
-            let mut tries = 0;
-            while let Err(error) = raise(&store, &keys, 2).await {
-                ensure(error.failure() == StoreFailure::Unavailable, "a fault is no refusal")?;
-                tries += 1;
-                ensure(tries < 8, "a store that is well again does what it is asked for")?;
-                for entry in store.inner().get(&keys).await?.into_iter().flatten() {
-                    let whole = entry.value == [1; 100] || entry.value == [2; 100];
-                    ensure(whole, "a value is one that was written")?;
-                }
-                store.heal();
-            }
-            ensure(tries == 1, "the fault came up")?;
-            for entry in store.inner().get(&keys).await? {
-                ensure(entry.is_some_and(|entry| entry.value == [2; 100]), "what was asked for was done")?;
-            }
+    #[test]
+    fn each_promise_has_a_name_of_its_own_that_names_a_store() {
+        let names: BTreeSet<_> = PROMISES.iter().map(Promise::id).collect();
+        assert_eq!(names.len(), PROMISES.len());
+        for name in names {
+            assert!(name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{name}");
         }
     }
-    Ok(())
-}
-
-/// Brings every key to `[level; 100]`, from nothing, one level after the other.
-async fn raise(store: &dyn Store, keys: &[String], level: u8) -> Result<(), StoreError> {
-    // Once more than there are levels, to see the last; the caller looks whether the store did it.
-    for _ in 0..=level {
-        let mut ops = Vec::new();
-        for (key, entry) in keys.iter().zip(store.get(keys).await?) {
-            match entry {
-                None => ops.push(put(key, &[1; 100])),
-                Some(Entry { tag, value }) => {
-                    let at = value.first().copied().unwrap_or_default();
-                    if at < level {
-                        ops.push(swap(key, &tag, &[at + 1; 100]));
-                    }
-                }
-            }
-        }
-        if ops.is_empty() {
-            return Ok(());
-        }
-        store.apply(ops).await?;
-    }
-    Ok(())
-}
-
-async fn writes_only_what_is_absent(store: &dyn Store) -> Result<(), Violation> {
-    let key = "absent/a";
-    ensure(get(store, key).await?.is_none(), "an empty store holds nothing")?;
-    let tag = written(store, put(key, b"1")).await?;
-    ensure(get(store, key).await? == Some(entry(&tag, b"1")), "what was put is there, under the tag that was given")?;
-    ensure(one(store, put(key, b"2")).await? == Outcome::Conflict, "put does not replace")?;
-    ensure(get(store, key).await? == Some(entry(&tag, b"1")), "a conflict changes nothing")?;
-    let empty = written(store, put("absent/b", b"")).await?;
-    ensure(get(store, "absent/b").await? == Some(entry(&empty, b"")), "an empty value is a value")?;
-    let keys = ["absent/c", "absent/a", "absent/a"].map(String::from);
-    let found: Vec<bool> = store.get(&keys).await?.iter().map(Option::is_some).collect();
-    ensure(found == [false, true, true], "values come in the order of the keys")?;
-    ensure(store.get(&[]).await?.is_empty() && store.apply(Vec::new()).await?.is_empty(), "nothing gives nothing")
-}
-
-async fn swaps_only_what_was_read(store: &dyn Store) -> Result<(), Violation> {
-    let key = "swap/a";
-    let first = written(store, put(key, b"1")).await?;
-    let second = written(store, swap(key, &first, b"2")).await?;
-    ensure(get(store, key).await? == Some(entry(&second, b"2")), "a swap replaces value and tag")?;
-    ensure(one(store, swap(key, &first, b"3")).await? == Outcome::Conflict, "a stale tag swaps nothing")?;
-    ensure(one(store, delete(key, &first)).await? == Outcome::Conflict, "a stale tag deletes nothing")?;
-    ensure(one(store, swap("swap/b", &second, b"3")).await? == Outcome::Conflict, "what is not there is not swapped")?;
-    ensure(get(store, "swap/b").await?.is_none(), "a swap makes no key")?;
-    ensure(one(store, delete(key, &second)).await? == Outcome::Deleted, "a tag that is right deletes")?;
-    ensure(one(store, delete(key, &second)).await? == Outcome::Conflict, "what is gone is not deleted again")?;
-    ensure(get(store, key).await?.is_none(), "what was deleted is gone")
-}
-
-async fn gives_no_tag_twice(store: &dyn Store) -> Result<(), Violation> {
-    let key = "tags/a";
-    let mut seen = Vec::new();
-    for _ in 0..4 {
-        let first = written(store, put(key, b"same")).await?;
-        let second = written(store, swap(key, &first, b"same")).await?;
-        for old in &seen {
-            ensure(one(store, swap(key, old, b"other")).await? == Outcome::Conflict, "no tag comes back")?;
-        }
-        ensure(one(store, delete(key, &second)).await? == Outcome::Deleted, "a tag that is right deletes")?;
-        seen.extend([first, second]);
-    }
-    Ok(())
-}
-
-async fn makes_every_change_of_a_batch(store: &dyn Store) -> Result<(), Violation> {
-    let tag = written(store, put("batch/b", b"1")).await?;
-    let ops = vec![put("batch/c", b"5"), put("batch/b", b"3"), put("batch/a", b"1"), swap("batch/d", &tag, b"4")];
-    let outcomes = store.apply(ops).await?;
-    let made: Vec<bool> = outcomes.iter().map(|outcome| matches!(outcome, Outcome::Written(_))).collect();
-    ensure(made == [true, false, true, false], "each change has its own outcome, in their order")?;
-    for (key, value) in [("batch/a", b"1"), ("batch/b", b"1"), ("batch/c", b"5")] {
-        ensure(get(store, key).await?.is_some_and(|entry| entry.value == *value), "a conflict stops no other change")?;
-    }
-    let twice = vec![put("batch/e", b"1"), put("batch/f", b"1"), put("batch/e", b"2")];
-    let refused = store.apply(twice).await.err().map(|error| error.failure());
-    ensure(refused == Some(StoreFailure::Refused), "a batch that names a key twice is refused")?;
-    ensure(get(store, "batch/f").await?.is_none(), "and refused whole")
-}
-
-async fn pages_through_keys(store: &dyn Store) -> Result<(), Violation> {
-    let names = ["-", ".a", "0", "9:", "A", "Z", "_", "a", "a-b", "a.b", "a/b", "a/b/c", "a:b", "aa", "b", "z"];
-    // Of each pair, what the second one would stand for where a prefix is a pattern, or case does not matter.
-    let lookalikes = [("x_z", "xyz"), ("x.z", "xyz"), ("XyZ", "xyz"), ("x-z", "x_z"), ("x.z", "x.zz")];
-    for (n, (one, other)) in lookalikes.into_iter().enumerate() {
-        let (one, other) = (format!("like/{n}/{one}"), format!("like/{n}/{other}"));
-        let below = [&one, &other].map(|key| put(&format!("{key}/k"), b""));
-        store.apply(below.into()).await?;
-        let found = store.keys(&format!("{one}/"), "", 9).await?;
-        ensure(found == [format!("{one}/k")], "a prefix is no pattern, and case matters")?;
-    }
-    let mut keys: Vec<String> = names.iter().map(|name| format!("page/{name}")).collect();
-    let outside = ["page", "pagf/a", "pag/z", "page-a", "page.a"].map(|key| put(key, b""));
-    store.apply(keys.iter().rev().map(|key| put(key, b"")).chain(outside).collect()).await?;
-    keys.sort();
-    for limit in [1, 2, 3, keys.len(), 100] {
-        let (mut seen, mut after) = (Vec::new(), String::new());
-        loop {
-            let page = store.keys("page/", &after, limit).await?;
-            ensure(page.len() <= limit, "a page keeps its limit")?;
-            begins_after(&after, &page)?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(last);
-            seen.extend(page);
-        }
-        ensure(seen == keys, "pages give every key once, by their bytes")?;
-    }
-    ensure(store.keys("page/a/", "page/a/b", 9).await? == ["page/a/b/c"], "a page begins after a key of the prefix")?;
-    ensure(store.keys("page/a/b/", "page/a", 9).await? == ["page/a/b/c"], "or before the prefix")?;
-    ensure(store.keys("page/", "page/zz", 9).await?.is_empty(), "nothing follows the last")?;
-    ensure(store.keys("page/none/", "", 9).await?.is_empty(), "a prefix without keys has none")?;
-    ensure(store.keys("page/", "", 0).await?.is_empty(), "no key fits in a page of none")
-}
-
-/// Without this, who goes through the pages of a broken store would never come to the last.
-fn begins_after(after: &str, page: &[String]) -> Result<(), Violation> {
-    ensure(page.iter().all(|key| key.as_str() > after), "a page begins after the key that it is told")
-}
-
-async fn refuses_what_is_no_key(store: &dyn Store) -> Result<(), Violation> {
-    let long = "k".repeat(MAX_KEY);
-    ensure(matches!(one(store, put(&long, b"1")).await?, Outcome::Written(_)), "the longest key is a key")?;
-    for bad in ["", "a b", "a\n", "é", "a\0", "a%7Eb", "/a", "a/", "a//b", "../a", "a/./b", &format!("{long}k")] {
-        let ops = vec![put("refused/a", b"1"), put(bad, b"1")];
-        let refused = store.apply(ops).await.err().map(|error| error.failure());
-        ensure(refused == Some(StoreFailure::Refused), "what is no key is refused")?;
-        ensure(get(store, "refused/a").await?.is_none(), "a batch is refused whole")?;
-        let refused = store.get(&[bad.to_owned()]).await.err().map(|error| error.failure());
-        ensure(refused == Some(StoreFailure::Refused), "what is no key is not read")?;
-    }
-    Ok(())
-}
-
-async fn lets_one_of_many_win(store: &dyn Store) -> Result<(), Violation> {
-    let tag = written(store, put("race/a", b"")).await?;
-    let won = winners(store, (0..32).map(|n| swap("race/a", &tag, &[n])).collect()).await?;
-    let [(n, Outcome::Written(tag))] = won.as_slice() else {
-        return Err(Violation("of several swaps of one value, one wins".into()));
-    };
-    ensure(get(store, "race/a").await? == Some(entry(tag, &[*n])), "and its value stands")?;
-    let won = winners(store, (0..32).map(|n| put("race/b", &[n])).collect()).await?;
-    let [(n, Outcome::Written(first))] = won.as_slice() else {
-        return Err(Violation("of several puts under one key, one wins".into()));
-    };
-    ensure(get(store, "race/b").await? == Some(entry(first, &[*n])), "and what it put stands")?;
-    let mixed = (0..32).map(|n| if n % 2 == 0 { delete("race/b", first) } else { swap("race/b", first, &[n]) });
-    let won = winners(store, mixed.collect()).await?;
-    match won.as_slice() {
-        [(_, Outcome::Deleted)] => ensure(get(store, "race/b").await?.is_none(), "what was deleted is gone"),
-        [(n, Outcome::Written(tag))] => {
-            ensure(get(store, "race/b").await? == Some(entry(tag, &[*n])), "what was swapped stands")
-        }
-        _ => Err(Violation("of deletions and swaps of one value, one wins".into())),
-    }
-}
-
-/// Makes these changes all at once, each by a call of its own that goes on whenever the others wait, and gives those that
-/// were made.
-async fn winners(store: &dyn Store, ops: Vec<Op>) -> Result<Vec<(u8, Outcome)>, Violation> {
-    let mut calls: Vec<_> = ops.into_iter().zip(0..).map(|(op, n)| (n, store.apply(vec![op]))).collect();
-    let mut won = Vec::new();
-    poll_fn(|context| {
-        let mut failed = None;
-        calls.retain_mut(|(n, call)| match call.as_mut().poll(context) {
-            Poll::Pending => true,
-            Poll::Ready(Ok(outcomes)) => {
-                let made = outcomes.into_iter().filter(|outcome| *outcome != Outcome::Conflict);
-                won.extend(made.map(|outcome| (*n, outcome)));
-                false
-            }
-            Poll::Ready(Err(error)) => {
-                failed = Some(error);
-                false
-            }
-        });
-        match failed {
-            Some(error) => Poll::Ready(Err(error)),
-            None if calls.is_empty() => Poll::Ready(Ok(())),
-            None => Poll::Pending,
-        }
-    })
-    .await?;
-    Ok(won)
-}
-
-async fn keeps_large_values_and_batches(store: &dyn Store) -> Result<(), Violation> {
-    let large: Vec<u8> = (0..3_000_000u32).map(|n| n.to_le_bytes()).map(|[a, b, c, _]| a ^ b ^ c).collect();
-    let tag = written(store, put("large/a", &large)).await?;
-    ensure(get(store, "large/a").await? == Some(entry(&tag, &large)), "three megabytes come back whole")?;
-    let many: BTreeMap<String, [u8; 4]> = (0..2000u32).map(|n| (format!("many/{n:05}"), n.to_be_bytes())).collect();
-    let outcomes = super::apply_all(store, many.iter().map(|(key, value)| put(key, value)).collect()).await?;
-    ensure(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Written(_))), "a batch of 2,000 is written")?;
-    let keys: Vec<String> = many.keys().cloned().collect();
-    let same = store.get(&keys).await?.into_iter().zip(many.values());
-    let same = same.filter(|(entry, value)| entry.as_ref().is_some_and(|entry| entry.value == **value)).count();
-    ensure(same == many.len(), "and read")?;
-    for (prefix, limit) in [("many/", 1000), ("many/", 5000), ("", 1000)] {
-        let (mut seen, mut after) = (Vec::new(), String::new());
-        loop {
-            let page = store.keys(prefix, &after, limit).await?;
-            begins_after(&after, &page)?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(last);
-            seen.extend(page.into_iter().filter(|key| key.starts_with("many/")));
-        }
-        ensure(seen == keys, "only an empty page is the last one, and nothing begins every key")?;
-    }
-    let largest = vec![7; MAX_VALUE];
-    let tag = written(store, put("large/b", &largest)).await?;
-    ensure(get(store, "large/b").await? == Some(entry(&tag, &largest)), "the largest value comes back whole")
-}
-
-async fn get(store: &dyn Store, key: &str) -> Result<Option<Entry>, Violation> {
-    let [entry] = <[_; 1]>::try_from(store.get(&[key.to_owned()]).await?)
-        .map_err(|_| Violation("one key gives one answer".into()))?;
-    Ok(entry)
-}
-
-async fn one(store: &dyn Store, op: Op) -> Result<Outcome, Violation> {
-    let [outcome] = <[_; 1]>::try_from(store.apply(vec![op]).await?)
-        .map_err(|_| Violation("one change gives one outcome".into()))?;
-    Ok(outcome)
-}
-
-async fn written(store: &dyn Store, op: Op) -> Result<Tag, Violation> {
-    match one(store, op).await? {
-        Outcome::Written(tag) => Ok(tag),
-        other => Err(Violation(format!("a change that nothing stands against is made, not {other:?}"))),
-    }
-}
-
-fn entry(tag: &Tag, value: &[u8]) -> Entry {
-    Entry { tag: tag.clone(), value: value.to_vec() }
-}
-
-fn put(key: &str, value: &[u8]) -> Op {
-    Op::Put { key: key.to_owned(), value: value.to_vec() }
-}
-
-fn swap(key: &str, tag: &Tag, value: &[u8]) -> Op {
-    Op::Swap { key: key.to_owned(), tag: tag.clone(), value: value.to_vec() }
-}
-
-fn delete(key: &str, tag: &Tag) -> Op {
-    Op::Delete { key: key.to_owned(), tag: tag.clone() }
-}
-
-fn ensure(holds: bool, promise: &str) -> Result<(), Violation> {
-    if holds { Ok(()) } else { Err(Violation(promise.to_owned())) }
 }

@@ -1,6 +1,7 @@
 //! Stores, and all that is done in them: rotations, retirements, restores, and who comes between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
+mod broken;
 mod contract;
 mod healing;
 mod hostile;
