@@ -55,20 +55,25 @@ impl<'a> Pages<'a> {
     /// The next keys; none at the end.
     pub(crate) async fn keys(&mut self) -> Result<Option<Vec<String>>, StoreError> {
         let page = self.store.keys(&self.prefix, &self.after, self.limit).await?;
-        Ok(page.last().cloned().map(|last| {
-            self.after = last;
-            page
-        }))
+        let Some(last) = page.last() else { return Ok(None) };
+        goes_on(&self.after, last)?;
+        self.after.clone_from(last);
+        Ok(Some(page))
     }
 
     /// The next entries, a damaged one by itself; none at the end.
     pub(crate) async fn entries(&mut self) -> Result<Option<Vec<Scanned>>, StoreError> {
         let page = scan_each(self.store, (&self.prefix, &self.after), self.limit).await?;
-        Ok(page.last().map(|(last, _)| last.clone()).map(|last| {
-            self.after = last;
-            page
-        }))
+        let Some((last, _)) = page.last() else { return Ok(None) };
+        goes_on(&self.after, last)?;
+        self.after.clone_from(last);
+        Ok(Some(page))
     }
+}
+
+/// A store whose pages do not go on would keep whoever goes through them for ever.
+fn goes_on(after: &str, last: &str) -> Result<(), StoreError> {
+    if last > after { Ok(()) } else { Err(StoreError::new(StoreFailure::Corrupt, "a listing that does not go on")) }
 }
 
 /// A key, and what it has; an error if that is damaged.
@@ -154,6 +159,7 @@ pub(super) async fn delete_by_key<S: Store + ?Sized>(store: &S, prefix: &str) ->
     loop {
         let mut keys = store.keys(prefix, &after, limit).await?;
         let Some(last) = keys.last() else { return damage.map(|()| deleted) };
+        goes_on(&after, last)?;
         after.clone_from(last);
         // What was changed meanwhile is read again; what keeps changing is not what was there when this began.
         for _ in 0..MOST_TRIES {

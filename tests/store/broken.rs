@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chartseal::store::conformance::{Engine, Handles, PROMISES, check, violations};
-use chartseal::store::{MemoryStore, Store, StoreError};
+use chartseal::store::{MemoryStore, Store, StoreError, StoreFailure};
+use chartseal::{Error, backup, backup::BackupError};
+
+use crate::support::waiting::block_on;
 
 mod lists;
 mod reads;
@@ -95,4 +98,13 @@ fn a_store_that_fails_in_the_midst_of_a_batch_keeps_every_promise() {
 #[test]
 fn a_store_that_does_no_more_than_it_has_to_keeps_every_promise() {
     assert_eq!(violations(&Adapted::new(right::modest, Handles::Many)), []);
+}
+
+#[test]
+fn a_listing_that_does_not_go_on_ends_whoever_goes_through_it_with_an_error() {
+    let store = lists::Endless::default();
+    let failure = block_on(store.delete_prefix("consent/")).unwrap_err().failure();
+    assert_eq!(failure, StoreFailure::Corrupt);
+    let Err(BackupError::Data(error)) = block_on(backup::write(&store, &mut Vec::new())) else { panic!("it ended") };
+    assert!(matches!(error, Error::Store(error) if error.failure() == StoreFailure::Corrupt));
 }

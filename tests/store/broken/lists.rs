@@ -1,9 +1,10 @@
 //! Adapters whose listings, or deletions of a prefix, are wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use chartseal::store::{BoxFuture, Entry, Op, Outcome, Store, StoreError, check_prefix};
+use chartseal::store::{BoxFuture, Entry, MemoryStore, Op, Outcome, Store, StoreError, Tag, check_prefix};
 
 use super::right::Shared;
 use super::{Broken, Inside};
@@ -202,4 +203,30 @@ fn one_page(inside: &Inside, prefix: &str) -> u64 {
 fn no_count(inside: &Inside, prefix: &str) -> u64 {
     _ = block_on(inside.store.delete_prefix(prefix)).unwrap();
     0
+}
+
+/// Gives the same page for ever, and deletes nothing of it.
+#[derive(Default)]
+pub(super) struct Endless {
+    store: MemoryStore,
+    pages: AtomicUsize,
+}
+
+impl Endless {
+    fn page(&self) -> (String, Entry) {
+        assert!(self.pages.fetch_add(1, Ordering::SeqCst) < 1000, "it does not end");
+        ("consent/a/b".into(), Entry { tag: Tag::new(*b"t"), value: vec![7] })
+    }
+}
+
+impl Store for Endless {
+    hands_on!(store: limits get tags apply);
+
+    fn keys<'a>(&'a self, _: &'a str, _: &'a str, _: usize) -> BoxFuture<'a, Page> {
+        Box::pin(async move { Ok(vec![self.page().0]) })
+    }
+
+    fn scan<'a>(&'a self, _: &'a str, _: &'a str, _: usize) -> BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>> {
+        Box::pin(async move { Ok(vec![self.page()]) })
+    }
 }
