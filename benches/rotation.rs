@@ -5,13 +5,14 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use chartseal::authority::{Authority, REVOCATION_LIMIT, Trust};
-use chartseal::consent::Access;
+use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::Time;
 use chartseal::identity::Identity;
 use chartseal::kem;
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, Record, SealedRecord};
+use chartseal::repository::{Put, Repository};
 use chartseal::rotation::Rotation;
 use chartseal::store::{MemoryStore, Op, RedbStore, Store};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -48,15 +49,17 @@ impl World {
         consent.read(&self.trust, self.hospital.id(), POLICY).unwrap().seal(NOW).unwrap().1
     }
 
-    fn next(&self, access: &Access) -> Access {
+    fn next(&self, access: &Access) -> (StoredConsent, Access) {
         let sharing = self.phone.sharing(self.alice.devices(), &self.trust, access);
-        sharing.rotate().unwrap().seal(NOW).unwrap().1
+        let (stored, next, _) = sharing.rotate().unwrap().seal(NOW).unwrap();
+        (stored, next)
     }
 
     /// The next version, which excludes a person.
-    fn without(&self, access: &Access) -> Access {
+    fn without(&self, access: &Access) -> (StoredConsent, Access) {
         let sharing = self.phone.sharing(self.alice.devices(), &self.trust, access);
-        sharing.revoke("staff-517".parse().unwrap()).unwrap().seal(NOW).unwrap().1
+        let (stored, next, _) = sharing.revoke("staff-517".parse().unwrap()).unwrap().seal(NOW).unwrap();
+        (stored, next)
     }
 
     /// The next version, which takes that back.
@@ -86,6 +89,10 @@ impl World {
     }
 }
 
+fn publish(store: &dyn Store, stored: &StoredConsent) {
+    assert_eq!(block_on(Repository::new(store).put_consent(stored)), Ok(Put::Done));
+}
+
 fn clock() -> Time {
     NOW
 }
@@ -96,7 +103,7 @@ fn rewrap(c: &mut Criterion) {
     let world = World::new();
     let mut chain = vec![world.first()];
     while chain.len() <= ROW {
-        let next = world.next(chain.last().unwrap());
+        let next = world.next(chain.last().unwrap()).1;
         chain.push(next);
     }
     let mut group = c.benchmark_group("rewrap, 64 in a row");
@@ -148,7 +155,8 @@ fn job(c: &mut Criterion) {
                     let mut spent = Duration::ZERO;
                     for _ in 0..times {
                         let access = last.as_ref().unwrap_or(&first);
-                        let new = world.next(access);
+                        let (stored, new) = world.next(access);
+                        publish(store, &stored);
                         let start = Instant::now();
                         let work = || {
                             let rotation = Rotation::new(store, &[access], &new, &clock).unwrap();
@@ -186,7 +194,8 @@ fn revoke(c: &mut Criterion) {
             let mut spent = Duration::ZERO;
             for _ in 0..times {
                 let start = Instant::now();
-                let new = world.without(&access);
+                let (stored, new) = world.without(&access);
+                publish(&store, &stored);
                 let rotation = Rotation::new(&store, &[&access], &new, &clock).unwrap();
                 assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
                 spent += start.elapsed();
@@ -196,7 +205,7 @@ fn revoke(c: &mut Criterion) {
         });
     });
     let public = world.trust.parameters(world.hospital.id()).unwrap();
-    let excluding = world.without(&access);
+    let (_, excluding) = world.without(&access);
     let (_, policy) = excluding.read_policies().first().unwrap();
     let tree = public.expand(policy).unwrap();
     group.bench_function("100 capsules, a hundredth of 10000 records", |b| {

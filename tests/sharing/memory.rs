@@ -10,7 +10,7 @@ use chartseal::ledger::Ledger;
 use chartseal::owner::Device;
 use chartseal::pin::{PinStore, Pins};
 use chartseal::record::SealedRecord;
-use chartseal::repository::Repository;
+use chartseal::repository::{Put, Repository};
 use chartseal::rotation::Rotation;
 use chartseal::store::MemoryStore;
 
@@ -108,6 +108,7 @@ fn what_was_opened_for_its_key_alone_neither_judges_nor_seals() {
     assert!(world.reader().open(&old, &opened.accesses()).is_ok());
     assert_eq!(world.reader().open(&old, &[earlier]).err(), Some(Error::Rollback("consent")));
     // A job moves records from it.
+    assert_eq!(block_on(Repository::new(&store).put_consent(&second.0)), Ok(Put::Done));
     let rotation = Rotation::new(&store, &[earlier], &opened.newest, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
 }
