@@ -9,7 +9,7 @@ mod faults;
 mod limits;
 mod memory;
 #[cfg(feature = "redb")]
-mod redb;
+pub(crate) mod redb;
 pub(crate) mod space;
 mod tools;
 
@@ -21,9 +21,7 @@ pub use faults::{Fault, FaultyStore};
 pub use limits::{Limits, MAX_KEY, MAX_VALUE, Order, check_keys, check_ops, check_prefix};
 pub use memory::MemoryStore;
 #[cfg(feature = "redb")]
-pub use redb::RedbStore;
-#[cfg(feature = "redb")]
-pub(crate) use redb::file as redb_file;
+pub use redb::{Findings, OpenCheck, RedbOptions, RedbStore};
 pub(crate) use tools::{Pages, apply_all, apply_in_order, each, is_there, only, scan_each, tags_of_each};
 
 /// A future that a [`Store`] gives: boxed, so that stores can be exchanged at run time, and bound to no runtime.

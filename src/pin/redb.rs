@@ -3,14 +3,17 @@
 use std::fmt;
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, ReadableDatabase, Table, TableDefinition, TableError};
 
 use super::{Pin, Pins};
-use crate::store::redb_file;
-use crate::store::{StoreError, StoreFailure};
+use crate::store::redb::{caught, damaged, decode, encode_here, failed, find, open_file};
+use crate::store::{RedbOptions, StoreError, StoreFailure};
 
 /// [`Pins`] in one file of this machine: a look-up reads one row, and a row that is written is on disk. With the parts of
-/// records that were seen it grows by some 200 bytes for each, and each that is new is a commit.
+/// records that were seen it grows by some 200 bytes for each, and each that is new is two commits, of which the second
+/// changes nothing: a header that is damaged leads to the commit before the last, and no row may be forgotten with it.
+///
+/// What is damaged is [`StoreFailure::Corrupt`], as in [`RedbStore`](crate::store::RedbStore).
 ///
 /// # Example
 ///
@@ -24,52 +27,86 @@ use crate::store::{StoreError, StoreFailure};
 /// ```
 pub struct RedbPins(Database);
 
-/// By the row's key, its canonical CBOR.
-const ROWS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("pins");
+/// By its key: the row in canonical CBOR, as a value in the table `entries` of a store, with the number 0.
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("pins");
 
 impl RedbPins {
-    /// Opens the file, or makes it. One process at a time can hold it. Keep it out of backups that are restored.
-    ///
-    /// It is read through once, and its checksums are compared: what was damaged is refused, or a row would be forgotten.
+    /// Opens the file, or makes it, with the options of [`RedbOptions::new`]. One process at a time can hold it. Keep it out of
+    /// backups that are restored.
     ///
     /// # Errors
     ///
-    /// [`StoreFailure::Unavailable`] if it cannot be opened, [`StoreFailure::Corrupt`] if it is not such a file.
+    /// As [`RedbPins::open_with`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let database = redb_file::open(path.as_ref(), Database::builder().set_check_integrity_on_open(true))?;
-        let setup = database.begin_write().map_err(failed)?;
-        setup.open_table(ROWS).map_err(failed)?;
-        setup.commit().map_err(failed)?;
+        Self::open_with(path, &RedbOptions::new())
+    }
+
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure::Unavailable`] if it cannot be opened, [`StoreFailure::Corrupt`] if it is not such a file or damaged,
+    /// [`StoreFailure::Full`] if there is no room.
+    pub fn open_with(path: impl AsRef<Path>, options: &RedbOptions) -> Result<Self, StoreError> {
+        let database = open_file(path.as_ref(), &options.builder())?;
+        caught(|| make_table(&database))?;
         Ok(Self(database))
     }
+
+    fn write(
+        &self,
+        work: impl FnOnce(&mut Table<'_, &'static [u8], &'static [u8]>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        caught(|| {
+            let writing = self.0.begin_write().map_err(failed)?;
+            work(&mut writing.open_table(ROWS).map_err(failed)?)?;
+            writing.commit().map_err(failed)?;
+            self.0.begin_write().map_err(failed)?.commit().map_err(failed)
+        })
+    }
+}
+
+fn make_table(database: &Database) -> Result<(), StoreError> {
+    match database.begin_read().map_err(failed)?.open_table(ROWS) {
+        Err(TableError::TableDoesNotExist(_)) => {}
+        table => return table.map(drop).map_err(failed),
+    }
+    let writing = database.begin_write().map_err(failed)?;
+    writing.open_table(ROWS).map_err(failed)?;
+    writing.commit().map_err(failed)
 }
 
 impl Pins for RedbPins {
     fn get(&self, key: &str) -> Result<Option<Pin>, StoreError> {
-        let reading = self.0.begin_read().map_err(failed)?;
-        let table = reading.open_table(ROWS).map_err(failed)?;
-        let Some(row) = table.get(key).map_err(failed)? else { return Ok(None) };
-        let pin = Pin::from_cbor(row.value());
-        pin.map(Some).map_err(|_| StoreError::new(StoreFailure::Corrupt, format!("the row of `{key}` is no pin")))
+        let key = key.as_bytes();
+        caught(|| {
+            let reading = self.0.begin_read().map_err(failed)?;
+            let table = reading.open_table(ROWS).map_err(failed)?;
+            find(&table, key, |row| {
+                let row = decode(key, row)?;
+                Pin::from_cbor(row.value()?).map_err(|_| damaged(key, "its row is no pin"))
+            })
+        })
     }
 
     fn set(&mut self, key: &str, pin: Pin) -> Result<(), StoreError> {
-        let row = pin.to_cbor().map_err(|error| StoreError::new(StoreFailure::Refused, error.to_string()))?;
-        let writing = self.0.begin_write().map_err(failed)?;
-        {
-            let mut table = writing.open_table(ROWS).map_err(failed)?;
-            table.insert(key, row.as_slice()).map_err(failed)?;
-        }
-        writing.commit().map_err(failed)
+        let pin = pin.to_cbor().map_err(|error| StoreError::new(StoreFailure::Refused, error.to_string()))?;
+        let key = key.as_bytes();
+        self.write(|table| {
+            // Not beside one that is there, in a place where it is not found.
+            find(table, key, |_| Ok(()))?;
+            table.insert(key, encode_here(key, 0, &pin).as_slice()).map_err(failed)?;
+            Ok(())
+        })
     }
 
     fn remove(&mut self, key: &str) -> Result<(), StoreError> {
-        let writing = self.0.begin_write().map_err(failed)?;
-        {
-            let mut table = writing.open_table(ROWS).map_err(failed)?;
+        let key = key.as_bytes();
+        self.write(|table| {
+            find(table, key, |_| Ok(()))?;
             table.remove(key).map_err(failed)?;
-        }
-        writing.commit().map_err(failed)
+            Ok(())
+        })
     }
 }
 
@@ -77,16 +114,4 @@ impl fmt::Debug for RedbPins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RedbPins")
     }
-}
-
-fn failed(error: impl Into<redb::Error>) -> StoreError {
-    let error = error.into();
-    let damaged = match &error {
-        redb::Error::Corrupted(_) => true,
-        redb::Error::Io(io) => io.kind() == std::io::ErrorKind::InvalidData,
-        redb::Error::TableTypeMismatch { .. } | redb::Error::TableIsMultimap(_) => true,
-        _ => false,
-    };
-    let failure = if damaged { StoreFailure::Corrupt } else { StoreFailure::Unavailable };
-    StoreError::new(failure, error.to_string())
 }

@@ -80,6 +80,7 @@ impl fmt::Display for Erased {
         let Self { records, wraps, bodies, consents } = self;
         writeln!(f, "Deleted from the store: {records} records, {bodies} sealed bodies, {wraps} keys of parts, and")?;
         writeln!(f, "{consents} consents with their slots.")?;
+        writeln!(f, "The store's files may hold their bytes until the store is compacted.")?;
         writeln!(
             f,
             "Not reached: backups that were taken before. Each holds the consents and records of its time, and"

@@ -37,6 +37,12 @@ impl StoreError {
     pub fn failure(&self) -> StoreFailure {
         self.failure
     }
+
+    /// The adapter's words.
+    #[cfg(feature = "redb")]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 impl fmt::Display for StoreError {

@@ -1,199 +1,187 @@
 //! A store on disk, in one file, by the `redb` crate.
 
-pub(crate) mod file;
+mod copying;
+mod failure;
+mod file;
+mod findings;
+#[cfg(test)]
+mod full;
+mod held;
+mod options;
+mod queue;
+mod reading;
+mod row;
+mod writing;
 
 use std::fmt;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use futures_channel::oneshot;
-use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
+use redb::{Database, ReadableDatabase};
 
+use self::failure::gone;
+use self::held::{Held, Opener};
+use self::queue::{Queue, Received};
+use self::reading::From;
+use self::writing::{Answer, Job};
 use super::{
-    BoxFuture, Entry, Limits, Op, Order, Outcome, Store, StoreError, StoreFailure, Tag, check_keys, check_ops,
-    check_prefix,
+    BoxFuture, Entry, Limits, Op, Order, Outcome, Store, StoreError, Tag, check_keys, check_ops, check_prefix,
 };
+
+pub(crate) use failure::{caught, damaged, failed, unavailable};
+pub(crate) use file::open as open_file;
+pub use findings::Findings;
+pub use options::{OpenCheck, RedbOptions};
+pub(crate) use row::{decode, encode_here, find};
 
 /// A [`Store`] in one file of this machine.
 ///
 /// One thread writes. It takes all batches that wait for it into one durable transaction, so that many callers share the
-/// cost of reaching the disk. Reads run on the caller's thread.
+/// cost of reaching the disk. At most 64 MiB wait for it; whoever has more to write waits until there is room, and a call
+/// that is dropped before its turn is not made. A few threads read, so that nothing blocks the caller's.
+///
+/// What is damaged is [`Corrupt`](super::StoreFailure::Corrupt), and the key is named. Rows have checksums, and a key is
+/// absent when its neighbours are whole and in order. After an I/O error, a full disk too, the file is opened again. The
+/// engine may panic over a damaged file, which is caught: build with unwinding panics. After a transaction that panicked,
+/// nothing more is written until the store is opened again.
 pub struct RedbStore {
-    database: Arc<Database>,
-    // INVARIANT: there until the store is dropped.
-    queue: Option<Sender<Batch>>,
-    writer: Option<JoinHandle<()>>,
+    held: Arc<Held>,
+    writes: Arc<Queue<Job>>,
+    reads: Arc<Queue<Reading>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
-struct Batch {
-    ops: Vec<Op>,
-    answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
-}
+type Reading = Box<dyn FnOnce(&Held) + Send>;
 
-/// A key's value: the number of the write (8 bytes, big-endian), then the bytes.
-const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries");
-/// Under the empty key: how many writes there were.
-const WRITTEN: TableDefinition<'_, &str, u64> = TableDefinition::new("written");
-/// Most changes in one transaction, beyond the first batch of it.
-const MOST_OPS: usize = 4096;
-const TAG: usize = 8;
-/// A page of a listing ends after so many bytes of values.
-const PAGE: usize = 8 << 20;
 /// One transaction takes a batch whole.
 const LIMITS: Limits = Limits { ops: 10_000, bytes: 64 << 20, order: Order::Prefix };
-
-fn entry(tag: &[u8], value: &[u8]) -> Entry {
-    Entry { tag: Tag::new(tag), value: value.to_vec() }
-}
+/// Most bytes of batches that wait.
+const MOST_WRITES: usize = 64 << 20;
+/// Most readings that wait.
+const MOST_READS: usize = 1024;
+const READERS: usize = 4;
 
 impl RedbStore {
-    /// Opens the file, or makes it. One process at a time can hold it.
+    /// Opens the file, or makes it, with the options of [`RedbOptions::new`]. One process at a time can hold it.
     ///
     /// # Errors
     ///
-    /// [`StoreFailure::Unavailable`] if it cannot be opened, [`StoreFailure::Corrupt`] if it is not such a file.
+    /// As [`RedbStore::open_with`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let database = file::open(path.as_ref(), &Database::builder())?;
-        let setup = database.begin_write().map_err(unavailable)?;
-        setup.open_table(ENTRIES).map_err(|error| corrupt(&error))?;
-        setup.open_table(WRITTEN).map_err(|error| corrupt(&error))?;
-        setup.commit().map_err(unavailable)?;
-
-        let database = Arc::new(database);
-        let (queue, batches) = channel();
-        let writer = {
-            let database = database.clone();
-            std::thread::Builder::new().name("chartseal-redb".into()).spawn(move || write(&database, &batches))
-        };
-        Ok(Self { database, queue: Some(queue), writer: Some(writer.map_err(unavailable)?) })
+        Self::open_with(path, &RedbOptions::new())
     }
 
-    fn read<T>(&self, keys: &[String], get: impl Fn(&[u8], &[u8]) -> T) -> Result<Vec<Option<T>>, StoreError> {
-        check_keys(keys)?;
-        let reading = self.database.begin_read().map_err(failed)?;
-        let table = reading.open_table(ENTRIES).map_err(failed)?;
-        let entry = |key: &String| -> Result<Option<T>, StoreError> {
-            let Some(bytes) = table.get(key.as_str()).map_err(failed)? else { return Ok(None) };
-            let (tag, value) = bytes.value().split_at_checked(TAG).ok_or_else(damaged)?;
-            Ok(Some(get(tag, value)))
-        };
-        keys.iter().map(entry).collect()
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`](super::StoreFailure): `Unavailable` if it cannot be opened, `Corrupt` if it is not such a file or
+    /// damaged, `Full` if there is no room.
+    pub fn open_with(path: impl AsRef<Path>, options: &RedbOptions) -> Result<Self, StoreError> {
+        let database = file::open(path.as_ref(), &options.builder())?;
+        // Where it lies: a link to it stays one when the file is exchanged.
+        let path = fs::canonicalize(path).map_err(unavailable)?;
+        // Nobody else holds the file now, so nobody is making this one.
+        copying::forget(&copying::beside(&path))?;
+        let options = options.clone();
+        let opener: Opener = Box::new(move |path| file::open_there(path, &options.builder_again()));
+        Self::start(database, &path, opener)
     }
 
-    fn list<T>(
+    fn start(database: Database, path: &Path, opener: Opener) -> Result<Self, StoreError> {
+        caught(|| make_tables(&database))?;
+        let held = Arc::new(Held::new(database, path.to_owned(), opener));
+        let (writes, reads) = (Arc::new(Queue::new(MOST_WRITES)), Arc::new(Queue::new(MOST_READS)));
+        let mut store = Self { held, writes, reads, threads: Vec::new() };
+        let (held, writes) = (store.held.clone(), store.writes.clone());
+        store.thread("chartseal-redb-write", move || writing::write(&held, &writes))?;
+        for _ in 0..READERS {
+            let (held, reads) = (store.held.clone(), store.reads.clone());
+            store.thread("chartseal-redb-read", move || {
+                while let Received::Item(read) = reads.receive(None) {
+                    read(&held);
+                }
+            })?;
+        }
+        Ok(store)
+    }
+
+    fn thread(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(unavailable)?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Reads every row, and says which are damaged. Writes go on meanwhile; it is of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the file cannot be read at all.
+    pub async fn check(&self) -> Result<Findings, StoreError> {
+        self.read(|reading| findings::check(&reading)).await
+    }
+
+    /// Copies everything into a new file beside this one, and puts it in its place, so that the file is as small as can be,
+    /// and nothing that was deleted or replaced lies in it. It needs room for the copy. Reads go on until the new file is
+    /// there; writes wait. The blocks of the old file are the file system's then, which may keep their bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`](super::StoreFailure): `Corrupt` if anything is damaged, `Full` if there is no room. The file is as it
+    /// was.
+    pub async fn compact(&self) -> Result<(), StoreError> {
+        self.ask(0, |answer| Job::Compact { answer }).await
+    }
+
+    /// Copies what is readable of a damaged file to a new one, tags too, and says what is not. The damaged file stays as it
+    /// is; no process may hold it. It takes as long as copying the file twice, on the caller's thread.
+    ///
+    /// What is lost is lost: restore it from a backup. A rollback guard of which anything is lost is no guard any more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`](super::StoreFailure): `Corrupt` if nothing is readable, `Unavailable` if a file cannot be opened or
+    /// the new one is there already, `Full` if there is no room.
+    pub fn salvage(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Findings, StoreError> {
+        copying::salvage(from.as_ref(), to.as_ref())
+    }
+
+    /// Reads on a thread of the store.
+    async fn read<T: Send + 'static>(
         &self,
-        prefix: &str,
-        (after, limit): (&str, usize),
-        get: impl Fn(&str, &[u8], &[u8]) -> T,
-    ) -> Result<Vec<T>, StoreError> {
-        check_prefix(prefix)?;
-        let reading = self.database.begin_read().map_err(failed)?;
-        let table = reading.open_table(ENTRIES).map_err(failed)?;
-        let (mut page, mut size) = (Vec::new(), 0);
-        for entry in table.range(prefix.max(after)..).map_err(failed)? {
-            if page.len() == limit || size >= PAGE {
-                break;
-            }
-            let (key, value) = entry.map_err(failed)?;
-            let key = key.value();
-            if !key.starts_with(prefix) {
-                break;
-            }
-            if key > after {
-                let (tag, value) = value.value().split_at_checked(TAG).ok_or_else(damaged)?;
-                size += value.len();
-                page.push(get(key, tag, value));
-            }
-        }
-        Ok(page)
-    }
-
-    fn send(&self, ops: Vec<Op>) -> Result<oneshot::Receiver<Result<Vec<Outcome>, StoreError>>, StoreError> {
-        check_ops(&ops, &LIMITS)?;
+        work: impl Fn(redb::ReadTransaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let queue = self.queue.as_ref().ok_or_else(gone)?;
-        queue.send(Batch { ops, answer }).map_err(|_| gone())?;
-        Ok(answered)
-    }
-}
-
-/// Until the last sender is gone: takes what waits, writes it in one transaction, answers.
-fn write(database: &Database, batches: &Receiver<Batch>) {
-    while let Ok(first) = batches.recv() {
-        let mut count = first.ops.len();
-        let mut group = vec![first];
-        while count < MOST_OPS
-            && let Ok(next) = batches.try_recv()
-        {
-            count += next.ops.len();
-            group.push(next);
-        }
-        let (ops, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|batch| (batch.ops, batch.answer)).unzip();
-        // Whoever no longer waits for an answer needs none.
-        match transact(database, &ops) {
-            Ok(outcomes) => answers.into_iter().zip(outcomes).for_each(|(answer, outcomes)| {
-                let _gone = answer.send(Ok(outcomes));
-            }),
-            // Nothing of the group was written, and one of them alone is to blame.
-            Err(error) if error.failure() == StoreFailure::Corrupt => {
-                answers.into_iter().zip(ops).for_each(|(answer, ops)| {
-                    let alone = transact(database, &[ops]).map(|outcomes| outcomes.into_iter().flatten().collect());
-                    let _gone = answer.send(alone);
-                })
+        let read = move |held: &Held| {
+            if !answer.is_canceled() {
+                let _gone = answer.send(held.read(work));
             }
-            Err(error) => answers.into_iter().for_each(|answer| {
-                let _gone = answer.send(Err(error.clone()));
-            }),
-        }
+        };
+        self.reads.send(Box::new(read), 1).await?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Asks the thread that writes.
+    async fn ask<T>(&self, weight: usize, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.writes.send(job(answer), weight).await?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
     }
 }
 
-fn transact(database: &Database, batches: &[Vec<Op>]) -> Result<Vec<Vec<Outcome>>, StoreError> {
+/// Without writing anything where they are there.
+fn make_tables(database: &Database) -> Result<(), StoreError> {
+    if reading::has_tables(&database.begin_read().map_err(failed)?)? {
+        return Ok(());
+    }
     let writing = database.begin_write().map_err(failed)?;
-    let outcomes = {
-        let mut entries = writing.open_table(ENTRIES).map_err(failed)?;
-        let mut counter = writing.open_table(WRITTEN).map_err(failed)?;
-        let mut written = counter.get("").map_err(failed)?.map_or(0, |count| count.value());
-        let mut outcomes = Vec::with_capacity(batches.len());
-        for ops in batches {
-            let changes = ops.iter().map(|op| change(&mut entries, &mut written, op));
-            outcomes.push(changes.collect::<Result<Vec<_>, _>>()?);
-        }
-        counter.insert("", written).map_err(failed)?;
-        outcomes
-    };
-    writing.commit().map_err(failed)?;
-    Ok(outcomes)
-}
-
-fn change(entries: &mut Table<'_, &str, &[u8]>, written: &mut u64, op: &Op) -> Result<Outcome, StoreError> {
-    let held: Option<Tag> = match entries.get(op.key()).map_err(failed)? {
-        None => None,
-        Some(bytes) => Some(Tag::new(bytes.value().get(..TAG).ok_or_else(damaged)?)),
-    };
-    match op {
-        Op::Put { key, value } if held.is_none() => insert(entries, written, key, value),
-        Op::Swap { key, tag, value } if held.as_ref() == Some(tag) => insert(entries, written, key, value),
-        Op::Delete { key, tag } if held.as_ref() == Some(tag) => {
-            entries.remove(key.as_str()).map_err(failed)?;
-            Ok(Outcome::Deleted)
-        }
-        _ => Ok(Outcome::Conflict),
+    for table in [row::ENTRIES, row::BODIES, row::WRITTEN] {
+        writing.open_table(table).map_err(failed)?;
     }
-}
-
-fn insert(
-    entries: &mut Table<'_, &str, &[u8]>,
-    written: &mut u64,
-    key: &str,
-    value: &[u8],
-) -> Result<Outcome, StoreError> {
-    *written += 1;
-    let tag = written.to_be_bytes();
-    entries.insert(key, [&tag[..], value].concat().as_slice()).map_err(failed)?;
-    Ok(Outcome::Written(Tag::new(tag)))
+    writing.commit().map_err(failed)
 }
 
 impl Store for RedbStore {
@@ -202,11 +190,19 @@ impl Store for RedbStore {
     }
 
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        Box::pin(async move { self.read(keys, entry) })
+        Box::pin(async move {
+            check_keys(keys)?;
+            let keys = keys.to_vec();
+            self.read(move |reading| reading::get(&reading, &keys)).await
+        })
     }
 
     fn tags<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Tag>>, StoreError>> {
-        Box::pin(async move { self.read(keys, |tag, _| Tag::new(tag)) })
+        Box::pin(async move {
+            check_keys(keys)?;
+            let keys = keys.to_vec();
+            self.read(move |reading| reading::tags(&reading, &keys)).await
+        })
     }
 
     fn keys<'a>(
@@ -215,7 +211,11 @@ impl Store for RedbStore {
         after: &'a str,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(async move { self.list(prefix, (after, limit), |key, _, _| key.to_owned()) })
+        Box::pin(async move {
+            check_prefix(prefix)?;
+            let from = From { prefix: prefix.to_owned(), after: after.to_owned(), limit };
+            self.read(move |reading| reading::keys(&reading, &from)).await
+        })
     }
 
     fn scan<'a>(
@@ -224,25 +224,34 @@ impl Store for RedbStore {
         after: &'a str,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>> {
-        Box::pin(
-            async move { self.list(prefix, (after, limit), |key, tag, value| (key.to_owned(), entry(tag, value))) },
-        )
+        Box::pin(async move {
+            check_prefix(prefix)?;
+            let from = From { prefix: prefix.to_owned(), after: after.to_owned(), limit };
+            self.read(move |reading| reading::scan(&reading, &from)).await
+        })
     }
 
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        // Sent at once, so that what several callers send before they wait goes into one transaction.
-        let sent = self.send(ops);
-        Box::pin(async move { sent?.await.unwrap_or_else(|_| Err(gone())) })
+        Box::pin(async move {
+            check_ops(&ops, &LIMITS)?;
+            self.ask(writing::weight(&ops), |answer| Job::Batch { ops, answer }).await
+        })
+    }
+
+    fn delete_prefix<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(async move {
+            check_prefix(prefix)?;
+            let prefix = prefix.to_owned();
+            self.ask(prefix.len(), |answer| Job::DeletePrefix { prefix, answer }).await
+        })
     }
 }
 
 impl Drop for RedbStore {
     fn drop(&mut self) {
-        // The thread ends when nobody can send any more, after it wrote what was sent.
-        self.queue = None;
-        if let Some(writer) = self.writer.take() {
-            let _panicked = writer.join();
-        }
+        self.writes.close();
+        self.reads.close();
+        self.threads.drain(..).for_each(|thread| _ = thread.join());
     }
 }
 
@@ -250,29 +259,4 @@ impl fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedbStore").finish_non_exhaustive()
     }
-}
-
-/// As the database says: what is damaged is not better later.
-fn failed(error: impl Into<redb::Error>) -> StoreError {
-    match error.into() {
-        error @ redb::Error::Corrupted(_) => corrupt(&error),
-        error @ redb::Error::PreviousIo => StoreError::new(StoreFailure::Reopen, error.to_string()),
-        error => unavailable(error),
-    }
-}
-
-fn unavailable(error: impl fmt::Display) -> StoreError {
-    StoreError::new(StoreFailure::Unavailable, error.to_string())
-}
-
-fn corrupt(error: &dyn fmt::Display) -> StoreError {
-    StoreError::new(StoreFailure::Corrupt, error.to_string())
-}
-
-fn damaged() -> StoreError {
-    StoreError::new(StoreFailure::Corrupt, "a value without a tag")
-}
-
-fn gone() -> StoreError {
-    StoreError::new(StoreFailure::Reopen, "the writing thread is gone")
 }

@@ -137,6 +137,77 @@ fn no_flipped_bit_of_a_file_of_pins_makes_it_forget_or_takes_the_process_with_it
     assert!(refused > 0);
 }
 
+/// The bits that say which commit is the last one are damaged, of a file that nobody closed.
+#[cfg(feature = "redb")]
+#[test]
+fn no_flipped_bit_takes_pins_of_a_killed_process_back_by_a_commit() {
+    use chartseal::pin::RedbPins;
+
+    let world = World::new();
+    let (first, access) = world.sealed("role:doctor");
+    let (second, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pins.redb");
+    let mut pins = RedbPins::open(&path).unwrap();
+    for stored in [&first, &second] {
+        let live = stored.verify(world.owner.devices(), access.compartment(), &pins, NOW).unwrap();
+        live.open_as_device(&world.phone, &mut pins).unwrap();
+    }
+    let row = format!("consent/{}/{}", access.owner(), access.compartment());
+    let pin = pins.get(&row).unwrap();
+    let killed = std::fs::read(&path).unwrap();
+    drop(pins);
+    std::fs::write(&path, &killed).unwrap();
+    assert_eq!(RedbPins::open(&path).unwrap().get(&row).unwrap(), pin);
+    let mut refused = 0;
+    // The marks, and here and there in what says where the last two commits lie.
+    for (at, bit) in (0..8).map(|bit| (9, 1 << bit)).chain((0..320).step_by(3).map(|at| (at, 0x01))) {
+        let mut damaged = killed.clone();
+        damaged[at] ^= bit;
+        std::fs::write(&path, &damaged).unwrap();
+        match RedbPins::open(&path).and_then(|pins| pins.get(&row)) {
+            Ok(found) => assert_eq!(found, pin, "{at}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 0);
+}
+
+/// A file of millions of rows is not read at each start.
+#[cfg(feature = "redb")]
+#[test]
+fn no_flipped_bit_of_a_file_of_pins_that_is_not_checked_makes_it_forget() {
+    use chartseal::pin::RedbPins;
+    use chartseal::store::{OpenCheck, RedbOptions};
+
+    let world = World::new();
+    let (stored, access) = world.sealed("role:doctor");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pins.redb");
+    let mut pins = RedbPins::open(&path).unwrap();
+    let live = stored.verify(world.owner.devices(), access.compartment(), &pins, NOW).unwrap();
+    live.open_as_device(&world.phone, &mut pins).unwrap();
+    let row = format!("consent/{}/{}", access.owner(), access.compartment());
+    let pin = pins.get(&row).unwrap();
+    assert!(pin.is_some());
+    drop(pins);
+    let whole = std::fs::read(&path).unwrap();
+    let rows = whole.windows(row.len()).enumerate().filter(|(_, at)| *at == row.as_bytes()).map(|(at, _)| at);
+    let near = rows.flat_map(|at| at.saturating_sub(16)..at + row.len() + 80);
+    let options = RedbOptions::new().check(OpenCheck::AfterACrash);
+    let mut refused = 0;
+    for at in near.step_by(5) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        std::fs::write(&path, &damaged).unwrap();
+        match RedbPins::open_with(&path, &options).and_then(|pins| pins.get(&row)) {
+            Ok(found) => assert_eq!(found, pin, "{at}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 0);
+}
+
 #[test]
 fn pins_are_read_strictly() {
     let mut pins = PinStore::default();

@@ -3,6 +3,8 @@
 
 mod broken;
 mod contract;
+mod damage;
+mod disk;
 mod healing;
 mod hostile;
 mod late;

@@ -268,26 +268,31 @@ fn what_cannot_be_restored_is_named_and_stops_no_backup() {
     assert!(contents(&store).into_keys().eq(contents(&hospital.store).into_keys()));
 }
 
-/// One damaged value in the file is the affair of whoever asks for it.
+/// One damaged row in the file is the affair of whoever asks for it.
 #[cfg(feature = "redb")]
 #[test]
-fn a_damaged_value_fails_no_other_batch_of_its_transaction() {
+fn a_damaged_row_fails_no_other_batch_of_its_transaction() {
+    use chartseal::store::RedbStore;
+
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
+    let put = |key: &str| Op::Put { key: key.into(), value: vec![0; 2000] };
+    block_on(RedbStore::open(&path).unwrap().apply(vec![put("y"), put("z")])).unwrap();
     {
-        let database = redb::Database::create(&path).unwrap();
+        let database = redb::Database::open(&path).unwrap();
         let writing = database.begin_write().unwrap();
-        writing
-            .open_table(redb::TableDefinition::<&str, &[u8]>::new("entries"))
-            .unwrap()
-            .insert("bad", &b"x"[..])
-            .unwrap();
+        let table = redb::TableDefinition::<&[u8], &[u8]>::new("entries");
+        writing.open_table(table).unwrap().insert(&b"z"[..], &b"x"[..]).unwrap();
         writing.commit().unwrap();
     }
-    let store = chartseal::store::RedbStore::open(&path).unwrap();
-    let put = |key: &str| Op::Put { key: key.into(), value: vec![0; 2000] };
-    let large = store.apply((0..4096).map(|i| put(&format!("k{i}"))).collect());
-    let (innocent, bad) = (store.apply(vec![put("innocent")]), store.apply(vec![put("bad")]));
+    let store = RedbStore::open(&path).unwrap();
+    let mut large = store.apply((0..4096).map(|i| put(&format!("k{i}"))).collect());
+    let (mut innocent, mut bad) = (store.apply(vec![put("innocent")]), store.apply(vec![put("z")]));
+    // All of them are sent before anybody waits.
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    for call in [&mut large, &mut innocent, &mut bad] {
+        let _sent = call.as_mut().poll(&mut context);
+    }
     assert!(block_on(large).is_ok() && block_on(innocent).is_ok());
     let failure = block_on(bad).unwrap_err().failure();
     assert_eq!(failure, chartseal::store::StoreFailure::Corrupt);

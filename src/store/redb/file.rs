@@ -1,41 +1,47 @@
 //! The file of a database: it comes to be as a whole, or not at all.
 
-use std::fmt::Display;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, Database, DatabaseError, StorageError};
+use redb::{Builder, ConcurrencyMode, Database, ReadOnlyDatabase};
 
-use crate::store::{StoreError, StoreFailure};
+use super::failure::{caught, not_opened, unavailable};
+use crate::store::StoreError;
 
 /// Opens the file, or makes it where there is none. One that was cut to nothing is damaged, and no new one.
 ///
 /// # Errors
 ///
-/// [`StoreFailure::Unavailable`] if it cannot be opened, [`StoreFailure::Corrupt`] if it is not such a file.
+/// [`StoreFailure`](crate::store::StoreFailure): `Unavailable` if it cannot be opened, `Corrupt` if it is not such a file or
+/// damaged, `Full` if there is no room.
 pub(crate) fn open(path: &Path, builder: &Builder) -> Result<Database, StoreError> {
     if !path.try_exists().map_err(unavailable)? {
         make(path)?;
     }
-    let database = builder.open(path).map_err(failed)?;
+    let database = open_there(path, builder)?;
     // Each time: whoever made it may have died before.
     lasting(path).map_err(unavailable)?;
     Ok(database)
+}
+
+/// As [`open`], of a file that has to be there.
+pub(super) fn open_there(path: &Path, builder: &Builder) -> Result<Database, StoreError> {
+    caught(|| builder.open(path).map_err(not_opened))
 }
 
 /// Makes it beside its place: a process that dies before the database is one leaves nothing there that would not open
 /// again.
 fn make(path: &Path) -> Result<(), StoreError> {
     let new = beside(path)?;
-    let made = Database::create(&new).map_err(failed).and_then(|database| {
+    let made = Database::create(&new).map_err(not_opened).and_then(|database| {
         drop(database);
         // Never over the file of somebody who was faster.
         match fs::hard_link(&new, path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && path.exists() => Ok(()),
             // A file system without links, or a symbolic link to where nothing is yet: made in its place, it can be left
             // half made there.
-            Err(_) => Database::create(path).map(drop).map_err(failed),
+            Err(_) => Database::create(path).map(drop).map_err(not_opened),
             Ok(()) => Ok(()),
         }
     });
@@ -53,7 +59,7 @@ fn beside(path: &Path) -> Result<PathBuf, StoreError> {
 
 /// A new file survives a power cut only when its folder is written, too.
 #[cfg(unix)]
-fn lasting(path: &Path) -> io::Result<()> {
+pub(super) fn lasting(path: &Path) -> io::Result<()> {
     // Where it lies, not where a link to it does.
     match fs::canonicalize(path)?.parent() {
         Some(folder) => fs::File::open(folder)?.sync_all(),
@@ -62,21 +68,29 @@ fn lasting(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn lasting(_: &Path) -> io::Result<()> {
+pub(super) fn lasting(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn failed(error: DatabaseError) -> StoreError {
-    let damaged = match &error {
-        DatabaseError::Storage(StorageError::Corrupted(_)) => true,
-        DatabaseError::Storage(StorageError::Io(io)) => {
-            matches!(io.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
-        }
-        _ => false,
-    };
-    if damaged { StoreError::new(StoreFailure::Corrupt, error.to_string()) } else { unavailable(error) }
+/// Opens it as it stands: nothing is mended or checked.
+pub(super) fn read_only(path: &Path) -> Result<ReadOnlyDatabase, StoreError> {
+    let mut builder = Database::builder();
+    // In this mode the engine asks for no list of free pages, which it has after a closing only.
+    builder.set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    caught(|| builder.open_read_only(path).map_err(not_opened))
 }
 
-fn unavailable(error: impl Display) -> StoreError {
-    StoreError::new(StoreFailure::Unavailable, error.to_string())
+/// Takes back the mark of a file that was not closed: the engine compares all checksums of such a file, and opens none that
+/// is damaged.
+pub(super) fn take_for_closed(path: &Path) -> io::Result<()> {
+    let mut file = fs::File::options().read(true).write(true).open(path)?;
+    let mut marks = [0];
+    file.seek(SeekFrom::Start(MARKS))?;
+    file.read_exact(&mut marks)?;
+    file.seek(SeekFrom::Start(MARKS))?;
+    file.write_all(&marks.map(|marks| marks & !NOT_CLOSED))
 }
+
+/// Where the engine's format has its marks, after nine bytes of its name, and which of them that is.
+const MARKS: u64 = 9;
+const NOT_CLOSED: u8 = 2;

@@ -1,0 +1,163 @@
+//! The copying of a file to a new one: so that nothing is in it that was deleted, or to save what can be read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use redb::{Database, ReadTransaction, ReadableDatabase};
+
+use super::failure::{caught, failed, unavailable};
+use super::file;
+use super::findings::{COUNT, Findings, Whole, read, walk};
+use super::held::Held;
+use super::options::RedbOptions;
+use super::row::{BODIES, ENTRIES, WRITTEN, written};
+use super::writing::set_count;
+use crate::store::{StoreError, StoreFailure};
+
+/// Copies what lives into a new file, and puts that in the place of the old one, so that nothing of what was deleted is left
+/// between the pages.
+pub(super) fn compact(held: &Held) -> Result<(), StoreError> {
+    let new = beside(held.path());
+    forget(&new)?;
+    let copied = held.read(|reading| {
+        let findings = copy(&reading, &new)?;
+        match findings.damaged().first() {
+            None => Ok(()),
+            Some(damage) => Err(StoreError::new(StoreFailure::Corrupt, damage.as_str())),
+        }
+    });
+    let exchanged = copied.and_then(|()| {
+        held.exchange(|path| {
+            fs::rename(&new, path).map_err(unavailable)?;
+            file::lasting(path).map_err(unavailable)
+        })
+    });
+    let _gone = forget(&new);
+    exchanged
+}
+
+/// Where the new file is made. It has a name that the next one who opens the store knows, and deletes: it may hold what is
+/// erased later.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".compacting");
+    path.with_file_name(name)
+}
+
+/// Deletes a file, if it is there.
+pub(super) fn forget(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unavailable(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Copies what is readable of a damaged file, which nobody holds, to a new one.
+pub(super) fn salvage(from: &Path, to: &Path) -> Result<Findings, StoreError> {
+    let locked = fs::File::open(from).map_err(unavailable)?;
+    locked.try_lock_shared().map_err(unavailable)?;
+    if to.try_exists().map_err(unavailable)? {
+        return Err(unavailable(format!("{} is there already", to.display())));
+    }
+    // The engine changes what it opens, so it is given a copy.
+    let trial = beside(to);
+    let salvaged = fs::copy(from, &trial).map_err(unavailable).and_then(|_| {
+        file::take_for_closed(&trial).map_err(unavailable)?;
+        let readable = file::read_only(&trial)?;
+        let reading = readable.begin_read().map_err(failed)?;
+        copy(&reading, to)
+    });
+    let _gone = forget(&trial);
+    if salvaged.is_err() {
+        let _gone = forget(to);
+    }
+    salvaged
+}
+
+/// Copies each whole value, with its tag, to a file that is not there yet.
+fn copy(reading: &ReadTransaction, to: &Path) -> Result<Findings, StoreError> {
+    // Or nothing is readable.
+    caught(|| reading.open_table(ENTRIES).map_err(failed))?;
+    let mut findings = Findings::default();
+    let target = file::open(to, &RedbOptions::new().builder_again())?;
+    let bodies = caught(|| reading.open_table(BODIES).map_err(failed));
+    let mut copying = Copying { target: &target, rows: Vec::new(), bytes: 0, most: 0, failed: None };
+    let gaps = walk(reading, &mut |key, row| {
+        let bodies = bodies.as_ref().map_err(Clone::clone);
+        match bodies.and_then(|bodies| read(bodies, key, row)) {
+            Ok(whole) => {
+                findings.whole += 1;
+                copying.add(key, row, whole);
+            }
+            Err(error) => findings.add(error.text().to_owned()),
+        }
+    });
+    gaps.into_iter().for_each(|gap| findings.add(gap));
+    let counted = match reading.open_table(WRITTEN).map_err(failed).and_then(|counter| written(&counter)) {
+        Ok(count) => count,
+        Err(_) => {
+            findings.add(COUNT.to_owned());
+            // Past every number that was given.
+            copying.most.saturating_add(SKIPPED)
+        }
+    };
+    copying.end(counted)?;
+    Ok(findings)
+}
+
+/// Numbers of writes that a damaged count may have hidden.
+const SKIPPED: u64 = 1 << 40;
+
+struct Copied {
+    key: Vec<u8>,
+    row: Vec<u8>,
+    body: Option<Vec<u8>>,
+}
+
+struct Copying<'a> {
+    target: &'a Database,
+    rows: Vec<Copied>,
+    bytes: usize,
+    most: u64,
+    failed: Option<StoreError>,
+}
+
+impl Copying<'_> {
+    fn add(&mut self, key: &[u8], row: &[u8], whole: Whole) {
+        self.most = self.most.max(whole.number);
+        self.bytes += key.len() + row.len() + whole.body.as_ref().map_or(0, Vec::len);
+        self.rows.push(Copied { key: key.to_vec(), row: row.to_vec(), body: whole.body });
+        if self.bytes > AT_ONCE && self.failed.is_none() {
+            self.failed = self.write(None).err();
+        }
+    }
+
+    fn write(&mut self, count: Option<u64>) -> Result<(), StoreError> {
+        let writing = self.target.begin_write().map_err(failed)?;
+        {
+            let mut rows = writing.open_table(ENTRIES).map_err(failed)?;
+            let mut bodies = writing.open_table(BODIES).map_err(failed)?;
+            for Copied { key, row, body } in self.rows.drain(..) {
+                rows.insert(key.as_slice(), row.as_slice()).map_err(failed)?;
+                if let Some(body) = body {
+                    bodies.insert(key.as_slice(), body.as_slice()).map_err(failed)?;
+                }
+            }
+            if let Some(count) = count {
+                set_count(&writing, count)?;
+            }
+        }
+        self.bytes = 0;
+        writing.commit().map_err(failed)
+    }
+
+    fn end(mut self, count: u64) -> Result<(), StoreError> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.write(Some(count)),
+        }
+    }
+}
+
+/// Bytes of rows in one transaction of a copy.
+const AT_ONCE: usize = 16 << 20;
