@@ -51,7 +51,7 @@ pub use statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, R
 pub(crate) use trust::Backing;
 pub use trust::{REVOCATION_LIMIT, Standing, Trust, VerifiedCredential};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::{AuthorityId, PersonId, Time, Version};
 use crate::identity::{PublicIdentity, Signed, SigningKey};
 use crate::kem::{self, MasterKey};
@@ -367,7 +367,8 @@ impl Authority {
     }
 
     fn known(&self, person: &PersonId) -> Result<&Enrolled> {
-        self.state.people.get(person).ok_or(Error::Unknown("person"))
+        let known = self.state.people.get(person);
+        known.ok_or_else(|| Error::Unknown(Unknown::Person { person: person.clone(), asked: vec![self.id().clone()] }))
     }
 
     /// Keys that are new to this authority and that can be sealed to.

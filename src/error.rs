@@ -1,5 +1,9 @@
 //! The crate's one error type.
 
+mod unknown;
+
+pub use unknown::Unknown;
+
 use crate::policy::ParseError;
 use crate::store::{StoreError, StoreFailure};
 
@@ -68,9 +72,10 @@ pub enum Error {
     #[error("whoever signs this is not allowed to")]
     NotAllowed,
 
-    /// Nobody vouches for the named authority or person: no trust anchor, or a statement that was never supplied.
-    #[error("unknown {0}")]
-    Unknown(&'static str),
+    /// Nothing is at hand of the named authority, person or device: no trust anchor, or a statement that was never
+    /// supplied.
+    #[error("{0}")]
+    Unknown(Unknown),
 
     /// The caller asked for something that has no meaning; the text says what.
     #[error("{0}")]

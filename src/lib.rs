@@ -115,5 +115,5 @@ mod time;
 mod visible;
 mod wire;
 
-pub use error::{Error, Result};
+pub use error::{Error, Result, Unknown};
 pub use secret::Secret;

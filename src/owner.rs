@@ -42,7 +42,7 @@ use crate::consent::{
     Access, ArrangementStatement, DeviceList, DeviceListStatement, Devices, ListedDevice, LiveConsent, MAX_DEVICES,
     MAX_REMOVED, PublicDevice, Removal, RemovedDevice, owner_id,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::{DeviceId, OwnerId, Time, Version};
 use crate::identity::{SealingKey, Signed, SigningKey};
 use crate::pin::Pins;
@@ -239,7 +239,9 @@ fn remove(statement: &mut DeviceListStatement, device: &DeviceId, why: Removal, 
         removed.worsen(why);
         return Ok(());
     }
-    let at = statement.devices.iter().position(|listed| listed.device.id == *device).ok_or(Error::Unknown("device"))?;
+    let at = statement.devices.iter().position(|listed| listed.device.id == *device);
+    let unknown = || Error::Unknown(Unknown::Device { owner: statement.owner.clone(), device: device.clone() });
+    let at = at.ok_or_else(unknown)?;
     let PublicDevice { id, signing, until, .. } = statement.devices.remove(at).device;
     if statement.removed.len() >= MAX_REMOVED {
         statement.removed.remove(0);

@@ -81,7 +81,7 @@ impl Identity {
         if (verified.person(), verified.signing(), verified.sealing()) != (&own.id, &own.signing, &own.sealing) {
             return Err(Error::CannotOpen);
         }
-        let parameters = trust.parameters(verified.authority()).ok_or(Error::Unknown("public parameters"))?;
+        let parameters = trust.known_parameters(verified.authority())?;
         let aad = issued.credential.hash()?;
         let bytes = self.sealing().open(&info(issued.credential.unverified()), aad.as_bytes(), &issued.key)?;
         // A key names its parameters, so that it is of these or of those.

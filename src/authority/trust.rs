@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::credential::{Credential, CredentialStatement};
 use super::statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
 use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
 use crate::kem::PublicParameters;
@@ -308,7 +308,7 @@ impl Trust {
     pub fn credential_at(&self, credential: &Credential, at: Time, now: Time) -> Result<VerifiedCredential> {
         let Vouched { said: statement, attributes, revoked, contradicted, backing } = self.vouched(credential, now)?;
         if backing == Backing::Retired {
-            return Err(Error::Unknown("authority"));
+            return Err(unknown(&statement.authority));
         }
         if at < statement.not_before || at > statement.not_after {
             return Err(Error::Expired(CREDENTIAL));
@@ -317,7 +317,9 @@ impl Trust {
             return Err(Error::Untrusted(PEOPLE));
         }
         match backing {
-            Backing::NoList => return Err(Error::Unknown(REVOCATIONS)),
+            Backing::NoList => {
+                return Err(Error::Unknown(Unknown::RevocationList(statement.authority.clone())));
+            }
             Backing::OldList => return Err(Error::Expired(REVOCATIONS)),
             Backing::Whole | Backing::Retired => {}
         }
@@ -338,7 +340,7 @@ impl Trust {
         let authority = &credential.unverified().authority;
         let key = self.authorities.get(authority).map(|known| &known.key);
         let key = key.or_else(|| self.retired.get(authority).map(|retired| &retired.key));
-        credential.verify(key.ok_or(Error::Unknown("authority"))?)
+        credential.verify(key.ok_or_else(|| unknown(authority))?)
     }
 
     /// What a credential says, if its authority signed it: whether it is over or revoked or not, and whether the
@@ -397,6 +399,16 @@ impl Trust {
         self.authorities.get(authority)?.parameters.as_ref().map(|held| &held.value)
     }
 
+    /// The latest parameters of an authority, to go on with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`].
+    pub(crate) fn known_parameters(&self, authority: &AuthorityId) -> Result<&PublicParameters> {
+        let known = self.parameters(authority);
+        known.ok_or_else(|| Error::Unknown(Unknown::PublicParameters(authority.clone())))
+    }
+
     /// The parameters of an authority before its latest, as long as it publishes them: user keys of them are accepted, and
     /// nothing is sealed under them.
     pub fn previous_parameters(&self, authority: &AuthorityId) -> Option<&PublicParameters> {
@@ -415,7 +427,8 @@ impl Trust {
         authority: impl Fn(&T) -> &AuthorityId,
         now: Time,
     ) -> Result<(&mut Known, &'a T)> {
-        let known = self.authorities.get_mut(authority(signed.unverified())).ok_or(Error::Unknown("authority"))?;
+        let id = authority(signed.unverified());
+        let known = self.authorities.get_mut(id).ok_or_else(|| unknown(id))?;
         let statement = said(signed, &known.key, now)?;
         Ok((known, statement))
     }
@@ -435,11 +448,15 @@ impl Trust {
             let statement = said(signed, &known.key, now)?;
             return Ok((&mut known.lists, statement));
         }
-        let retired = retired.get_mut(id).ok_or(Error::Unknown("authority"))?;
+        let retired = retired.get_mut(id).ok_or_else(|| unknown(id))?;
         let statement = said(signed, &retired.key, now)?;
         let remembered = pins.seen(T::WHAT, id.as_str())? == Some((statement.version().0, signed.hash()?));
-        if remembered { Ok((&mut retired.lists, statement)) } else { Err(Error::Unknown("authority")) }
+        if remembered { Ok((&mut retired.lists, statement)) } else { Err(unknown(id)) }
     }
+}
+
+fn unknown(authority: &AuthorityId) -> Error {
+    Error::Unknown(Unknown::Authority(authority.clone()))
 }
 
 /// What this key signed, by now.

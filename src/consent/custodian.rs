@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 
 use super::head::HeadStatement;
 use super::statement::ConsentStatement;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::PersonId;
 use crate::identity::{Identity, PublicIdentity, Sealed, Signature, Statement};
 use crate::seal::custodian_seeds;
@@ -72,7 +72,7 @@ impl MasterKeyCustodian {
     ///
     /// [`Error::Unknown`] if it is not set, [`Error::Malformed`] if it is not of that form.
     pub fn from_env(id: PersonId) -> Result<Self> {
-        let text = std::env::var(MASTER_KEY).map_err(|_| Error::Unknown("master key"))?;
+        let text = std::env::var(MASTER_KEY).map_err(|_| Error::Unknown(Unknown::MasterKey))?;
         Self::new(id, &Self::parse(Secret::new(text))?)
     }
 

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::slot::{Context, SlotMaker, slot_hash};
 use super::verify::WHAT;
 use crate::authority::Trust;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::{AuthorityId, Version};
 use crate::kem::PublicParameters;
 use crate::policy::Policy;
@@ -33,7 +33,7 @@ impl Access {
         let policies = self.read.iter().zip(&self.parameters).enumerate();
         policies.map(|(index, ((authority, policy), version))| {
             let known = trusts.iter().find_map(|trust| trust.parameters_of(authority, *version));
-            let verdict = known.ok_or(Error::Unknown("public parameters"));
+            let verdict = known.ok_or_else(|| Error::Unknown(Unknown::PublicParameters(authority.clone())));
             (authority, verdict.and_then(|public| self.policy_slot(index, policy, public)))
         })
     }

@@ -259,7 +259,7 @@ impl LiveConsent {
     pub fn check_parameters(&self, trust: &Trust) -> Result<()> {
         for slot in &self.slots {
             let SlotContent::Policy(slot) = &slot.content else { continue };
-            let latest = trust.parameters(&slot.authority).ok_or(Error::Unknown("public parameters"))?;
+            let latest = trust.known_parameters(&slot.authority)?;
             if slot.parameters < Version(latest.version()) {
                 return Err(Error::Rollback("public parameters"));
             }

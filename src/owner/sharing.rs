@@ -7,7 +7,7 @@ use crate::consent::{
     AcceptedReferral, Access, Action, Cause, ConsentBuilder, Declined, Devices, EndedReferral, Exclusion, Named,
     Preview, StoredConsent, Terms,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::{AuthorityId, PersonId, Time};
 use crate::policy::{Month, PersonNumber};
 
@@ -138,7 +138,7 @@ impl<'a> Sharing<'a> {
     pub fn readmit(self, person: &PersonId) -> Result<Change<'a>> {
         let mut all = self.access.terms().exclusions.iter();
         if !all.any(|one| one.names(person) || one.misnames(person, self.trust)) {
-            return Err(NOBODY);
+            return Err(Error::Unknown(Unknown::Exclusion(person.clone())));
         }
         self.without_exclusions(|one| one.names(person))
     }
@@ -155,7 +155,7 @@ impl<'a> Sharing<'a> {
     /// [`Error::Unknown`] if nobody is excluded by this number for that.
     pub fn readmit_number(self, authority: &AuthorityId, number: PersonNumber, cause: Cause) -> Result<Change<'a>> {
         if !self.access.terms().exclusions.iter().any(|one| one.is_of(authority, number, cause)) {
-            return Err(NOBODY);
+            return Err(Error::Unknown(Unknown::NumberExclusion { authority: authority.clone(), number }));
         }
         let anothers = |person: &PersonId| self.trust.is_anothers(authority, number, person);
         let is_meant =
@@ -325,8 +325,6 @@ impl<'a> Sharing<'a> {
         Ok(self.change(builder.same_exclusions(|one| !is_meant(one))?.same_people(|_| true)?))
     }
 }
-
-const NOBODY: Error = Error::Unknown("exclusion");
 
 impl Change<'_> {
     /// Takes a version and a key generation above those of what a custodian signed meanwhile: see

@@ -12,6 +12,7 @@ use super::envelope::{Part, WrapKey, field_header, revision_of};
 use super::*;
 use crate::authority::{Authority, Issued, Trust};
 use crate::consent::Access;
+use crate::error::Unknown;
 use crate::id::DeviceId;
 use crate::identity::{Identity, Signature};
 use crate::owner::{Device, Owner};
@@ -167,12 +168,16 @@ fn only_the_author_or_a_device_of_the_owner_seals() {
     let world = world();
     let mallory = world.author(&world.mallory);
     let mut record = world.sealed("r", "I21.4");
+    let other = DeviceId::new("other").unwrap();
     let cases = [
         (None, Error::Forged("content")),
         (Some(mallory.by.clone()), Error::NotAllowed),
         (Some(world.author(&world.ada).by), Error::NotAllowed),
         (Some(By::Device(world.phone.id().clone())), Error::Forged("envelope")),
-        (Some(By::Device(DeviceId::new("other").unwrap())), Error::Unknown("device")),
+        (
+            Some(By::Device(other.clone())),
+            Error::Unknown(Unknown::Device { owner: record.owner().clone(), device: other }),
+        ),
     ];
     for (by, expected) in cases {
         let unsealed = world.unsealed(&record);

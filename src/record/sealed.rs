@@ -7,7 +7,7 @@ use super::envelope::{Body, Envelope, EnvelopeStatement, Part, Wrap, WrapKey, fi
 use super::place::Place;
 use super::{Fields, MAX_CBOR, MAX_FIELDS};
 use crate::consent::Access;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::{CompartmentId, Generation, Hash, KeyId, OwnerId, RecordId, Revision, SchemaId, Time};
 use crate::identity::Signature;
 use crate::seal::{Block, Commitment, Dek, FieldPath, PartKey, Salt, SealedField, fill_random};
@@ -159,8 +159,9 @@ impl SealedRecord {
             return Err(Error::ApiMisuse("a rewrap stays in one compartment"));
         }
         new.check_rules()?;
-        let index = self.index(old.compartment()).ok_or(Error::Unknown("part"))?;
-        let part = self.parts.get(index).ok_or(Error::Unknown("part"))?;
+        let unknown = || Error::Unknown(Unknown::Part(old.compartment().clone()));
+        let index = self.index(old.compartment()).ok_or_else(unknown)?;
+        let part = self.parts.get(index).ok_or_else(unknown)?;
         if new.has_key_of(old) || new.place() < old.place() {
             return Err(Error::ApiMisuse("a rewrap needs a later key"));
         }

@@ -8,7 +8,7 @@ use super::author::{By, Writer};
 use super::verdict::{Doubts, Verdict};
 use crate::authority::{Backing, Credential, Reason, Standing, Trust};
 use crate::consent::{Devices, Removal, RemovedDevice};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::{AuthorityId, DeviceId, OwnerId, PersonId, Time};
 use crate::identity::{PreparedKey, SigningPublic};
 use crate::policy::Attributes;
@@ -106,11 +106,13 @@ impl<'a> Signers<'a> {
 
     /// The key of a device of the owner's, or of one that was, with what is said of its removal.
     fn device(&self, id: &DeviceId, owner: &OwnerId) -> Result<(SigningPublic, Option<&RemovedDevice>)> {
-        let devices = self.list(owner).ok_or(Error::Unknown("device list"))?;
+        let devices = self.list(owner).ok_or_else(|| Error::Unknown(Unknown::DeviceList(owner.clone())))?;
         if let Some(device) = devices.get(id) {
             return Ok((device.signing, None));
         }
-        let removed = devices.removed().iter().find(|device| device.id == *id).ok_or(Error::Unknown("device"))?;
+        let removed = devices.removed().iter().find(|device| device.id == *id);
+        let unknown = || Error::Unknown(Unknown::Device { owner: owner.clone(), device: id.clone() });
+        let removed = removed.ok_or_else(unknown)?;
         Ok((removed.signing, Some(removed)))
     }
 
@@ -145,7 +147,7 @@ impl Known {
     fn doubts(&self, at: Time) -> Doubts {
         let mut doubts = Doubts::default();
         if self.backing == Backing::Retired {
-            doubts.add(Verdict::AnchorRetired, Error::Unknown("authority"));
+            doubts.add(Verdict::AnchorRetired, Error::Unknown(Unknown::Authority(self.authority.clone())));
         }
         if at < self.not_before || at > self.not_after {
             doubts.add(Verdict::CredentialExpired, Error::Expired("credential"));
@@ -154,7 +156,10 @@ impl Known {
             doubts.add(Verdict::NumberContradicted, Error::Untrusted("people map"));
         }
         match self.backing {
-            Backing::NoList => doubts.add(Verdict::RevocationsUnknown, Error::Unknown("revocation list")),
+            Backing::NoList => {
+                let unknown = Unknown::RevocationList(self.authority.clone());
+                doubts.add(Verdict::RevocationsUnknown, Error::Unknown(unknown));
+            }
             Backing::OldList => doubts.add(Verdict::RevocationsUnknown, Error::Expired("revocation list")),
             Backing::Whole | Backing::Retired => {}
         }

@@ -9,7 +9,7 @@ use chartseal::id::{Time, Version};
 use chartseal::identity::{Identity, PublicIdentity, Signed};
 use chartseal::pin::PinStore;
 use chartseal::policy::{Attributes, MAX_ATTRIBUTES, Month};
-use chartseal::{Error, kem};
+use chartseal::{Error, Unknown, kem};
 
 use crate::support::forge::{self, Forge};
 
@@ -23,6 +23,11 @@ fn hospital() -> Authority {
 
 fn person(id: &str) -> Identity {
     Identity::generate(id.parse().unwrap()).unwrap()
+}
+
+/// Nobody whom St Olave's knows.
+fn nobody(id: &str) -> Error {
+    Error::Unknown(Unknown::Person { person: id.parse().unwrap(), asked: vec!["st-olave".parse().unwrap()] })
 }
 
 fn enrolled(authority: &mut Authority, id: &str) -> Identity {
@@ -133,7 +138,7 @@ fn replaced_keys_are_revoked_and_never_come_back() {
         hospital.replace_keys(&keys.enrol().unwrap(), NOW, Reason::Compromised, NOW).map(|number| number.get())
     };
     assert!(matches!(replace(&mut hospital, &old), Err(Error::ApiMisuse(_))), "the same keys");
-    assert_eq!(replace(&mut hospital, &person("dr-eve")), Err(Error::Unknown("person")));
+    assert_eq!(replace(&mut hospital, &person("dr-eve")), Err(nobody("dr-eve")));
     assert_eq!(replace(&mut hospital, &new), Ok(1));
     let mut hospital = restarted(&hospital);
     assert!(matches!(replace(&mut hospital, &old), Err(Error::ApiMisuse(_))));
@@ -169,7 +174,7 @@ fn what_cannot_be_issued_is_refused_and_uses_up_no_serial() {
     let mut refused = |id: &str, attributes: &Attributes, not_before, not_after, now| {
         hospital.issue(&id.parse().unwrap(), attributes, not_before, not_after, now).unwrap_err()
     };
-    assert_eq!(refused("dr-eve", &doctor, NOW, END, NOW), Error::Unknown("person"));
+    assert_eq!(refused("dr-eve", &doctor, NOW, END, NOW), nobody("dr-eve"));
     assert!(matches!(refused("dr-ada", &doctor, END, NOW, NOW), Error::ApiMisuse(_)));
     assert!(matches!(refused("dr-ada", &doctor, NOW, NOW, END), Error::ApiMisuse(_)));
     assert!(matches!(refused("dr-ada", &doctor, NOW, late, NOW), Error::ApiMisuse(_)), "after the last month");
@@ -272,7 +277,7 @@ fn a_user_key_must_be_of_the_parameters_and_of_the_attributes_that_are_shown() {
 
     assert_eq!(
         ada.accept(&issued(&master, shown), &trust, NOW).unwrap_err(),
-        Error::Unknown("public parameters"),
+        Error::Unknown(Unknown::PublicParameters("st-olave".parse().unwrap())),
         "none were supplied"
     );
     let signed = Signed::from_cbor(&forge.sign(forge::PARAMETERS, &statement)).unwrap();

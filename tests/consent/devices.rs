@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chartseal::Error;
 use chartseal::consent::{DeviceList, LiveConsent, MAX_DEVICES, MAX_REMOVED, PublicDevice, Removal};
 use chartseal::id::Time;
 use chartseal::identity::Identity;
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
+use chartseal::{Error, Unknown};
 
 use crate::support::two_hospitals::{NOW, World, cardiology};
 
@@ -253,10 +253,9 @@ fn a_list_takes_so_many_devices_and_none_twice() {
     assert!(misuse(&mut world, &same_key));
     world.owner.add_device(&another.public(), NOW).unwrap();
 
-    assert_eq!(
-        world.owner.remove_device(&"nobody".parse().unwrap(), Removal::Retired, NOW).unwrap_err(),
-        Error::Unknown("device")
-    );
+    let unknown = Unknown::Device { owner: world.owner.id().clone(), device: "nobody".parse().unwrap() };
+    let removed = world.owner.remove_device(&"nobody".parse().unwrap(), Removal::Retired, NOW).err();
+    assert_eq!(removed, Some(Error::Unknown(unknown)));
     for n in 2..MAX_DEVICES {
         world.owner.remove_device(&format!("device-{n}").parse().unwrap(), Removal::Retired, NOW).unwrap();
     }

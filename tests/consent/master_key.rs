@@ -1,7 +1,7 @@
 //! A custodian whose master key comes from the environment, in a process of its own: the environment is everybody's.
 
-use chartseal::Error;
 use chartseal::consent::{Custodian, MASTER_KEY, MasterKeyCustodian};
+use chartseal::{Error, Unknown};
 
 use crate::support::waiting::Again;
 
@@ -20,7 +20,7 @@ fn a_master_key_from_the_environment_gives_its_custodian() {
     let cases = [
         (Some("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"), keeper),
         (Some("BwcH"), error(Error::Malformed("master key"))),
-        (None, error(Error::Unknown("master key"))),
+        (None, error(Error::Unknown(Unknown::MasterKey))),
     ];
     for (text, expected) in cases {
         let test = concat!(module_path!(), "::a_master_key_from_the_environment_gives_its_custodian");

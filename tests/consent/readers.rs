@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chartseal::Error;
 use chartseal::consent::{Access, Reader, UnenforcedExclusion};
 use chartseal::identity::Identity;
 use chartseal::policy::ParseErrorKind;
+use chartseal::{Error, Unknown};
 
 use chartseal::pin::PinStore;
 
@@ -311,7 +311,7 @@ fn a_mistake_of_the_caller_is_named() {
     let twice = world.consent().read(&world.trust, &olave(), "a:1").unwrap().read(&world.trust, &olave(), "b:1");
     assert!(matches!(twice, Err(Error::ApiMisuse(_))));
     let nowhere = world.consent().read(&world.trust, &"nowhere".parse().unwrap(), "a:1").unwrap().seal(NOW);
-    assert_eq!(nowhere.unwrap_err(), Error::Unknown("public parameters"));
+    assert_eq!(nowhere.unwrap_err(), Error::Unknown(Unknown::PublicParameters("nowhere".parse().unwrap())));
     assert!(matches!(world.consent().reseal(), Err(Error::ApiMisuse(_))));
     assert!(matches!(world.consent().same_terms(&world.trust), Err(Error::ApiMisuse(_))));
     let never = world.consent().valid(NOW, NOW.minus(Duration::from_secs(1))).seal(NOW);

@@ -11,7 +11,7 @@ use chartseal::id::{Time, Version};
 use chartseal::identity::{Identity, Signed};
 use chartseal::pin::PinStore;
 use chartseal::policy::{PersonNumber, Policy};
-use chartseal::{Error, kem};
+use chartseal::{Error, Unknown, kem};
 use proptest::prelude::*;
 
 #[allow(dead_code, reason = "shared with another test")]
@@ -83,7 +83,7 @@ fn nobody_is_trusted_without_an_anchor() {
         people: Signed::from_cbor(&forge.sign(forge::PEOPLE, &people(1, &[]))).unwrap(),
         previous: None,
     };
-    let unknown = Error::Unknown("authority");
+    let unknown = Error::Unknown(Unknown::Authority(ID.parse().unwrap()));
     let mut trust = Trust::new(REVOCATION_LIMIT);
     for (anchor, error) in [
         (None, unknown.clone()),
@@ -365,7 +365,7 @@ fn a_credential_is_valid_from_its_first_second_to_its_last() {
     }
     let mut no_list = Trust::new(REVOCATION_LIMIT);
     no_list.add(forge.anchor(ID)).unwrap();
-    assert_eq!(no_list.credential(&credential, NOW), Err(Error::Unknown("revocation list")));
+    assert_eq!(no_list.credential(&credential, NOW), Err(Error::Unknown(Unknown::RevocationList(ID.parse().unwrap()))));
 }
 
 #[test]

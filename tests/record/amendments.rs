@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::authors::{parsed, person, value};
 use crate::support::world::{self, NOW, World, after, record};
-use chartseal::Error;
 use chartseal::id::Revision;
 use chartseal::record::{Author, SealedRecord, Writer};
+use chartseal::{Error, Unknown};
 use serde_json::json;
 
 #[test]
@@ -115,7 +115,8 @@ fn a_rewrap_stays_in_its_compartment_and_goes_forward() {
     let mut record = before.clone();
     assert!(matches!(record.rewrap(&old, &old), Err(Error::ApiMisuse(_))));
     assert!(matches!(record.rewrap(&old, &other), Err(Error::ApiMisuse(_))));
-    assert_eq!(record.rewrap(&other, &world.rotated(&other, "role:doctor")), Err(Error::Unknown("part")));
+    let unknown = Error::Unknown(Unknown::Part("b".parse().unwrap()));
+    assert_eq!(record.rewrap(&other, &world.rotated(&other, "role:doctor")), Err(unknown));
     // Another key that claims to be the old one.
     let impostor = World::new();
     let foreign = impostor.access("a");

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use chartseal::Error;
 use chartseal::authority::{Reason, Trust};
 use chartseal::consent::Access;
 use chartseal::id::Time;
 use chartseal::owner::Device;
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, Reader, SealedRecord, Verdict};
+use chartseal::{Error, Unknown};
 
 use super::support::world::{NOW, World, YEAR, after, record};
 use super::verdicts::{at, phone};
@@ -85,7 +85,8 @@ fn a_note_of_the_owners_new_device_is_not_begun_anew_for_an_old_device_list() {
     let sealed = note(&a, Author::device(&tablet, world.devices()).unwrap(), after(10));
     assert!(world.reader().open(&sealed, &[&a]).is_ok());
     let reader = Reader::new(&world.trust, NOW).devices(old);
-    assert_eq!(reader.open(&sealed, &[&a]).err(), Some(Error::Unknown("device")));
+    let unknown = Unknown::Device { owner: world.alice.id().clone(), device: tablet.id().clone() };
+    assert_eq!(reader.open(&sealed, &[&a]).err(), Some(Error::Unknown(unknown)));
     assert_eq!(anew(&world, (&reader, &a), &sealed, Verdict::UnknownAuthor), OWNER_ALONE);
 }
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::support::world::{NOW, World, YEAR, after, record};
-use chartseal::Error;
 use chartseal::authority::{REVOCATION_LIMIT, Reason, Standing, Trust};
 use chartseal::consent::{Devices, Removal};
 use chartseal::id::{DeviceId, Revision, Version};
 use chartseal::owner::{Device, Owner};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, Reader, SealedRecord, Verdict, View, Writer};
+use chartseal::{Error, Unknown};
 use serde_json::{Value, json};
 
 pub(super) fn value(record: &SealedRecord) -> Value {
@@ -197,7 +197,8 @@ fn an_owners_device_writes_whatever_the_consent_says() {
     let view = world.reader().open(&sealed, &[&access]).unwrap();
     assert!(matches!(&view.parts()[0].writer, Writer::Device { device, .. } if device.as_str() == "phone"));
     let reader = Reader::new(&world.trust, NOW);
-    assert_eq!(reader.open(&sealed, &[&access]).unwrap_err(), Error::Unknown("device list"));
+    let unknown = Error::Unknown(Unknown::DeviceList(world.alice.id().clone()));
+    assert_eq!(reader.open(&sealed, &[&access]).unwrap_err(), unknown);
 
     // Not somebody else's device, neither under its own list nor with its own name.
     let (other, phone) = Owner::generate_with_device(DeviceId::new("phone").unwrap(), NOW).unwrap();
@@ -243,10 +244,9 @@ fn what_a_stolen_device_backdates_does_not_count() {
     let stolen = Removal::Lost { since: after(10) };
     world.alice.remove_device(tablet.id(), stolen, after(30)).unwrap();
     // In whatever list comes later, it gets no milder.
-    assert_eq!(
-        world.alice.remove_device(tablet.id(), Removal::Retired, after(40)).err(),
-        Some(Error::Unknown("device"))
-    );
+    let unknown = Unknown::Device { owner: world.alice.id().clone(), device: tablet.id().clone() };
+    let milder = world.alice.remove_device(tablet.id(), Removal::Retired, after(40)).err();
+    assert_eq!(milder, Some(Error::Unknown(unknown)));
     world.alice.remove_device(tablet.id(), Removal::Lost { since: after(15) }, after(40)).unwrap();
     world.alice.add_device(&Device::generate(DeviceId::new("watch").unwrap()).unwrap().public(), after(50)).unwrap();
     assert_eq!(world.devices().removed()[0].why, stolen);

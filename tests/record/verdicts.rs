@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chartseal::Error;
 use chartseal::authority::{Authority, Reason, Standing, Trust};
 use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::{CompartmentId, Revision, Time};
@@ -11,6 +10,7 @@ use chartseal::pin::PinStore;
 use chartseal::record::{Author, MAX_PARTS, Reader, ReviewedPart, SealedRecord, Verdict, Writer};
 use chartseal::repository::{Put, Repository};
 use chartseal::store::MemoryStore;
+use chartseal::{Error, Unknown};
 use pollster::block_on;
 
 use super::authors::refused;
@@ -327,7 +327,7 @@ fn what_a_retired_authority_said_last_counts_in_whatever_order_a_trust_is_made_a
         trust
     };
     let next = world.hospital.renew_revocations(later).unwrap();
-    let refused = Err(Error::Unknown("authority"));
+    let refused = Err(Error::Unknown(Unknown::Authority(world.hospital.id().clone())));
     assert_eq!(fresh().update_revocations(&next, &mut pins, later), refused);
     assert_eq!(first.update_revocations(&next, &mut pins, later), refused);
     assert_eq!(fresh().update_revocations(&bulletin.revocations, &mut PinStore::default(), later), refused);
@@ -342,7 +342,10 @@ fn a_retired_anchor_verifies_what_was_written_before_and_vouches_for_nothing_new
     let sealed = world.sealed(&a);
     world.trust.retire(world.hospital.anchor()).unwrap();
     let reader = world.reader();
-    assert_eq!(reader.open(&sealed, &[&a]).err(), Some(Error::Unknown("authority")));
+    assert_eq!(
+        reader.open(&sealed, &[&a]).err(),
+        Some(Error::Unknown(Unknown::Authority(world.hospital.id().clone())))
+    );
     let review = reader.review(&sealed, &[&a]).unwrap();
     assert_eq!(only(&review, &a).verdicts(), [Verdict::AnchorRetired]);
     let values = only(&review, &a).values(&[Verdict::AnchorRetired]).unwrap();
@@ -353,7 +356,10 @@ fn a_retired_anchor_verifies_what_was_written_before_and_vouches_for_nothing_new
 
     // Nothing of the authority counts any more, and it does not come back.
     let credential = &world.ada.issued.credential;
-    assert_eq!(world.trust.credential(credential, NOW).err(), Some(Error::Unknown("authority")));
+    assert_eq!(
+        world.trust.credential(credential, NOW).err(),
+        Some(Error::Unknown(Unknown::Authority(world.hospital.id().clone())))
+    );
     assert!(world.trust.parameters(world.hospital.id()).is_none());
     let mut trust = world.trust.clone();
     assert!(matches!(trust.add(world.hospital.anchor()), Err(Error::ApiMisuse(_))));

@@ -1,7 +1,6 @@
 //! An authority's keys rotate: what opens with which key, judged by what keys do and not by what calls refuse.
 
 use crate::support::world::{NOW, World, YEAR, after, record};
-use chartseal::Error;
 use chartseal::authority::{Authority, Bulletin, Issued, REVOCATION_LIMIT, Reason, Trust};
 use chartseal::consent::{Access, Cause, ExposedBy, Exposure, Named, Referral, ReferralEnd, StoredConsent};
 use chartseal::id::{Generation, Time};
@@ -10,6 +9,7 @@ use chartseal::kem::{self, UserKey};
 use chartseal::owner::{Device, Sharing};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, SealedRecord};
+use chartseal::{Error, Unknown};
 
 const MONTH: u64 = 31 * 86_400;
 
@@ -446,10 +446,9 @@ fn a_stolen_key_is_not_readmitted_with_its_person() {
     let (stored, next, _) =
         sharing(&world, &next).readmit_number(id, number, Cause::Stolen).unwrap().seal(NOW).unwrap();
     assert!(opens(&world, &stored, &stolen, NOW));
-    assert_eq!(
-        sharing(&world, &next).readmit_number(id, number, Cause::Stolen).err(),
-        Some(Error::Unknown("exclusion"))
-    );
+    let unknown = Unknown::NumberExclusion { authority: id.clone(), number };
+    let again = sharing(&world, &next).readmit_number(id, number, Cause::Stolen);
+    assert_eq!(again.err(), Some(Error::Unknown(unknown)));
 }
 
 /// The server takes the previous parameters out of a bulletin, once: what it serves later counts as before.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use chartseal::Error;
 use chartseal::consent::{Access, Cause, Decline, Mandate, StoredConsent};
 use chartseal::id::{CompartmentId, Time};
 use chartseal::identity::Identity;
@@ -11,6 +10,7 @@ use chartseal::kem::UserKey;
 use chartseal::owner::{Change, Sharing};
 use chartseal::pin::PinStore;
 use chartseal::policy::PersonNumber;
+use chartseal::{Error, Unknown};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -199,7 +199,7 @@ impl System {
                 let possible = self.model.revoked.remove(member);
                 let person = self.person(*member).identity.id().clone();
                 let done = self.verb(|sharing| sharing.readmit(&person));
-                assert_eq!(done.err(), (!possible).then_some(Error::Unknown("exclusion")));
+                assert_eq!(done.err(), (!possible).then_some(Error::Unknown(Unknown::Exclusion(person))));
             }
             Step::Decline(member) => {
                 self.model.declined.insert(*member);
@@ -214,7 +214,8 @@ impl System {
                 let possible = *cause == Cause::Declined && self.model.declined.remove(member);
                 let (id, number) = (self.world.hospital.id().clone(), self.number(*member));
                 let done = self.verb(|sharing| sharing.readmit_number(&id, number, *cause));
-                assert_eq!(done.err(), (!possible).then_some(Error::Unknown("exclusion")));
+                let unknown = Unknown::NumberExclusion { authority: id, number };
+                assert_eq!(done.err(), (!possible).then_some(Error::Unknown(unknown)));
             }
             Step::Rotate => self.verb(|sharing| sharing.rotate()).unwrap(),
             Step::Reseal => self.verb(|sharing| sharing.reseal()).unwrap(),

@@ -1,7 +1,6 @@
 //! Whoever is shut out stays out, by whatever way, and comes back by the way that is meant for it.
 
 use crate::support::world::{NOW, World, YEAR, after};
-use chartseal::Error;
 use chartseal::authority::{REVOCATION_LIMIT, Reason, Trust};
 use chartseal::consent::{Access, Cause, Decline, Declined, StoredConsent};
 use chartseal::id::{CompartmentId, Time};
@@ -9,6 +8,7 @@ use chartseal::identity::Identity;
 use chartseal::owner::{Change, Sharing};
 use chartseal::pin::PinStore;
 use chartseal::policy::{ParseErrorKind, PersonNumber};
+use chartseal::{Error, Unknown};
 
 const DAY: u64 = 86_400;
 
@@ -295,7 +295,8 @@ fn a_decline_that_is_taken_back_lets_no_stolen_key_in() {
     assert!(world.live(&stored).open(&stolen, &mut PinStore::default()).is_err());
     assert_eq!(back.terms().exclusions, replaced.terms().exclusions);
     let none = sharing(&world, &back).readmit_number(&id, number, Cause::Declined);
-    assert_eq!(none.err(), Some(Error::Unknown("exclusion")));
+    let unknown = Unknown::NumberExclusion { authority: id.clone(), number };
+    assert_eq!(none.err(), Some(Error::Unknown(unknown)));
     let (stored, _) = seal(sharing(&world, &back).readmit_number(&id, number, Cause::Stolen));
     assert!(world.live(&stored).open(&stolen, &mut PinStore::default()).is_ok());
 }

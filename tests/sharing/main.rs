@@ -13,4 +13,5 @@ mod recovery;
 mod referral;
 #[path = "../support/all.rs"]
 mod support;
+mod unknown;
 mod verbs;

@@ -11,7 +11,6 @@ use crate::support::policies::cases;
 use crate::support::stored::read;
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, Person, World, record};
-use chartseal::Error;
 use chartseal::backup;
 use chartseal::consent::{Access, Named, StoredConsent};
 use chartseal::id::{AuthorityId, Time};
@@ -22,6 +21,7 @@ use chartseal::record::Author;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{Fault, FaultyStore, MemoryStore};
+use chartseal::{Error, Unknown};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -184,7 +184,7 @@ impl System {
                 let person = self.person(*member).identity.id().clone();
                 let possible = self.model.excluded.remove(member);
                 let done = self.verb(|sharing, _| sharing.readmit(&person));
-                assert_eq!(done.err(), (!possible).then_some(Error::Unknown("exclusion")));
+                assert_eq!(done.err(), (!possible).then_some(Error::Unknown(Unknown::Exclusion(person))));
             }
             Step::Rotate => self.verb(|sharing, _| sharing.rotate()).unwrap(),
             Step::Reseal => self.verb(|sharing, _| sharing.reseal()).unwrap(),

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::support::world::{NOW, World, after, record};
-use chartseal::Error;
 use chartseal::consent::{Access, DeviceList, Devices, Removal, StoredConsent, Veto};
 use chartseal::id::{DeviceId, Generation, Time};
 use chartseal::owner::recovery::{GuardianShare, Guardianship, RecoveryKey, RecoveryPublic};
 use chartseal::owner::{Device, Owner, Recovery};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, Reader};
+use chartseal::{Error, Unknown};
 
 const WEEK: u64 = 604_800;
 const DELAY: Duration = Duration::from_secs(WEEK);
@@ -387,7 +387,8 @@ fn a_printed_code_brings_the_owner_back() {
     // A device that was never there, and the last device's id taken again.
     let unknown =
         typed.succeed(owner.devices(), &[("none".parse().unwrap(), Removal::Retired)], &device("new").public(), NOW);
-    assert_eq!(unknown.err(), Some(Error::Unknown("device")));
+    let none = Unknown::Device { owner: owner.id().clone(), device: "none".parse().unwrap() };
+    assert_eq!(unknown.err(), Some(Error::Unknown(none)));
     assert!(typed.succeed(owner.devices(), &[], &device("phone").public(), NOW).is_err());
 }
 

@@ -2,13 +2,13 @@
 
 use crate::support::forge::{self, Forge};
 use crate::support::world::{NOW, Person, World, YEAR, after};
-use chartseal::Error;
 use chartseal::authority::{Authority, Credential, CredentialStatement, Reason, Trust, VerifiedCredential};
 use chartseal::consent::{Access, Cause, Decline, Named, Referral, ReferralEnd, ReferralStatement, StoredConsent};
 use chartseal::id::{Generation, Time};
 use chartseal::identity::Identity;
 use chartseal::owner::{Change, Sharing};
 use chartseal::pin::PinStore;
+use chartseal::{Error, Unknown};
 
 const WEEK: u64 = 604_800;
 
@@ -230,7 +230,8 @@ fn a_referral_names_nobody_whom_no_trusted_authority_vouches_for_under_that_id_w
     let own = by(&hers, &CredentialStatement { person: puppet.id().clone(), signing, sealing, ..real.clone() });
     assert_eq!(refer(own).err(), Some(Error::Forged("credential")), "in the name of an authority");
     let renamed = CredentialStatement { authority: "famous-practice".parse().unwrap(), ..real.clone() };
-    assert_eq!(refer(by(&hers, &renamed)).err(), Some(Error::Unknown("authority")), "of her own making");
+    let unknown = Error::Unknown(Unknown::Authority("famous-practice".parse().unwrap()));
+    assert_eq!(refer(by(&hers, &renamed)).err(), Some(unknown), "of her own making");
     let key = CredentialStatement { sealing, ..real };
     assert_eq!(refer(by(&hers, &key)).err(), Some(Error::Forged("credential")), "the real name, her key");
     assert!(refer(clinic.shown.credential().clone()).is_ok());

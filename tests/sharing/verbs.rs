@@ -2,7 +2,6 @@
 
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, Person, World, YEAR, after, record};
-use chartseal::Error;
 use chartseal::authority::Authority;
 use chartseal::backup;
 use chartseal::consent::{Access, StoredConsent};
@@ -14,6 +13,7 @@ use chartseal::pin::PinStore;
 use chartseal::record::{Author, SealedRecord};
 use chartseal::repository::{Put, Repository};
 use chartseal::store::MemoryStore;
+use chartseal::{Error, Unknown};
 
 struct Clinic {
     world: World,
@@ -319,7 +319,10 @@ fn to_value(record: &SealedRecord) -> serde_json::Value {
 fn who_was_shut_out_and_taken_back_reads_and_writes_again() {
     let clinic = Clinic::new();
     let ada = clinic.world.ada.identity.id().clone();
-    assert_eq!(clinic.sharing(&clinic.access).readmit(&ada).err(), Some(Error::Unknown("exclusion")));
+    assert_eq!(
+        clinic.sharing(&clinic.access).readmit(&ada).err(),
+        Some(Error::Unknown(Unknown::Exclusion(ada.clone())))
+    );
     let (_, out, _) = clinic.seal(clinic.sharing(&clinic.access).revoke(ada.clone()).unwrap());
     let (stored, back, receipt) = clinic.seal(clinic.sharing(&out).readmit(&ada).unwrap());
     assert_eq!(clinic.opened(&stored), (true, true));

@@ -9,7 +9,7 @@ use crate::consent::slot::{Context, MAX_SLOTS, Slot, SlotMaker, slot_hash, terms
 use crate::consent::statement::ConsentStatement;
 use crate::consent::stored::{MAX_POLICY_SLOTS, StoredConsent};
 use crate::consent::terms::{Policies, Reading, Terms};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::{AuthorityId, Generation, Hash, Time, Version};
 use crate::identity::{SealingKey, SealingPublic, Signed};
 use crate::kem::PublicParameters;
@@ -196,7 +196,7 @@ impl<'a> ConsentBuilder<'a> {
 
     fn public(&self, authority: &AuthorityId) -> Result<&'a PublicParameters> {
         let draft = self.read.iter().find(|draft| draft.authority == *authority);
-        draft.ok_or(Error::Unknown("public parameters"))?.parameters()
+        draft.ok_or_else(|| Error::Unknown(Unknown::PublicParameters(authority.clone())))?.parameters()
     }
 
     /// The owner's own keys: a custodian takes over those of the consent that his mandate was given for.

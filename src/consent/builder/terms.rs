@@ -128,7 +128,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn parameters(&self) -> Result<&'a PublicParameters> {
-        self.trust.parameters(&self.authority).ok_or(Error::Unknown("public parameters"))
+        self.trust.known_parameters(&self.authority)
     }
 }
 

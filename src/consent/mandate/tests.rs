@@ -15,7 +15,7 @@ use crate::authority::{Authority, Trust};
 
 use crate::consent::slot::{Context, SlotMaker, slot_hash, terms_hash};
 use crate::consent::*;
-use crate::error::Error;
+use crate::error::{Error, Unknown};
 use crate::id::{CompartmentId, Generation, Hash, Time, Version};
 use crate::identity::{Identity, Signed};
 use crate::kem::UserKey;

@@ -158,9 +158,10 @@ fn whom_a_custodian_shuts_out_by_a_name_of_nobodys_is_found_by_her_own_and_by_he
         assert_eq!(opens(&world.verify(&stored, later(2)).unwrap()), [true, true]);
         assert_eq!((own.terms.exclusions.len(), receipt.unenforced.len()), (left, left), "the name means nobody");
         let again = world.phone.sharing(world.owner.devices(), &world.trust, &own).readmit(&bobs);
-        assert_eq!(again.err(), Some(Error::Unknown("exclusion")));
+        assert_eq!(again.err(), Some(Error::Unknown(Unknown::Exclusion(bobs.clone()))));
     }
-    assert_eq!(sharing().readmit(&"dr-ada".parse().unwrap()).err(), Some(Error::Unknown("exclusion")));
+    let adas = "dr-ada".parse().unwrap();
+    assert_eq!(sharing().readmit(&adas).err(), Some(Error::Unknown(Unknown::Exclusion(adas))));
 
     // Without the map of people, by the number.
     let mut unknowing = Trust::new(crate::authority::REVOCATION_LIMIT);
@@ -168,7 +169,7 @@ fn whom_a_custodian_shuts_out_by_a_name_of_nobodys_is_found_by_her_own_and_by_he
     let parameters = world.authority.parameters().unwrap();
     unknowing.update_parameters(&parameters, &mut PinStore::default(), NOW).unwrap();
     let sharing = || world.phone.sharing(world.owner.devices(), &unknowing, &opened);
-    assert_eq!(sharing().readmit(&bobs).err(), Some(Error::Unknown("exclusion")));
+    assert_eq!(sharing().readmit(&bobs).err(), Some(Error::Unknown(Unknown::Exclusion(bobs.clone()))));
     let change = sharing().readmit_number(&world.hospital, bob, Cause::Revoked).unwrap();
     let (stored, ..) = change.seal(later(2)).unwrap();
     assert_eq!(opens(&world.verify(&stored, later(2)).unwrap()), [true, true]);
@@ -307,5 +308,6 @@ fn whoever_is_let_in_by_a_number_of_a_retired_authority_brings_nobody_back_who_w
     assert_eq!((exclusion.person.clone(), exclusion.numbers.len()), (Some("dr-eve".parse().unwrap()), 0));
     let sharing = world.phone.sharing(world.owner.devices(), &trust, &without);
     let told = sharing.readmit_number(&world.hospital, bob, Cause::Revoked);
-    assert_eq!(told.err(), Some(Error::Unknown("exclusion")), "the number went with the first change");
+    let unknown = Unknown::NumberExclusion { authority: world.hospital.clone(), number: bob };
+    assert_eq!(told.err(), Some(Error::Unknown(unknown)), "the number went with the first change");
 }

@@ -431,7 +431,10 @@ fn a_capsule_or_a_salt_that_was_chosen_is_found_on_demand() {
         Slot { content: SlotContent::Policy(slot::PolicySlot { parameters: Version(9), ..policy }), salt: slot.salt }
     });
     let opened = live.open_as_device(&world.phone, &mut PinStore::default()).unwrap();
-    assert_eq!(opened.check_policy_slots(&world.trust), Err(Error::Unknown("public parameters")));
+    assert_eq!(
+        opened.check_policy_slots(&world.trust),
+        Err(Error::Unknown(Unknown::PublicParameters(world.hospital.clone())))
+    );
 }
 
 /// A custodian renews twice from the same version: one key, one salt, one number, and slots in the same places.
