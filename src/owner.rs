@@ -33,7 +33,7 @@ mod sharing;
 pub use device::Device;
 pub use erasure::{AcceptedErasure, ERASURE_LIMIT, Erasure, ErasureStatement};
 pub use life::{MIN_DELAY, Recovery};
-pub use receipt::{Adversary, Protection, Receipt, Step};
+pub use receipt::{Adversary, Party, Protection, Receipt, Step, Who};
 pub use sharing::{Change, Sharing};
 
 use std::time::Duration;

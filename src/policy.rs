@@ -181,10 +181,13 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// As [`Policy::parse_with`].
+    /// As [`Policy::parse_with`], without a place: nobody wrote the text.
     pub(crate) fn excluding(self, people: &BTreeSet<PersonNumber>) -> Result<Self, ParseError> {
         let new: Vec<PersonNumber> = people.iter().copied().filter(|person| !self.excludes(*person)).collect();
-        if new.is_empty() { Ok(self) } else { self.0.excluding(new.into_iter()).to_string().parse() }
+        if new.is_empty() {
+            return Ok(self);
+        }
+        self.0.excluding(new.into_iter()).to_string().parse().map_err(ParseError::without_place)
     }
 
     /// The policy open to those as well who satisfy another; on one level, so that policies that grow one by one do not get
@@ -192,9 +195,9 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// As [`Policy::parse_with`].
+    /// As [`Policy::parse_with`], without a place: nobody wrote the text.
     pub(crate) fn or(self, other: Self) -> Result<Self, ParseError> {
-        Self(self.0.or(other.0)).to_string().parse()
+        Self(self.0.or(other.0)).to_string().parse().map_err(ParseError::without_place)
     }
 
     /// The policy without the exclusions of a person that stand beside everything else, if there is anything else. What one

@@ -1,5 +1,8 @@
 //! Points in time, which are seconds and nothing else.
 
+pub(crate) mod calendar;
+
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,7 @@ use crate::error::{Error, Result};
 /// assert!(Time::at(1_775_000_000) < now); // 2026-03-31
 /// assert_eq!(Time::from_millis(1_775_000_000_999)?, Time::at(1_775_000_000));
 /// assert!(Time::from_secs(1_775_000_000_999).is_err());
+/// assert_eq!(Time::at(1_775_000_000).to_string(), "2026-03-31T23:33:20Z");
 /// assert_eq!(now.plus(Duration::from_secs(60)).since(now), Duration::from_secs(60));
 /// # Ok::<(), chartseal::Error>(())
 /// ```
@@ -117,6 +121,18 @@ impl From<SystemTime> for Time {
     }
 }
 
+/// As RFC 3339 has it, in UTC.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, rest) = (self.0 / DAY, self.0 % DAY);
+        let (year, month, day) = calendar::calendar(i64::try_from(days).unwrap_or(i64::MAX / 2));
+        let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +155,19 @@ mod tests {
         let clocks =
             [SystemTime::UNIX_EPOCH - Duration::from_secs(1), SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40)];
         assert_eq!(clocks.map(Time::from), [Time::MIN, Time::MAX]);
+    }
+
+    #[test]
+    fn a_time_is_written_as_a_date_and_a_time_of_day() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_868_799, "2000-02-29T23:59:59Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_775_000_000, "2026-03-31T23:33:20Z"),
+            (Time::MAX.as_secs(), "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(Time::from_secs(seconds).unwrap().to_string(), text);
+        }
     }
 
     #[test]

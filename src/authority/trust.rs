@@ -386,6 +386,24 @@ impl Trust {
         move |name| people?.numbers.get(&PersonId::new(name).ok()?).copied()
     }
 
+    /// The authorities that are trusted, in order.
+    pub(crate) fn authorities(&self) -> impl Iterator<Item = &AuthorityId> {
+        self.authorities.keys()
+    }
+
+    /// Whether any authority that is trusted knows this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unknown`], with all who were asked, if none does.
+    pub(crate) fn check_person(&self, person: &PersonId) -> Result<()> {
+        let mut maps = self.authorities.values().filter_map(|known| known.lists.people.as_ref());
+        if maps.any(|people| people.value.numbers.contains_key(person)) {
+            return Ok(());
+        }
+        Err(Error::Unknown(Unknown::Person { person: person.clone(), asked: self.authorities().cloned().collect() }))
+    }
+
     /// Whether the map of people of this authority, retired or not, gives a number to somebody else than this person.
     pub(crate) fn is_anothers(&self, authority: &AuthorityId, number: PersonNumber, person: &PersonId) -> bool {
         let lists = self.authorities.get(authority).map(|known| &known.lists);

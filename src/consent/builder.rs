@@ -10,16 +10,16 @@ use super::access::Access;
 use super::devices::Devices;
 use super::exclusion::{Action, Cause, Exclusion, excluded};
 use super::mandate::{Mandate, MandateStatement};
-use super::preview::{Preview, Readers};
+use super::preview::{Admitted, Preview};
 use super::referral::EndedReferral;
-use super::terms::{ConsumedStatement, Named, Policies, Reading, Terms, Writing, canonical};
+use super::terms::{ConsumedStatement, Named, Policies, Reading, Writing, canonical};
 use crate::authority::{Trust, VerifiedCredential};
 use crate::error::{Error, Result};
 use crate::id::{AuthorityId, CompartmentId, DeviceId, Generation, Hash, PersonId, Time, Version};
 use crate::identity::{SigningKey, SigningPublic};
 use crate::policy::Policy;
 pub use draft::ConsentDraft;
-use terms::{Draft, parse};
+use terms::{Draft, parse, widened};
 
 /// A consent that is being written. Without any `read` or `name`, it is for the owner alone.
 ///
@@ -42,6 +42,8 @@ pub struct ConsentBuilder<'a> {
     exclusions: BTreeSet<Exclusion>,
     /// Those that are said here.
     excluded: Vec<Exclusion>,
+    /// Names among them that nobody looked up.
+    said_by_name: Vec<PersonId>,
     consumed: Vec<ConsumedStatement>,
     /// Version and key generation that the next ones have to be above.
     beyond: (Version, Generation),
@@ -106,6 +108,7 @@ impl<'a> ConsentBuilder<'a> {
             custodian: None,
             exclusions: BTreeSet::new(),
             excluded: Vec::new(),
+            said_by_name: Vec::new(),
             consumed: Vec::new(),
             beyond: (Version(0), Generation(0)),
             other_key: false,
@@ -116,7 +119,7 @@ impl<'a> ConsentBuilder<'a> {
 
     /// Makes this the version after the one that was opened, with a new compartment key.
     ///
-    /// Nothing else is taken over, but who is [excluded](Terms::exclusions) because her keys were stolen or she declined:
+    /// Nothing else is taken over, but who is [excluded](super::Terms::exclusions) because her keys were stolen or she declined:
     /// who may read and write, and who is excluded by name, is said anew, or with [`ConsentBuilder::same_terms`]. Under a
     /// mandate, whom the owner excluded stays so for whatever cause.
     ///
@@ -192,17 +195,30 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// [`Error::ApiMisuse`] before [`ConsentBuilder::after`], or if an authority has a policy already.
     pub fn same_terms(self, trust: &'a Trust) -> Result<Self> {
-        self.same_policies(trust, |_| true)?.same_exclusions(|_| true)?.same_people(|_| true)
+        self.same_policies(trust)?.same_exclusions(|_| true)?.same_people(|_| true)
     }
 
-    /// Takes over the policies of the version before; of those for reading, the ones of these authorities.
-    pub(crate) fn same_policies(mut self, trust: &'a Trust, reads: impl Fn(&AuthorityId) -> bool) -> Result<Self> {
-        let Terms { read, write, .. } = &self.before()?.terms;
-        for Reading { authority, policy, .. } in read.iter().filter(|reading| reads(&reading.authority)) {
-            self = self.add_read(Draft { trust, authority: authority.clone(), policy: canonical(policy)? })?;
+    /// Takes over the policies of the version before.
+    pub(crate) fn same_policies(self, trust: &'a Trust) -> Result<Self> {
+        self.same_reading(trust, |_| true)?.same_writing(trust, |_| true)
+    }
+
+    /// Takes over who may read by the policies of these authorities.
+    pub(crate) fn same_reading(mut self, trust: &'a Trust, stays: impl Fn(&AuthorityId) -> bool) -> Result<Self> {
+        let before = &self.before()?.terms.read;
+        for Reading { authority, policy, .. } in before.iter().filter(|reading| stays(&reading.authority)) {
+            let policy = canonical(policy)?;
+            self = self.add_read(Draft { trust, authority: authority.clone(), policy, said: None })?;
         }
-        for Writing { authority, policy } in write {
-            self = self.add_write(Draft { trust, authority: authority.clone(), policy: canonical(policy)? })?;
+        Ok(self)
+    }
+
+    /// Takes over who may write by the policies of these authorities.
+    pub(crate) fn same_writing(mut self, trust: &'a Trust, stays: impl Fn(&AuthorityId) -> bool) -> Result<Self> {
+        let before = &self.before()?.terms.write;
+        for Writing { authority, policy } in before.iter().filter(|writing| stays(&writing.authority)) {
+            let policy = canonical(policy)?;
+            self = self.add_write(Draft { trust, authority: authority.clone(), policy, said: None })?;
         }
         Ok(self)
     }
@@ -236,9 +252,10 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// [`Error::Policy`] for the text, [`Error::ApiMisuse`] if the authority has a policy already.
     pub fn read(self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
+        let said = Some(policy.to_owned());
         let (policy, named) = parse(trust, authority, policy)?;
-        let builder = named.into_iter().fold(self, |builder, (person, _)| builder.exclude(person));
-        builder.add_read(Draft { trust, authority: authority.clone(), policy })
+        let people = named.into_iter().map(|(person, _)| Exclusion::by_name(person));
+        self.shut_out(people).add_read(Draft { trust, authority: authority.clone(), policy, said })
     }
 
     /// As [`ConsentBuilder::read`], for those as well whom the version before lets read by a policy of that authority. Whom
@@ -248,6 +265,7 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// As [`ConsentBuilder::read`]; [`Error::ApiMisuse`] if the policy is for somebody by number who stays excluded.
     pub(crate) fn read_also(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
+        let said = policy;
         let (mut policy, named) = parse(trust, authority, policy)?;
         let Access { terms: before, read: sealed, .. } = self.before()?;
         // Who is excluded by this may have the present key.
@@ -258,18 +276,15 @@ impl<'a> ConsentBuilder<'a> {
         });
         if let Some(present) = before.read.iter().find(|reading| reading.authority == *authority) {
             let present = canonical(&present.policy)?;
-            let outright: Vec<_> = present.exclusions().filter(|number| present.excludes(*number)).collect();
-            let mut out = excluded(&before.exclusions, Action::Read, authority);
-            out.extend(&outright);
-            if out.into_iter().any(|number| policy.names(number)) {
-                return Err(Error::ApiMisuse("the policy is for a person who stays excluded"));
-            }
-            policy = present.or(policy)?;
+            let out = excluded(&before.exclusions, Action::Read, authority);
+            let outright;
+            (policy, outright) = widened(present, policy, (said, out))?;
             let by_policy = |number| Exclusion::by_number((authority, number), Action::Read, Cause::Policy);
             self = self.shut_out(outright.into_iter().map(by_policy));
         }
-        let builder = named.into_iter().fold(self, |builder, (person, _)| builder.exclude(person));
-        builder.add_read(Draft { trust, authority: authority.clone(), policy })
+        let people = named.into_iter().map(|(person, _)| Exclusion::by_name(person));
+        let said = Some(said.to_owned());
+        self.shut_out(people).add_read(Draft { trust, authority: authority.clone(), policy, said })
     }
 
     /// Lets those write whose attributes from `authority` satisfy the policy. The owner's devices always may. Whoever is
@@ -280,13 +295,38 @@ impl<'a> ConsentBuilder<'a> {
     ///
     /// As [`ConsentBuilder::read`].
     pub fn write(self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
+        let said = Some(policy.to_owned());
         let policy = Policy::parse_with(policy, trust.resolve(authority))?;
-        self.add_write(Draft { trust, authority: authority.clone(), policy })
+        self.add_write(Draft { trust, authority: authority.clone(), policy, said })
     }
 
-    /// Excludes a person from reading and writing under every authority that has a policy here and knows the name.
+    /// As [`ConsentBuilder::write`], for those as well whom the version before lets write by a policy of that authority. Whom
+    /// that one excludes as a whole stays excluded.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConsentBuilder::read_also`].
+    pub(crate) fn write_also(mut self, trust: &'a Trust, authority: &AuthorityId, policy: &str) -> Result<Self> {
+        let said = policy;
+        let mut policy = Policy::parse_with(policy, trust.resolve(authority))?;
+        let before = &self.before()?.terms;
+        if let Some(present) = before.write.iter().find(|writing| writing.authority == *authority) {
+            let present = canonical(&present.policy)?;
+            let out = excluded(&before.exclusions, Action::Write, authority);
+            let outright;
+            (policy, outright) = widened(present, policy, (said, out))?;
+            let by_policy = |number| Exclusion::by_number((authority, number), Action::Write, Cause::Policy);
+            self = self.shut_out(outright.into_iter().map(by_policy));
+        }
+        self.add_write(Draft { trust, authority: authority.clone(), policy, said: Some(said.to_owned()) })
+    }
+
+    /// Excludes a person from reading and writing under every authority that has a policy here and knows the name. It is
+    /// refused with [`Error::Unknown`] when it is sealed, if there are policies and nobody knows the name: no authority that
+    /// is trusted, nor the version before, which may let her in by a key.
     #[must_use]
-    pub fn exclude(self, person: PersonId) -> Self {
+    pub fn exclude(mut self, person: PersonId) -> Self {
+        self.said_by_name.push(person.clone());
         self.shut_out([Exclusion::by_name(person)])
     }
 
@@ -359,8 +399,8 @@ impl<'a> ConsentBuilder<'a> {
         self
     }
 
-    /// Who of these people opens this consent, who gains by it, who loses, and who is excluded by name but cannot be
-    /// excluded everywhere; and whether the slots of the version before are for whom its terms say
+    /// Who of these people opens this consent, who may write under it, who gains by it, who loses, and who is excluded by
+    /// name but cannot be excluded everywhere; and whether the slots of the version before are for whom its terms say
     /// ([`Access::check_policy_slots`]). Show it before sealing.
     ///
     /// The attributes are taken at their word; what a revocation list says does not matter, since it takes no key back.
@@ -374,10 +414,11 @@ impl<'a> ConsentBuilder<'a> {
         let (mut terms, unenforced) = self.terms(now)?;
         let consumed: BTreeSet<Hash> = terms.consumed.iter().map(|consumed| consumed.statement).collect();
         terms.people.retain(|named| named.referred.as_ref().is_none_or(|by| !consumed.contains(&by.referral)));
-        let Policies { read, .. } = terms.policies()?;
+        let Policies { read, write, .. } = terms.policies()?;
         terms.people.retain(|named| !named.is_over(now));
-        let after = Readers { read: &read, terms: &terms };
-        let before = self.after.map(|access| Readers { read: &access.read, terms: &access.terms });
+        let after = Admitted { read: &read, write: &write, terms: &terms };
+        let before = |access: &'a Access| Admitted { read: &access.read, write: &access.write, terms: &access.terms };
+        let before = self.after.map(before);
         Ok(Preview::new(after, before, people, (unenforced, self.unproven())))
     }
 

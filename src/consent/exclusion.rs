@@ -91,9 +91,9 @@ impl Exclusion {
         self.person.as_ref() == Some(person)
     }
 
-    /// Whether a policy of an authority brought it about and ends it.
-    pub(crate) fn is_of_policy(&self, authority: &AuthorityId) -> bool {
-        self.cause == Cause::Policy && self.numbers.contains_key(authority)
+    /// Whether the policy of an authority for that brought it about and ends it.
+    pub(crate) fn is_of_policy(&self, authority: &AuthorityId, action: Action) -> bool {
+        self.cause == Cause::Policy && self.action == action && self.numbers.contains_key(authority)
     }
 
     /// Whether it stays when policies are said anew: it has nothing to do with them.
@@ -107,7 +107,7 @@ impl Exclusion {
     }
 
     /// Whether both say the same, whenever they did, and wherever it is enforced if they say it by name.
-    pub(super) fn says_what(&self, other: &Self) -> bool {
+    pub(crate) fn says_what(&self, other: &Self) -> bool {
         (&self.person, self.action, self.cause, self.until) == (&other.person, other.action, other.cause, other.until)
             && (self.person.is_some() || self.numbers == other.numbers)
     }

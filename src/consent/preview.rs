@@ -16,6 +16,12 @@ pub struct Preview {
     pub gains: BTreeSet<Reader>,
     /// Those who opened the version before and not this one.
     pub loses: BTreeSet<Reader>,
+    /// Those who may write by attributes. The owner's devices always may.
+    pub writes: BTreeSet<Reader>,
+    /// Those among them who might not under the version before.
+    pub gains_writing: BTreeSet<Reader>,
+    /// Those who might write under the version before and may not under this one. What they wrote stands.
+    pub loses_writing: BTreeSet<Reader>,
     /// Those who are to be excluded and cannot be, since an authority does not know them by this name: whoever they are
     /// there, if its policy is satisfied, the consent opens.
     pub unenforced: Vec<UnenforcedExclusion>,
@@ -45,36 +51,47 @@ pub struct UnenforcedExclusion {
 
 impl Preview {
     pub(super) fn new(
-        after: Readers<'_>,
-        before: Option<Readers<'_>>,
+        after: Admitted<'_>,
+        before: Option<Admitted<'_>>,
         people: &[VerifiedCredential],
         (unenforced, unproven): (Vec<UnenforcedExclusion>, BTreeSet<AuthorityId>),
     ) -> Self {
-        let opens = after.among(people);
-        let opened = before.map(|before| before.among(people)).unwrap_or_default();
+        let opens = after.readers(people);
+        let opened = before.map(|before| before.readers(people)).unwrap_or_default();
         let gains = opens.difference(&opened).cloned().collect();
         let loses = opened.difference(&opens).cloned().collect();
-        Self { opens, gains, loses, unenforced, unproven }
+        let writes = after.writers(people);
+        let wrote = before.map(|before| before.writers(people)).unwrap_or_default();
+        let gains_writing = writes.difference(&wrote).cloned().collect();
+        let loses_writing = wrote.difference(&writes).cloned().collect();
+        Self { opens, gains, loses, writes, gains_writing, loses_writing, unenforced, unproven }
     }
 }
 
 /// Whom a consent is for: the policies of its terms, with the validity condition, and the names.
 #[derive(Clone, Copy)]
-pub(super) struct Readers<'a> {
+pub(super) struct Admitted<'a> {
     pub(super) read: &'a [(AuthorityId, Policy)],
+    pub(super) write: &'a [(AuthorityId, Policy)],
     pub(super) terms: &'a Terms,
 }
 
-impl Readers<'_> {
-    fn among(self, people: &[VerifiedCredential]) -> BTreeSet<Reader> {
-        let opens = |who: &&VerifiedCredential| {
-            let admits = |(authority, policy): &(AuthorityId, Policy)| {
-                authority == who.authority() && policy.satisfied_by(who.attributes())
-            };
-            self.read.iter().any(admits) || self.terms.named().any(|named| named.sealing == *who.sealing())
-        };
-        let reader =
-            |who: &VerifiedCredential| Reader { authority: who.authority().clone(), person: who.person().clone() };
-        people.iter().filter(opens).map(reader).collect()
+impl Admitted<'_> {
+    fn readers(self, people: &[VerifiedCredential]) -> BTreeSet<Reader> {
+        let named = |who: &VerifiedCredential| self.terms.named().any(|named| named.sealing == *who.sealing());
+        among(people, |who| admits(self.read, who) || named(who))
     }
+
+    fn writers(self, people: &[VerifiedCredential]) -> BTreeSet<Reader> {
+        among(people, |who| admits(self.write, who))
+    }
+}
+
+fn admits(policies: &[(AuthorityId, Policy)], who: &VerifiedCredential) -> bool {
+    policies.iter().any(|(authority, policy)| authority == who.authority() && policy.satisfied_by(who.attributes()))
+}
+
+fn among(people: &[VerifiedCredential], meant: impl Fn(&VerifiedCredential) -> bool) -> BTreeSet<Reader> {
+    let reader = |who: &VerifiedCredential| Reader { authority: who.authority().clone(), person: who.person().clone() };
+    people.iter().filter(|who| meant(who)).map(reader).collect()
 }

@@ -179,8 +179,8 @@ impl Reading {
     pub fn sealed_policy(&self, exclusions: &[Exclusion]) -> Result<Option<Policy>> {
         let month = Month::new((self.month / 12).saturating_add(1970), self.month % 12 + 1)?;
         let policy = closed(&self.policy, &excluded(exclusions, Action::Read, &self.authority))?;
-        let policy = policy.map(|policy| format!("({policy}) and valid-until >= {month}").parse());
-        policy.map_or(Ok(None), satisfiable)
+        let policy = policy.map(|policy| format!("({policy}) and valid-until >= {month}").parse::<Policy>());
+        policy.map_or(Ok(None), |policy| satisfiable(policy.map_err(ParseError::without_place)))
     }
 }
 
@@ -188,6 +188,12 @@ impl Terms {
     /// Those who may read by name, and the custodian.
     pub(crate) fn named(&self) -> impl Iterator<Item = &Named> {
         self.people.iter().chain(&self.custodian)
+    }
+
+    /// Whether somebody of this name is let in by it, or shut out somewhere.
+    pub(crate) fn knows(&self, person: &PersonId) -> bool {
+        let shut_out = |one: &Exclusion| one.names(person) && !one.numbers.is_empty();
+        self.named().any(|named| named.person == *person) || self.exclusions.iter().any(shut_out)
     }
 
     /// Everybody whom a slot is sealed to.

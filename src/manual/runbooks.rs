@@ -1,6 +1,6 @@
 //! Runbooks: a page for each event in the life of a system, with the calls in their order.
 //!
-//! - [`grant_or_restrict`]: somebody is to read, or fewer are;
+//! - [`grant_or_restrict`]: somebody is to read or write, or fewer are;
 //! - [`revoke_a_person`]: a person is to read no more;
 //! - [`rotate_a_compartment`]: a compartment moves to a new key;
 //! - [`a_rotation_does_not_finish`]: a rotation does not finish;

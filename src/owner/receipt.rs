@@ -1,11 +1,17 @@
 //! What a change of a consent protects from now on, and what it does not.
 
+mod parties;
+
 use std::fmt;
 
-use crate::consent::{Access, UnenforcedExclusion};
-use crate::id::{CompartmentId, Generation, Version};
+pub use parties::{Party, Who};
+use parties::{let_in, readmitted, shut_out};
 
-/// What a change of a consent protects, against whom, and what is left to do.
+use crate::consent::{Access, UnenforcedExclusion};
+use crate::id::{CompartmentId, Generation, Time, Version};
+
+/// Whom a change of a consent lets in, until when, and whom it shuts out; what it protects, against whom, and what is left
+/// to do.
 ///
 /// Its `Display` says it to the patient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +23,15 @@ pub struct Receipt {
     pub from: (Version, Generation),
     /// Version and key generation from now on.
     pub to: (Version, Generation),
+    /// Until when the consent is valid; none until it is replaced.
+    pub until: Option<Time>,
+    /// Who may read or write from now on by something that was not said before. A policy that was said anew stands here with
+    /// all whom it admits.
+    pub let_in: Vec<Party>,
+    /// Whose exclusion ended: they may do what the policies admit them to.
+    pub readmitted: Vec<Party>,
+    /// Who may read or write no more: people, and whoever was let in by a policy in whose place there is none.
+    pub shut_out: Vec<Party>,
     /// Exclusions that an authority does not carry out, since it does not know the person by this name.
     pub unenforced: Vec<UnenforcedExclusion>,
 }
@@ -67,6 +82,10 @@ impl Receipt {
             compartment: after.compartment().clone(),
             from: (before.version(), before.generation()),
             to: (after.version(), after.generation()),
+            until: after.not_after(),
+            let_in: let_in(before, after),
+            readmitted: readmitted(before, after),
+            shut_out: shut_out(before, after),
             unenforced,
         }
     }
@@ -94,7 +113,29 @@ impl Receipt {
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (compartment, Version(version)) = (&self.compartment, self.to.0);
-        writeln!(f, "Your consent for {compartment} is now version {version}.")?;
+        match self.until {
+            None => writeln!(f, "Your consent for {compartment} is now version {version}.")?,
+            Some(until) => writeln!(f, "Your consent for {compartment} is now version {version}, until {until}.")?,
+        }
+        for Party { who, action, until } in &self.let_in {
+            let action = parties::verb(*action);
+            match until {
+                None => writeln!(f, "Let in: {who} may {action}.")?,
+                Some(until) => writeln!(f, "Let in: {who} may {action} until {until}.")?,
+            }
+        }
+        for Party { who, action, .. } in &self.readmitted {
+            let action = parties::verb(*action);
+            writeln!(f, "No longer shut out: {who} may {action} again where a policy says so.")?;
+        }
+        for Party { who, action, until } in &self.shut_out {
+            let action = parties::verb(*action);
+            match (who, until) {
+                (Who::Policy { .. }, _) => writeln!(f, "Shut out: {who} may not {action} by that any more.")?,
+                (_, None) => writeln!(f, "Shut out: {who} may not {action}.")?,
+                (_, Some(until)) => writeln!(f, "Shut out: {who} may not {action} until {until}.")?,
+            }
+        }
         if self.needs_rewrap() {
             writeln!(f, "Protected: whoever was shut out cannot read anything that is written from now on.")?;
             writeln!(
@@ -114,7 +155,7 @@ impl fmt::Display for Receipt {
             )?;
         }
         for UnenforcedExclusion { authority, person } in &self.unenforced {
-            writeln!(f, "Not shut out: {person}, whom {authority} does not know by this name.")?;
+            writeln!(f, "Not shut out under {authority}: {person}, whom it does not know by this name.")?;
         }
         Ok(())
     }

@@ -1,4 +1,6 @@
-//! The patient's verbs: grant, restrict, revoke, rotate.
+//! The patient's verbs: grant, restrict, revoke, rotate; and the same for writing.
+
+mod writing;
 
 use super::device::Device;
 use super::receipt::Receipt;
@@ -11,7 +13,7 @@ use crate::error::{Error, Result, Unknown};
 use crate::id::{AuthorityId, PersonId, Time};
 use crate::policy::{Month, PersonNumber};
 
-/// One compartment, as its owner changes who may read it. Got from [`Device::sharing`].
+/// One compartment, as its owner changes who may read and write it. Got from [`Device::sharing`].
 ///
 /// Each verb prepares the next version of the consent; look at [`Change::preview`], then [`Change::seal`] it.
 ///
@@ -85,7 +87,8 @@ impl<'a> Sharing<'a> {
     /// As [`ConsentBuilder::read`]; [`Error::ApiMisuse`] if the policy is for somebody by number who is excluded.
     pub fn grant_policy(self, authority: &AuthorityId, policy: &str) -> Result<Change<'a>> {
         let builder = self.next()?.reseal()?.read_also(self.trust, authority, policy)?;
-        let builder = builder.same_policies(self.trust, |other| other != authority)?;
+        let builder = builder.same_reading(self.trust, |other| other != authority)?;
+        let builder = builder.same_writing(self.trust, |_| true)?;
         Ok(self.change(builder.same_exclusions(|_| true)?.same_people(|_| true)?))
     }
 
@@ -100,7 +103,7 @@ impl<'a> Sharing<'a> {
     }
 
     /// Lets nobody read any more by the attributes of an authority, under a new compartment key. Those whom the consent
-    /// names stay.
+    /// names stay. Who may write stays as well: see [`Sharing::revoke_writing`].
     ///
     /// # Errors
     ///
@@ -118,10 +121,15 @@ impl<'a> Sharing<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Policy`] if there are too many exclusions.
+    /// [`Error::Unknown`], with whom it asked, if nobody knows her: neither any authority that is trusted, nor the consent,
+    /// which would name her by a key. A name that is misspelt shuts nobody out. [`Error::Policy`] if there are too many
+    /// exclusions.
     pub fn revoke(self, person: PersonId) -> Result<Change<'a>> {
+        if !self.access.terms().knows(&person) {
+            self.trust.check_person(&person)?;
+        }
         let builder = self.rules()?.same_people(|named| named.person != person)?;
-        Ok(self.change(builder.exclude(person)))
+        Ok(self.change(builder.shut_out([Exclusion::by_name(person)])))
     }
 
     /// Takes back that a person was shut out by [`Sharing::revoke`], or by name in a policy: she reads and writes again
@@ -310,18 +318,19 @@ impl<'a> Sharing<'a> {
 
     /// Policies and exclusions as they are.
     fn rules(&self) -> Result<ConsentBuilder<'a>> {
-        self.next()?.same_policies(self.trust, |_| true)?.same_exclusions(|_| true)
+        self.next()?.same_policies(self.trust)?.same_exclusions(|_| true)
     }
 
     /// The terms as they are, but for one authority's read policy.
     fn without_policy(&self, authority: &AuthorityId) -> Result<ConsentBuilder<'a>> {
-        let builder = self.next()?.same_policies(self.trust, |other| other != authority)?;
-        builder.same_exclusions(|one| !one.is_of_policy(authority))?.same_people(|_| true)
+        let builder = self.next()?.same_reading(self.trust, |other| other != authority)?;
+        let builder = builder.same_writing(self.trust, |_| true)?;
+        builder.same_exclusions(|one| !one.is_of_policy(authority, Action::Read))?.same_people(|_| true)
     }
 
     /// The terms as they are, but for these exclusions, under the same key.
     fn without_exclusions(&self, is_meant: impl Fn(&Exclusion) -> bool) -> Result<Change<'a>> {
-        let builder = self.next()?.reseal()?.same_policies(self.trust, |_| true)?;
+        let builder = self.next()?.reseal()?.same_policies(self.trust)?;
         Ok(self.change(builder.same_exclusions(|one| !is_meant(one))?.same_people(|_| true)?))
     }
 }
@@ -337,7 +346,7 @@ impl Change<'_> {
         Ok(Self { builder: self.builder.beyond(other)?, ..self })
     }
 
-    /// Who opens it, who gains and who loses: see [`ConsentBuilder::preview`].
+    /// Who opens it, who may write, who gains and who loses: see [`ConsentBuilder::preview`].
     ///
     /// # Errors
     ///
@@ -346,7 +355,7 @@ impl Change<'_> {
         self.builder.preview(people, now)
     }
 
-    /// Signs it, and says what is protected from now on and what is not.
+    /// Signs it, and says who was let in, until when, what is protected from now on and what is not.
     ///
     /// # Errors
     ///

@@ -26,7 +26,8 @@ const WINDOW: usize = 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
     kind: ParseErrorKind,
-    span: Range<usize>,
+    /// None for what is wrong with no text that anybody gave.
+    span: Option<Range<usize>>,
     found: String,
 }
 
@@ -39,7 +40,17 @@ impl ParseError {
         if underlined.chars().nth(EXCERPT).is_some() {
             found.push_str("...");
         }
-        Self { kind, span, found }
+        Self { kind, span: Some(span), found }
+    }
+
+    /// The same of a text that was put together here: its places say nothing to whoever wrote other texts.
+    pub(crate) fn without_place(self) -> Self {
+        Self { span: None, found: String::new(), ..self }
+    }
+
+    /// The same of all that somebody wrote, of which the text with the mistake was made.
+    pub(crate) fn of_all(kind: ParseErrorKind, text: &str) -> Self {
+        Self::new(kind, text, 0..text.len())
     }
 
     /// What is wrong.
@@ -48,9 +59,10 @@ impl ParseError {
     }
 
     /// Where, in bytes of the input: within it and on character boundaries. Empty at the end of an input that stops
-    /// too early.
+    /// too early. `0..0` if what is wrong came about without any input: a policy that was said before does not fit any more
+    /// with those who are excluded since.
     pub fn span(&self) -> Range<usize> {
-        self.span.clone()
+        self.span.clone().unwrap_or_default()
     }
 
     /// The line of `text` that holds the place, carets beneath it, and what is wrong.
@@ -58,8 +70,9 @@ impl ParseError {
     /// `text` is the input that was parsed. Long lines are cut around the place, and characters that could disturb a
     /// terminal are shown as `?`, so the result is at most two short lines whatever the input held.
     pub fn render(&self, text: &str) -> String {
-        let start = boundary(text, self.span.start);
-        let end = boundary(text, self.span.end).max(start);
+        let span = self.span();
+        let start = boundary(text, span.start);
+        let end = boundary(text, span.end).max(start);
         let (before, rest) = text.split_at_checked(start).unwrap_or((text, ""));
         let (marked, after) = rest.split_at_checked(end - start).unwrap_or((rest, ""));
         let before = before.rsplit('\n').next().unwrap_or_default();
@@ -78,7 +91,10 @@ impl ParseError {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.kind, self.span.start)?;
+        let Some(span) = &self.span else {
+            return write!(f, "{}", self.kind);
+        };
+        write!(f, "{} at byte {}", self.kind, span.start)?;
         if self.found.is_empty() { Ok(()) } else { write!(f, ": `{}`", self.found) }
     }
 }
@@ -247,6 +263,9 @@ pub enum ParseErrorKind {
     /// No key can meet the conditions on some label: the span is the one that rules out all that the others left.
     #[error("no key can satisfy this together with the conditions that it is joined with")]
     Unsatisfiable,
+    /// The policy is for nobody but people who are excluded from the consent; the span is all of it. Readmit them first.
+    #[error("only people who are excluded could satisfy this")]
+    ExcludedAlone,
     /// A second value for a numeric label, a person or `valid-until`; a key has one.
     #[error("a key has one value per numeric label")]
     DuplicateLabel,

@@ -150,7 +150,7 @@ fn whom_a_policy_is_for_alone_can_be_shut_out() {
     let Err(Error::Policy(error)) = sharing(&world, &revoked).restrict(&id, &policy).unwrap().seal(NOW) else {
         panic!()
     };
-    assert_eq!(*error.kind(), ParseErrorKind::Unsatisfiable);
+    assert_eq!((error.kind(), &policy[error.span()]), (&ParseErrorKind::ExcludedAlone, policy.as_str()));
     // Her stolen keys.
     world.hospital.replace_keys(&again.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
     let issued = world.hospital.issue(again.id(), &"role:doctor".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
@@ -345,6 +345,7 @@ fn what_the_owner_says_by_number_stays_whenever_she_says_it() {
 fn a_grant_that_makes_an_exclusion_work_has_a_new_key() {
     let mut world = World::new();
     let id = world.hospital.id().clone();
+    world.known_elsewhere("dr-eve");
     let consent = world.phone.consent(world.devices(), section()).read(&world.trust, &id, "role:doctor").unwrap();
     let (_, access) = consent.exclude("dr-eve".parse().unwrap()).seal(NOW).unwrap();
     let eve = Identity::generate("dr-eve".parse().unwrap()).unwrap();

@@ -15,3 +15,4 @@ mod referral;
 mod support;
 mod unknown;
 mod verbs;
+mod writing;

@@ -359,7 +359,7 @@ fn a_referral_that_was_ended_brings_nobody_here_again() {
     // Whatever else is done in between; and it is forgotten with the referral's own end.
     let verbs: [fn(Sharing<'_>) -> Change<'_>; 4] = [
         |sharing| sharing.rotate().unwrap(),
-        |sharing| sharing.revoke("dr-who".parse().unwrap()).unwrap(),
+        |sharing| sharing.revoke("lab-7".parse().unwrap()).unwrap(),
         |sharing| sharing.restrict(&"st-olave".parse().unwrap(), "role:doctor").unwrap(),
         |sharing| sharing.revoke_authority(&"st-olave".parse().unwrap()).unwrap(),
     ];

@@ -174,10 +174,11 @@ fn the_preview_names_who_gains_and_who_loses() {
 
 #[test]
 fn the_receipt_lists_whom_an_authority_does_not_know() {
-    let clinic = Clinic::new();
+    let mut clinic = Clinic::new();
+    clinic.world.known_elsewhere("dr-who");
     let (_, _, receipt) = clinic.seal(clinic.sharing(&clinic.access).revoke("dr-who".parse().unwrap()).unwrap());
-    assert_eq!(receipt.unenforced.len(), 1);
-    assert!(receipt.to_string().contains("Not shut out: dr-who, whom st-olave does not know by this name."));
+    assert_eq!((receipt.unenforced.len(), receipt.shut_out.len()), (1, 0));
+    assert!(receipt.to_string().contains("Not shut out under st-olave: dr-who, whom it does not know by this name."));
 }
 
 /// What the nurse, who is shut out, kept; and what she can read with it afterwards. Each line of the receipt is tried on
@@ -268,6 +269,7 @@ fn a_receipt_is_true_of_every_adversary_at_every_step() {
     assert_eq!(
         receipt.to_string(),
         "Your consent for a is now version 2.\n\
+         Let in: whoever is `role:doctor` at st-olave may read.\n\
          Protected: whoever was shut out cannot read anything that is written from now on.\n\
          Protected once your records have been moved to the new key: what is stored already, from those who kept no copy of \
          it and no key of single records.\n\

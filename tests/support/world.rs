@@ -76,6 +76,16 @@ impl World {
         self.trust.update(&self.hospital.publish(after(100)).unwrap(), &mut self.pins, after(100)).unwrap();
     }
 
+    /// Another authority comes to be trusted, which knows this name and no other.
+    pub(crate) fn known_elsewhere(&mut self, name: &str) -> Authority {
+        let mut elsewhere = Authority::setup("elsewhere".parse().unwrap(), NOW).unwrap();
+        let person = Identity::generate(name.parse().unwrap()).unwrap();
+        elsewhere.enrol(&person.enrol().unwrap()).unwrap();
+        self.trust.add(elsewhere.anchor()).unwrap();
+        self.trust.update(&elsewhere.publish(NOW).unwrap(), &mut self.pins, NOW).unwrap();
+        elsewhere
+    }
+
     pub(crate) fn revoke(&mut self, person: &str, since: Time, reason: Reason) {
         self.hospital.revoke(&person.parse().unwrap(), since, reason, after(100)).unwrap();
         self.publish();

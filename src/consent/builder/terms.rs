@@ -8,10 +8,10 @@ use crate::consent::exclusion::{Action, Exclusion, excluded};
 use crate::consent::preview::UnenforcedExclusion;
 use crate::consent::referral::Referred;
 use crate::consent::terms::{ConsumedStatement, PastWriting, Reading, Terms, Writing};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unknown};
 use crate::id::{AuthorityId, Hash, PersonId, Time};
 use crate::kem::PublicParameters;
-use crate::policy::{Month, PersonNumber, Policy};
+use crate::policy::{Month, ParseError, ParseErrorKind, PersonNumber, Policy};
 
 /// A policy as it was said.
 #[derive(Debug)]
@@ -19,11 +19,14 @@ pub(super) struct Draft<'a> {
     pub(super) trust: &'a Trust,
     pub(super) authority: AuthorityId,
     pub(super) policy: Policy,
+    /// What the caller wrote; none if it is taken over.
+    pub(super) said: Option<String>,
 }
 
 impl ConsentBuilder<'_> {
     /// The terms as they will stand, and the exclusions that are not enforced everywhere.
     pub(super) fn terms(&self, now: Time) -> Result<(Terms, Vec<UnenforcedExclusion>)> {
+        self.check_known()?;
         let (exclusions, unenforced) = self.exclusions(now);
         if self.people.iter().chain(&self.custodian).any(|named| exclusions.iter().any(|one| one.names(&named.person)))
         {
@@ -38,7 +41,7 @@ impl ConsentBuilder<'_> {
             let reading = Reading { authority: authority.clone(), policy: policy.clone(), month };
             if !before.is_some_and(|before| before.read.iter().any(stood)) {
                 draft.admits_somebody(Action::Read, &exclusions)?;
-                if reading.sealed_policy(&exclusions)?.is_none() {
+                if draft.blamed(reading.sealed_policy(&exclusions))?.is_none() {
                     return Err(Error::ApiMisuse("the policy is for earlier months alone"));
                 }
             }
@@ -67,6 +70,22 @@ impl ConsentBuilder<'_> {
             ceiling: self.ceiling()?.map(Box::new),
         };
         Ok((terms, unenforced))
+    }
+
+    /// An exclusion by a name that nobody has shuts nobody out, and looks as if it did.
+    fn check_known(&self) -> Result<()> {
+        let drafts = || self.read.iter().chain(&self.write);
+        for person in &self.said_by_name {
+            let here = self.after.is_some_and(|before| before.terms.knows(person));
+            let mut trusts = drafts().map(|draft| draft.trust);
+            if here || drafts().next().is_none() || trusts.any(|trust| trust.check_person(person).is_ok()) {
+                continue;
+            }
+            let asked: BTreeSet<_> = drafts().flat_map(|draft| draft.trust.authorities()).cloned().collect();
+            let asked = asked.into_iter().collect();
+            return Err(Error::Unknown(Unknown::Person { person: person.clone(), asked }));
+        }
+        Ok(())
     }
 
     /// Who is excluded, with the numbers that the authorities of the policies here have for the names; and where they have
@@ -123,13 +142,41 @@ impl ConsentBuilder<'_> {
 impl<'a> Draft<'a> {
     /// What is said anew for excluded people alone is a mistake.
     fn admits_somebody(&self, action: Action, exclusions: &[Exclusion]) -> Result<()> {
-        self.policy.clone().excluding(&excluded(exclusions, action, &self.authority))?;
-        Ok(())
+        let closed = self.policy.clone().excluding(&excluded(exclusions, action, &self.authority));
+        let closed = closed.map(|_| ()).map_err(|error| match (&self.said, error.kind()) {
+            (Some(said), ParseErrorKind::Unsatisfiable) => ParseError::of_all(ParseErrorKind::ExcludedAlone, said),
+            _ => error,
+        });
+        self.blamed(closed.map_err(Error::Policy))
+    }
+
+    /// What is wrong with the policy as it is sealed is wrong with all that the caller wrote of it.
+    fn blamed<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| match (&self.said, error) {
+            (Some(said), Error::Policy(error)) => Error::Policy(ParseError::of_all(*error.kind(), said)),
+            (_, error) => error,
+        })
     }
 
     pub(super) fn parameters(&self) -> Result<&'a PublicParameters> {
         self.trust.known_parameters(&self.authority)
     }
+}
+
+/// A policy for those as well who satisfy the present one, and whom the present one excludes as a whole: they stay out.
+/// `said` is what was written of the other one, `out` who is excluded already.
+pub(super) fn widened(
+    present: Policy,
+    policy: Policy,
+    (said, mut out): (&str, BTreeSet<PersonNumber>),
+) -> Result<(Policy, Vec<PersonNumber>)> {
+    let outright: Vec<_> = present.exclusions().filter(|number| present.excludes(*number)).collect();
+    out.extend(&outright);
+    if out.into_iter().any(|number| policy.names(number)) {
+        return Err(Error::ApiMisuse("the policy is for a person who stays excluded"));
+    }
+    let wider = present.or(policy).map_err(|error| ParseError::of_all(*error.kind(), said))?;
+    Ok((wider, outright))
 }
 
 /// A policy, and the people that it excludes by name: without them, as far as they are excluded beside everything else. An

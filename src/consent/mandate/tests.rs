@@ -76,6 +76,15 @@ impl World {
         Self { owner, phone, trust, hospital, authority, ada, bob, keeper, stored, access, mandate, doctor }
     }
 
+    /// Another authority comes to be trusted, which knows this name and no other.
+    fn known_elsewhere(&mut self, name: &str) {
+        let mut elsewhere = Authority::setup("elsewhere".parse().unwrap(), NOW).unwrap();
+        let person = Identity::generate(name.parse().unwrap()).unwrap();
+        elsewhere.enrol(&person.enrol().unwrap()).unwrap();
+        self.trust.add(elsewhere.anchor()).unwrap();
+        self.trust.update(&elsewhere.publish(NOW).unwrap(), &mut PinStore::default(), NOW).unwrap();
+    }
+
     fn builder<'a>(&'a self, access: &'a Access) -> ConsentBuilder<'a> {
         let builder = self.mandate.consent(&self.keeper, self.owner.devices()).unwrap().after(access).unwrap();
         builder.same_terms(&self.trust).unwrap()

@@ -81,6 +81,7 @@ fn consents(folder: &Folder) {
     world.hospital.replace_keys(&new.enrol().unwrap(), NOW, Reason::Compromised, NOW).unwrap();
     let issued = world.hospital.issue(new.id(), &"role:nurse".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
     world.publish();
+    world.known_elsewhere("dr-who");
     let (stolen, new) = (&world.nurse.issued.credential, world.trust.credential(&issued.credential, NOW).unwrap());
     let sharing = |access| world.phone.sharing(world.devices(), &world.trust, access);
     let (_, access, _) = sharing(&access).grant_policy(world.hospital.id(), "dept:icu").unwrap().seal(NOW).unwrap();

@@ -178,6 +178,7 @@ fn whom_a_custodian_shuts_out_by_a_name_of_nobodys_is_found_by_her_own_and_by_he
 #[test]
 fn a_number_that_a_custodian_gave_to_a_name_yields_to_the_authoritys() {
     let mut world = World::new();
+    world.known_elsewhere("dr-eve");
     let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
     let (_, out, receipt) = sharing.revoke("dr-eve".parse().unwrap()).unwrap().seal(NOW).unwrap();
     assert_eq!((receipt.unenforced.len(), out.terms.exclusions[0].numbers.len()), (1, 0));
@@ -228,6 +229,7 @@ fn whom_the_owner_excluded_stays_so_when_a_custodian_says_policies_by_hand() {
 #[test]
 fn a_custodian_fills_the_terms_with_no_more_exclusions_than_he_may_add() {
     let mut world = World::new();
+    world.known_elsewhere("dr-eve");
     let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
     let (_, out, _) = sharing.revoke("dr-eve".parse().unwrap()).unwrap().seal(NOW).unwrap();
     world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();
@@ -267,6 +269,7 @@ fn a_custodian_excludes_by_name_whom_he_excluded_by_number() {
 #[test]
 fn whoever_is_let_in_by_number_brings_nobody_back_who_was_revoked_by_name() {
     let mut world = World::new();
+    world.known_elsewhere("dr-eve");
     let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
     let (_, out, _) = sharing.revoke("dr-eve".parse().unwrap()).unwrap().seal(NOW).unwrap();
     world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();
@@ -292,6 +295,7 @@ fn whoever_is_let_in_by_number_brings_nobody_back_who_was_revoked_by_name() {
 #[test]
 fn whoever_is_let_in_by_a_number_of_a_retired_authority_brings_nobody_back_who_was_revoked_by_name() {
     let mut world = World::new();
+    world.known_elsewhere("dr-eve");
     let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
     let (_, out, _) = sharing.revoke("dr-eve".parse().unwrap()).unwrap().seal(NOW).unwrap();
     world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();

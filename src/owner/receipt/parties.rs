@@ -1,0 +1,143 @@
+//! Who gains by a change of a consent, and who loses.
+
+use std::fmt;
+
+use crate::consent::{Access, Action, Exclusion, Named, Terms};
+use crate::id::{AuthorityId, PersonId, Time};
+use crate::policy::{PersonNumber, Policy};
+
+/// Somebody whom a change concerns, and what it lets her do or keeps her from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Party {
+    /// Who.
+    pub who: Who,
+    /// What.
+    pub action: Action,
+    /// The last second of it; none until the consent is replaced.
+    pub until: Option<Time>,
+}
+
+/// Somebody, as a consent says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Who {
+    /// By name.
+    Person(PersonId),
+    /// By a number of an authority's.
+    Number {
+        /// The authority.
+        authority: AuthorityId,
+        /// The number.
+        number: PersonNumber,
+    },
+    /// Whoever satisfies a policy, and is not excluded.
+    Policy {
+        /// The authority whose attributes count.
+        authority: AuthorityId,
+        /// The policy as the terms have it.
+        policy: String,
+    },
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(person) => write!(f, "{person}"),
+            Self::Number { authority, number } => write!(f, "person {number} of {authority}"),
+            Self::Policy { authority, policy } => write!(f, "whoever is `{policy}` at {authority}"),
+        }
+    }
+}
+
+pub(super) fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Read => "read",
+        Action::Write => "write",
+        Action::Both => "read or write",
+    }
+}
+
+/// Names that are new or have another end, and policies that were said anew and let somebody in.
+pub(super) fn let_in(before: &Access, after: &Access) -> Vec<Party> {
+    let (was, is, end) = (before.terms(), after.terms(), after.not_after());
+    let named =
+        is.named().filter(|named| !was.named().any(|other| same_key(named, other) && other.until == named.until));
+    let named = named.map(|named| Party {
+        who: Who::Person(named.person.clone()),
+        action: Action::Read,
+        until: [named.until, end].into_iter().flatten().min(),
+    });
+    let policies = |action, was: &Policies<'_>, is: &Policies<'_>, live: &[(AuthorityId, Policy)]| {
+        let lives = |authority: &AuthorityId| live.iter().any(|(other, _)| other == authority);
+        let new = is.iter().filter(|said| !was.contains(said) && lives(said.0));
+        new.map(|said| of_policy(*said, action, end)).collect::<Vec<_>>()
+    };
+    let read = policies(Action::Read, &reading(was), &reading(is), after.read_policies());
+    let write = policies(Action::Write, &writing(was), &writing(is), after.write_policies());
+    named.chain(read).chain(write).collect()
+}
+
+/// Whose exclusion ended.
+pub(super) fn readmitted(before: &Access, after: &Access) -> Vec<Party> {
+    ended(&before.terms().exclusions, &after.terms().exclusions).flat_map(|one| of_exclusion(one, None)).collect()
+}
+
+/// Whom nothing lets in any more that did, and who is excluded since.
+pub(super) fn shut_out(before: &Access, after: &Access) -> Vec<Party> {
+    let (was, is) = (before.terms(), after.terms());
+    // Where nobody enforces it, that is said elsewhere.
+    let enforced = |one: &&Exclusion| !one.numbers.is_empty() || is.read.is_empty() && is.write.is_empty();
+    let excluded = ended(&is.exclusions, &was.exclusions).filter(enforced);
+    let excluded: Vec<_> = excluded.flat_map(|one| of_exclusion(one, one.until)).collect();
+    let left =
+        was.named().map(|named| &named.person).filter(|person| !is.named().any(|other| other.person == **person));
+    let left = left.map(|person| Who::Person(person.clone()));
+    let left = left.filter(|who| !excluded.iter().any(|party| party.who == *who));
+    let left: Vec<_> = left.map(|who| Party { who, action: Action::Read, until: None }).collect();
+    let policies = |action, was: Policies<'_>, is: &Policies<'_>| {
+        let gone = was.into_iter().filter(|(authority, _)| !is.iter().any(|(other, _)| other == authority));
+        gone.map(|said| of_policy(said, action, None)).collect::<Vec<_>>()
+    };
+    let read = policies(Action::Read, reading(was), &reading(is));
+    let write = policies(Action::Write, writing(was), &writing(is));
+    excluded.into_iter().chain(left).chain(read).chain(write).collect()
+}
+
+/// Policies as they were said.
+type Policies<'a> = Vec<(&'a AuthorityId, &'a str)>;
+
+fn reading(terms: &Terms) -> Policies<'_> {
+    terms.read.iter().map(|reading| (&reading.authority, reading.policy.as_str())).collect()
+}
+
+fn writing(terms: &Terms) -> Policies<'_> {
+    terms.write.iter().map(|writing| (&writing.authority, writing.policy.as_str())).collect()
+}
+
+fn of_policy((authority, policy): (&AuthorityId, &str), action: Action, until: Option<Time>) -> Party {
+    Party { who: Who::Policy { authority: authority.clone(), policy: policy.to_owned() }, action, until }
+}
+
+fn same_key(one: &Named, other: &Named) -> bool {
+    (&one.person, one.sealing) == (&other.person, other.sealing)
+}
+
+/// Those of the first that the others do not say.
+fn ended<'a>(these: &'a [Exclusion], others: &'a [Exclusion]) -> impl Iterator<Item = &'a Exclusion> {
+    these.iter().filter(|one| !others.iter().any(|other| one.says_what(other)))
+}
+
+fn of_exclusion(one: &Exclusion, until: Option<Time>) -> Vec<Party> {
+    let party = |who| Party { who, action: one.action, until };
+    match &one.person {
+        Some(person) => vec![party(Who::Person(person.clone()))],
+        None => {
+            let who = |(authority, number): (&AuthorityId, &PersonNumber)| Who::Number {
+                authority: authority.clone(),
+                number: *number,
+            };
+            one.numbers.iter().map(who).map(party).collect()
+        }
+    }
+}
