@@ -8,6 +8,7 @@ mod disk;
 mod healing;
 mod hostile;
 mod late;
+mod owner_returns;
 mod races;
 mod reencryption;
 mod restore;
