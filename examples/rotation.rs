@@ -65,7 +65,11 @@ fn whole() -> Result<(), Failure> {
         let (disk, server, phones) = (Disk::open(path)?, Host::start(path, "server")?, Host::start(path, "phone")?);
         let consent = phone.consent(&phones.devices, compartment()?);
         let consent = consent.read(&phones.trust, hospital.id(), "role:doctor or role:nurse")?;
-        let (stored, access) = consent.write(&phones.trust, hospital.id(), "role:doctor")?.seal(clock())?;
+        let (_, access) = consent.seal(clock())?;
+        // Doctors write, too.
+        let sharing = phone.sharing(&phones.devices, &phones.trust, &access);
+        let (stored, access, receipt) = sharing.grant_writing(hospital.id(), "role:doctor")?.seal(clock())?;
+        println!("{receipt}");
         server.publish(&disk, &stored)?;
         fill(&disk.records, &phone, &phones.devices, &access)?;
         // The nurse reads, and keeps the compartment key that she got.
