@@ -25,6 +25,7 @@ mod batch;
 mod contents;
 mod job;
 mod keys_only;
+mod page;
 mod published;
 mod reencrypt;
 mod retire;

@@ -5,7 +5,7 @@ use crate::consent::Access;
 use crate::error::{Error, Result};
 use crate::id::{Generation, Hash, KeyId, RecordId};
 use crate::seal::{WrapHeader, wrap_dek};
-use crate::store::space::{Kind, PartPiece};
+use crate::store::space::{self, Kind, PartPiece};
 use crate::wire;
 
 /// A wrap, and which part's it is, as its store key says.
@@ -17,12 +17,8 @@ pub(crate) struct StoredWrap {
 impl StoredWrap {
     /// Reads the wrap that lies under a key.
     pub(crate) fn read(key: &str, bytes: &[u8]) -> Result<Self> {
-        match PartPiece::read(key) {
-            Some((Kind::Wrap, PartPiece { record, .. })) => {
-                Ok(Self { record, wrap: wire::from_cbor(bytes, MAX_WRAP, WHAT)? })
-            }
-            _ => Err(Error::Malformed(WHAT)),
-        }
+        let record = space::wrap_of(key).ok_or(Error::Malformed(WHAT))?;
+        Ok(Self { record, wrap: wire::from_cbor(bytes, MAX_WRAP, WHAT)? })
     }
 
     pub(crate) fn generation(&self) -> Generation {

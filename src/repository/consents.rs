@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use super::restored::caught_up;
 use super::{Put, Repository};
-use crate::consent::{Evidence, StoredConsent};
+use crate::consent::{Access, Evidence, StoredConsent};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, KeyId, OwnerId};
 use crate::ledger::{KeyState, Standing};
+use crate::pin::Place;
 use crate::record::StoredWrap;
 use crate::store::space::{self, Kind, RESTORING};
-use crate::store::{Entry, Op, Outcome, Pages, apply_all, is_there, scan_each};
+use crate::store::{Entry, Op, Outcome, Pages, apply_all, each, is_there, scan_each};
 
 impl Repository<'_> {
     /// Writes a consent that was verified, and opened if a custodian signed it, and takes note of it in the ledger, if
@@ -402,6 +403,13 @@ impl Repository<'_> {
         }
     }
 
+    /// The consent that an access is of, if it is in its place.
+    pub(crate) async fn consent_of(&self, access: &Access) -> Result<Option<StoredConsent>> {
+        let key = key_at(access.owner(), access.compartment(), access.place());
+        let held = each(self.store, std::slice::from_ref(&key)).await?.pop();
+        Ok(held.and_then(|entry| consent_at(&key, entry.ok()?.as_ref()?)))
+    }
+
     fn pages(&self, owner: &OwnerId, compartment: &CompartmentId) -> Pages<'_> {
         Pages::new(self.store, Kind::Consent.of_compartment(owner, compartment), 100)
     }
@@ -415,9 +423,11 @@ fn consent_at(key: &str, entry: &Entry) -> Option<StoredConsent> {
 /// A consent's key, by its place among all to the compartment.
 fn key_of(consent: &StoredConsent) -> String {
     let statement = consent.consent().unverified();
-    let place = consent.place();
-    let (under, base, version) = (place.under.0, place.base.0, place.version.0);
-    space::consent(&statement.owner, &statement.compartment, (under, base, version))
+    key_at(&statement.owner, &statement.compartment, consent.place())
+}
+
+fn key_at(owner: &OwnerId, compartment: &CompartmentId, place: Place) -> String {
+    space::consent(owner, compartment, (place.under.0, place.base.0, place.version.0))
 }
 
 const NO_LEDGER: Error = Error::ApiMisuse("there is no ledger");

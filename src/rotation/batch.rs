@@ -3,7 +3,7 @@
 use super::Rotation;
 use crate::error::{Error, Result};
 use crate::record::StoredWrap;
-use crate::store::{Entry, Op, Outcome, apply_all, each};
+use crate::store::{Entry, Op, Outcome, Scanned, apply_all, each};
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -20,12 +20,12 @@ pub(super) struct Done {
 pub(super) const MOST_TRIES: usize = 16;
 
 impl Rotation<'_> {
-    pub(super) async fn batch(&self, mut keys: Vec<String>) -> Result<Done> {
+    /// Moves the wraps of a page, as they were read.
+    pub(super) async fn batch(&self, mut page: Vec<Scanned>) -> Result<Done> {
         let mut done = Done::default();
         for _ in 0..MOST_TRIES {
-            let entries = each(self.store, &keys).await?;
-            let (mut ops, mut sizes) = (Vec::new(), Vec::new());
-            for (key, entry) in std::mem::take(&mut keys).into_iter().zip(entries) {
+            let (mut ops, mut sizes) = (Vec::with_capacity(page.len()), Vec::with_capacity(page.len()));
+            for (key, entry) in page {
                 // What was deleted meanwhile needs no key.
                 let Some(entry) = entry.transpose() else { continue };
                 let moved = entry.map_err(Error::from).and_then(|entry| Ok((self.moved(&key, &entry)?, entry)));
@@ -44,18 +44,26 @@ impl Rotation<'_> {
             }
             let swapped: Vec<String> = ops.iter().map(|op| op.key().to_owned()).collect();
             let outcomes = apply_all(self.store, ops).await?;
+            let mut changed = Vec::new();
             for ((key, size), outcome) in swapped.into_iter().zip(sizes).zip(outcomes) {
                 match outcome {
                     Outcome::Written(_) => done.count(size),
-                    Outcome::Deleted | Outcome::Conflict => keys.push(key),
+                    Outcome::Deleted | Outcome::Conflict => changed.push(key),
                 }
             }
-            if keys.is_empty() {
+            if changed.is_empty() {
                 return Ok(done);
             }
+            page = self.read(changed).await?;
         }
-        done.failed.append(&mut keys);
+        done.failed.extend(page.into_iter().map(|(key, _)| key));
         Ok(done)
+    }
+
+    /// What these keys have.
+    pub(super) async fn read(&self, keys: Vec<String>) -> Result<Vec<Scanned>> {
+        let entries = each(self.store, &keys).await?;
+        Ok(keys.into_iter().zip(entries).collect())
     }
 
     /// The wrap under the new key; none if it lies there already.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Rotation;
 use super::batch::Done;
+use super::page::Page;
 use super::walk::{Pass, Walk, check_name};
 use crate::error::Result;
 use crate::id::Time;
@@ -96,14 +97,18 @@ impl Rotation<'_> {
         let mut report = Progress { pass: Pass::Rewrap, records: 0, bytes: 0, seconds: 0, finished: true };
         for pass in self.passes() {
             let walk = self.walk(*pass, name)?;
-            let mut claimed = self.claim(&walk).await?;
-            while let Some(claim) = claimed {
-                let (keys, rest) = self.claimed(*pass, &walk, &claim).await?;
-                let done = self.done(*pass, keys).await?;
+            let mut claimed = self.claim(*pass, &walk).await?;
+            while let Some((claim, page)) = claimed {
+                let page = page.at_most(pass.step());
+                let rest = page.last().filter(|last| **last < claim.last).cloned();
+                let done = self.done(page).await?;
                 self.quarantine(&walk, &done).await?;
                 let (state, left) = self.settle(&walk.job, (&claim, rest), &done).await?;
                 progress(&self.progress(*pass, &state));
-                claimed = if left.is_some() { left } else { self.claim(&walk).await? };
+                claimed = match left {
+                    Some(left) => Some(self.with_page(*pass, &walk, left).await?),
+                    None => self.claim(*pass, &walk).await?,
+                };
             }
             report = self.progress(*pass, &self.state(&walk.job).await?.1);
             if !report.finished {
@@ -184,7 +189,7 @@ impl Rotation<'_> {
             let walk = self.walk(pass, name)?;
             for (entry, key) in self.subjects(&walk.quarantine).await? {
                 // What is no key of the walk was not put there by a job.
-                let done = !key.starts_with(&walk.prefix) || self.done(pass, vec![key]).await?.failed.is_empty();
+                let done = !key.starts_with(&walk.prefix) || self.once_more(pass, key).await?;
                 if done {
                     if let Some(tag) = self.store.tags(std::slice::from_ref(&entry)).await?.pop().flatten() {
                         self.store.apply(vec![Op::Delete { key: entry, tag }]).await?;
@@ -210,8 +215,9 @@ impl Rotation<'_> {
         Ok(all)
     }
 
-    /// Takes the next batch that nobody works on; none if there is none.
-    async fn claim(&self, Walk { prefix, job, .. }: &Walk) -> Result<Option<Claim>> {
+    /// Takes the next batch that nobody works on, with its beginning; none if there is none.
+    async fn claim(&self, pass: Pass, walk: &Walk) -> Result<Option<(Claim, Page)>> {
+        let job = &walk.job;
         loop {
             let (tag, mut state) = self.state(job).await?;
             let now = (self.clock)();
@@ -219,20 +225,19 @@ impl Rotation<'_> {
             // A claim that lasts longer than any is by a clock that is wrong; to go through a batch twice does no harm.
             let longest = now.plus(Duration::from_secs(self.lease.max(LONGEST)));
             let dead = state.claims.iter_mut().find(|claim| claim.until < now || claim.until > longest);
-            let claim = if let Some(dead) = dead {
+            let (claim, page) = if let Some(dead) = dead {
                 dead.until = until;
-                dead.clone()
+                self.with_page(pass, walk, dead.clone()).await?
             } else if state.claimed_all {
                 return Ok(None);
             } else {
                 if state.started == 0 {
                     state.started = now.as_secs().max(1);
-                    state.end = self.last_key(prefix).await?;
+                    state.end = self.last_key(&walk.prefix).await?;
                 }
-                let mut keys = self.store.keys(prefix, &state.frontier, BATCH).await?;
-                keys.retain(|key| *key <= state.end);
-                state.claimed_all = keys.last().is_none_or(|last| *last == state.end);
-                let Some(last) = keys.last() else {
+                let page = self.page(pass, walk, &state.frontier, BATCH).await?.up_to(&state.end);
+                state.claimed_all = page.last().is_none_or(|last| *last == state.end);
+                let Some(last) = page.last() else {
                     if self.write(job, tag, &state).await? { return Ok(None) } else { continue }
                 };
                 let claim = Claim { after: state.frontier.clone(), last: last.clone(), until };
@@ -241,10 +246,10 @@ impl Rotation<'_> {
                     return Ok(None);
                 }
                 state.claims.push(claim.clone());
-                claim
+                (claim, page)
             };
             if self.write(job, tag, &state).await? {
-                return Ok(Some(claim));
+                return Ok(Some((claim, page)));
             }
         }
     }
@@ -258,17 +263,19 @@ impl Rotation<'_> {
         Ok(last)
     }
 
-    /// The next keys of a claim as they are now, and after which of them the rest of it begins; none if that was all.
-    async fn claimed(
-        &self,
-        pass: Pass,
-        Walk { prefix, .. }: &Walk,
-        claim: &Claim,
-    ) -> Result<(Vec<String>, Option<String>)> {
-        let mut keys = self.store.keys(prefix, &claim.after, pass.step()).await?;
-        keys.retain(|key| *key <= claim.last);
-        let rest = keys.last().filter(|last| **last < claim.last).cloned();
-        Ok((keys, rest))
+    /// A claim, with its next entries as they are now.
+    async fn with_page(&self, pass: Pass, walk: &Walk, claim: Claim) -> Result<(Claim, Page)> {
+        let page = self.page(pass, walk, &claim.after, pass.step()).await?.up_to(&claim.last);
+        Ok((claim, page))
+    }
+
+    /// Tries one entry again. Says whether nothing is left to do.
+    async fn once_more(&self, pass: Pass, key: String) -> Result<bool> {
+        let page = match pass {
+            Pass::Rewrap => Page::Wraps(self.read(vec![key]).await?),
+            Pass::Reencrypt => Page::Envelopes(vec![key]),
+        };
+        Ok(self.done(page).await?.failed.is_empty())
     }
 
     /// Notes that a claim is done, or up to where, unless somebody else took it for dead meanwhile. Gives what is left of

@@ -1,7 +1,6 @@
 //! What a job walks through.
 
 use super::Rotation;
-use super::batch::Done;
 use super::job::BATCH;
 use crate::error::{Error, Result};
 use crate::store::space::{self, Kind};
@@ -82,12 +81,5 @@ impl Rotation<'_> {
     /// moves these.
     pub(super) fn passes(&self) -> &'static [Pass] {
         if self.sealer.is_some() { &Pass::ALL } else { &[Pass::Rewrap] }
-    }
-
-    pub(super) async fn done(&self, pass: Pass, keys: Vec<String>) -> Result<Done> {
-        match pass {
-            Pass::Rewrap => self.batch(keys).await,
-            Pass::Reencrypt => self.reencrypt_batch(keys).await,
-        }
     }
 }

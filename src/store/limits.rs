@@ -91,13 +91,43 @@ pub fn check_ops(ops: &[Op], limits: &Limits) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether it is a path of segments that no file system takes for another.
 fn is_key(key: &str) -> bool {
-    let segment = |segment: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-        !matches!(segment, "" | "." | "..") && segment.bytes().all(plain)
-    };
-    key.len() <= MAX_KEY && key.split('/').all(segment)
+    if key.len() > MAX_KEY {
+        return false;
+    }
+    // One pass and a table, since every key of every call is looked at.
+    let (mut length, mut dots) = (0, 0);
+    for byte in key.bytes().chain([b'/']) {
+        if byte == b'/' {
+            if length == 0 || (length <= 2 && length == dots) {
+                return false;
+            }
+            (length, dots) = (0, 0);
+        } else if PLAIN.get(usize::from(byte)) == Some(&true) {
+            length += 1;
+            dots += usize::from(byte == b'.');
+        } else {
+            return false;
+        }
+    }
+    true
 }
+
+/// Which bytes a segment may hold.
+const PLAIN: [bool; 256] = {
+    let (mut plain, mut byte) = ([false; 256], 0_u8);
+    loop {
+        #[expect(clippy::indexing_slicing, reason = "a byte is less than 256, and this runs when it is compiled")]
+        {
+            plain[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+        }
+        if byte == u8::MAX {
+            break plain;
+        }
+        byte += 1;
+    }
+};
 
 fn refused(text: &str) -> StoreError {
     StoreError::new(StoreFailure::Refused, text)

@@ -81,8 +81,8 @@ impl Kind {
 
     /// Of which kind a key is.
     pub(crate) fn of(key: &str) -> Option<Self> {
-        let (name, _) = key.split_once('/')?;
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        let is_of = |kind: &Self| key.strip_prefix(kind.name()).is_some_and(|rest| rest.starts_with('/'));
+        Self::ALL.into_iter().find(is_of)
     }
 
     /// What all keys of this kind begin with.
@@ -176,25 +176,41 @@ pub(crate) struct PartPiece {
 impl PartPiece {
     /// Reads the key of an envelope, a wrap, a note of what was replaced, or a segment of a body.
     pub(crate) fn read(key: &str) -> Option<(Kind, Self)> {
-        let kind = Kind::of(key)?;
-        let mut names = key.split('/').skip(1);
-        let (owner, compartment, record) = (names.next()?, names.next()?, names.next()?);
-        let hash = hash_in(names.next()?)?;
-        let ends = match kind {
-            Kind::Envelope | Kind::Wrap | Kind::Replaced => names.next().is_none(),
-            Kind::Body => names.next().is_some_and(|number| number.len() == 2) && names.next().is_none(),
-            _ => false,
-        };
-        let piece = || {
-            let (owner, compartment) = (OwnerId::new(owner).ok()?, CompartmentId::new(compartment).ok()?);
-            Some((kind, Self { owner, compartment, record: RecordId::new(record).ok()?, hash }))
-        };
-        if ends { piece() } else { None }
+        let (kind, names) = part_names(key)?;
+        let (owner, compartment) = (OwnerId::new(names.owner).ok()?, CompartmentId::new(names.compartment).ok()?);
+        Some((kind, Self { owner, compartment, record: RecordId::new(names.record).ok()?, hash: names.hash }))
     }
 
     pub(crate) fn keys(&self) -> PartKeys<'_> {
         PartKeys { owner: &self.owner, compartment: &self.compartment, record: &self.record }
     }
+}
+
+/// As [`PartPiece`], before its ids are checked.
+struct PartNames<'a> {
+    owner: &'a str,
+    compartment: &'a str,
+    record: &'a str,
+    hash: Hash,
+}
+
+fn part_names(key: &str) -> Option<(Kind, PartNames<'_>)> {
+    let kind = Kind::of(key)?;
+    let mut names = key.split('/').skip(1);
+    let (owner, compartment, record) = (names.next()?, names.next()?, names.next()?);
+    let hash = hash_in(names.next()?)?;
+    let ends = match kind {
+        Kind::Envelope | Kind::Wrap | Kind::Replaced => names.next().is_none(),
+        Kind::Body => names.next().is_some_and(|number| number.len() == 2) && names.next().is_none(),
+        _ => false,
+    };
+    ends.then_some((kind, PartNames { owner, compartment, record, hash }))
+}
+
+/// Whose part the wrap under this key is: the record, of an owner and a compartment that the walk through them knows.
+pub(crate) fn wrap_of(key: &str) -> Option<RecordId> {
+    let (kind, names) = part_names(key)?;
+    if kind == Kind::Wrap { RecordId::new(names.record).ok() } else { None }
 }
 
 /// Owner, compartment and record of a part's piece, as they stand in its key.
