@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{Access, Use};
 use super::devices::Devices;
+use super::head::WHAT as HEAD;
 use super::mandate::MandateStatement;
 use super::statement::ConsentStatement;
 use super::stored::StoredConsent;
-use super::verify::{LiveConsent, WHAT};
+use super::verify::{LiveConsent, WHAT, pin_name};
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, Hash, Time, Version};
+use crate::id::{CompartmentId, Hash, OwnerId, Time, Version};
 use crate::identity::SigningPublic;
 use crate::pin::{PinStore, Pins};
 
@@ -64,7 +65,8 @@ pub struct RefusedConsent {
 pub const MAX_EARLIER: usize = 64;
 
 /// Most refused consents of one mandate that [`Devices::open_consents`] looks at before it passes over all others of that
-/// mandate: a custodian who cheats makes nobody slow.
+/// mandate, but for the one that the reader remembers: a custodian who cheats makes nobody slow, and shuts nobody out who
+/// opened the one before.
 pub const MAX_REFUSED: usize = 64;
 
 /// What kind of consent an earlier one is.
@@ -113,6 +115,7 @@ impl Devices {
         ordered.sort_by_key(|stored| Reverse(stored.place()));
         let mut refused = Vec::new();
         let mut mandates = BTreeMap::<Hash, usize>::new();
+        let remembered = remembered(self.owner(), compartment, pins)?;
         let mut rest = ordered.into_iter();
         let newest = loop {
             let Some(stored) = rest.next() else {
@@ -122,7 +125,7 @@ impl Devices {
             if let Some(mandate) = stored.consent().unverified().mandate {
                 let tries = mandates.entry(mandate).or_default();
                 *tries += 1;
-                if *tries > MAX_REFUSED {
+                if *tries > MAX_REFUSED && !remembered.contains(&stored.consent().hash()?) {
                     continue;
                 }
             }
@@ -193,6 +196,13 @@ impl Devices {
         let mut removed = self.removed().iter().filter(|device| device.id == statement.device);
         listed.or_else(|| removed.next().map(|device| device.signing)).ok_or(Error::Forged(WHAT))
     }
+}
+
+/// The consents that were opened last, or that a head named.
+fn remembered(owner: &OwnerId, compartment: &CompartmentId, pins: &dyn Pins) -> Result<Vec<Hash>> {
+    let name = pin_name(owner, compartment);
+    let seen = [pins.seen(WHAT, &name)?, pins.seen(HEAD, &name)?];
+    Ok(seen.into_iter().flatten().map(|(_, hash)| hash).collect())
 }
 
 /// The consents that the newest goes on from, by their hashes: each of the owner's names the one before it. Of what a

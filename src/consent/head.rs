@@ -189,7 +189,7 @@ impl LiveConsent {
         // One of a time to come says nothing yet. A custodian's says no more than his consent, which is remembered once opened.
         let to_come = head.issued_at > now.plus(CLOCK_SKEW);
         if !to_come && head.mandate.is_none() {
-            pins.accept_under(WHAT, &pin_name(&self.statement), precedence)?;
+            pins.accept_under(WHAT, &pin_name(self.owner(), self.compartment()), precedence)?;
         }
         // One of before the list that this was signed under says nothing of it.
         if under < self.statement.devices {

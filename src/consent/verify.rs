@@ -84,7 +84,7 @@ impl StoredConsent {
         if now < statement.not_before || statement.issued_at > now.plus(CLOCK_SKEW) {
             return Err(Error::Expired(WHAT));
         }
-        let name = pin_name(statement);
+        let name = pin_name(&statement.owner, &statement.compartment);
         let precedence = Precedence::new(statement.devices, base, statement.version, hash);
         pins.reaches((WHAT, super::head::WHAT), &name, &precedence)?;
         pins.admits(WHAT, &name, &precedence)?;
@@ -168,7 +168,7 @@ impl LiveConsent {
         if self.use_for == Use::ItsKey {
             return Ok(());
         }
-        let name = pin_name(&self.statement);
+        let name = pin_name(self.owner(), self.compartment());
         let precedence = Precedence::new(self.statement.devices, self.base(), self.version(), self.hash);
         pins.reaches((WHAT, super::head::WHAT), &name, &precedence)?;
         pins.accept_under(WHAT, &name, precedence)?;
@@ -274,8 +274,8 @@ impl LiveConsent {
 }
 
 /// Owner ids that were verified have one length, so no two pairs give the same name.
-pub(super) fn pin_name(statement: &ConsentStatement) -> String {
-    format!("{}/{}", statement.owner, statement.compartment)
+pub(super) fn pin_name(owner: &OwnerId, compartment: &CompartmentId) -> String {
+    format!("{owner}/{compartment}")
 }
 
 pub(super) const WHAT: &str = "consent";

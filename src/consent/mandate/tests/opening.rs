@@ -118,6 +118,41 @@ fn a_custodian_who_signs_many_consents_that_nobody_takes_makes_no_reader_slow() 
     assert_eq!((opened.refused.len(), tries.get()), (MAX_REFUSED, MAX_REFUSED + 1));
 }
 
+/// The doctor opened his last honest one, the laboratory's reader was told of it by the owner's head, and the owner's phone
+/// goes on from it.
+#[test]
+fn a_custodian_who_signs_many_consents_that_nobody_takes_shuts_nobody_out_who_remembers_the_one_before() {
+    let world = World::new();
+    let honest = world.builder(&world.access).seal(later(1)).unwrap();
+    let live = world.verify(&honest.0, later(1)).unwrap();
+    let (mut opened, mut told) = (PinStore::default(), PinStore::default());
+    live.open(&world.ada, &mut opened).unwrap();
+    let head = world.phone.head(&live, later(1)).unwrap();
+    live.fresh(&head, &mut told, later(1), HEAD_LIMIT).unwrap();
+    let eve = Named::from(&Identity::generate("eve".parse().unwrap()).unwrap().public());
+    let mut stored = vec![world.stored.clone(), honest.0.clone()];
+    for version in 3..4 + MAX_REFUSED as u64 {
+        let version = |said: &mut ConsentStatement| said.version = Version(version);
+        stored.push(world.forge(&honest, |terms| terms.people.push(eve.clone()), version));
+    }
+    let open = |stored: &[StoredConsent], pins: &mut PinStore| {
+        let devices = world.owner.devices();
+        devices.open_consents(&compartment(), stored, pins, later(2), |live, pins| live.open(&world.ada, pins))
+    };
+    for pins in [&mut opened, &mut told] {
+        let gone_by = open(&stored, pins).unwrap();
+        assert_eq!((gone_by.newest.hash(), gone_by.refused.len()), (honest.1.hash(), MAX_REFUSED));
+        assert!(gone_by.refused.iter().all(|refused| refused.why == Error::NotAllowed));
+    }
+    // Her next word from there leaves nobody without the key that he moved records to before.
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &honest.1);
+    let (own, access, _) = sharing.rotate().unwrap().seal(later(2)).unwrap();
+    stored.push(own);
+    let gone_by = open(&stored, &mut PinStore::default()).unwrap();
+    assert_eq!((gone_by.newest.hash(), gone_by.refused.len()), (access.hash(), 0));
+    assert!(gone_by.earlier.iter().any(|earlier| earlier.has_key_of(&honest.1)));
+}
+
 /// He signs for a day before the one that he signed for last, with the keys and the writers of that day.
 #[test]
 fn a_consent_is_not_dated_before_those_that_it_remembers() {
