@@ -112,8 +112,9 @@ impl Standing {
 }
 
 impl Known {
-    /// Whether a consent is later than this one, and not the same.
-    fn is_before(&self, stored: &StoredConsent) -> Result<bool> {
+    /// Whether a consent is later than this one, or the same with other bytes: what was verified takes the place of what was
+    /// damaged here.
+    fn gives_way_to(&self, stored: &StoredConsent) -> Result<bool> {
         let key = stored.consent().unverified().key_id();
         if self.destroyed.iter().any(|gone| gone.0 == key) {
             return Err(Error::Rollback("compartment key"));
@@ -121,7 +122,7 @@ impl Known {
         let newest = StoredConsent::from_cbor(&self.consent)?;
         match stored.precedence()?.compare(&newest.precedence()?, "consent")? {
             Ordering::Less => Err(Error::Rollback("consent")),
-            Ordering::Equal => Ok(false),
+            Ordering::Equal => Ok(*stored != newest),
             Ordering::Greater => {
                 self.keeps_keys(newest.consent().unverified(), stored.consent().unverified())?;
                 Ok(true)
@@ -198,7 +199,7 @@ impl<'a> Ledger<'a> {
             let Some(known) = known else {
                 return Ok(Some(Known { consent: bytes.clone(), past: Vec::new(), destroyed: Vec::new() }));
             };
-            if !known.is_before(stored)? {
+            if !known.gives_way_to(stored)? {
                 return Ok(None);
             }
             known.then(&bytes, statement.key_id()).map(Some)
@@ -219,7 +220,7 @@ impl<'a> Ledger<'a> {
             return Err(Error::Rollback("consent"));
         }
         if let Some((_, known)) = self.known(&key(&statement.owner, &statement.compartment)).await? {
-            known.is_before(stored)?;
+            known.gives_way_to(stored)?;
         }
         Ok(())
     }

@@ -117,8 +117,9 @@ impl Repository<'_> {
     async fn mend(&self, consent: &StoredConsent) -> Result<Put> {
         let key = key_of(consent);
         let Some(Entry { tag, value }) = self.entry(&key).await? else { return Ok(Put::Conflict) };
+        // The signature may be what is damaged.
         match StoredConsent::from_cbor(&value) {
-            Ok(held) if held.consent() != consent.consent() => Ok(Put::Conflict),
+            Ok(held) if held.consent().unverified() != consent.consent().unverified() => Ok(Put::Conflict),
             _ => self.exchange(key, tag, consent.to_cbor()?).await,
         }
     }

@@ -9,7 +9,7 @@ use super::*;
 use crate::ledger::{KeyState, Ledger};
 use crate::record::{Author, Reader, Record};
 use crate::repository::{Put, Repository};
-use crate::store::MemoryStore;
+use crate::store::{Entry, MemoryStore, Op, Store};
 
 /// The phone is stolen, signs for whom it likes, and is removed; the tablet signs the next.
 struct Theft {
@@ -190,6 +190,45 @@ fn what_is_published_is_what_was_verified() {
             assert_eq!(block_on(repository.publish(&opened, &stored)), Ok(Put::Done));
         }
     }
+}
+
+/// A signature that was damaged where it lies, in the store or in the ledger, is in no hash, and nobody opens what stands
+/// beside it.
+#[test]
+fn a_damaged_signature_of_what_was_verified_gives_way_to_it() {
+    let world = World::new();
+    let (custodians, access) = world.builder(&world.access).reseal().unwrap().seal(later(1)).unwrap();
+    for (stored, access) in [(&world.stored, &world.access), (&custodians, &access)] {
+        let mut signatures = vec![stored.consent().signature()];
+        signatures.extend(stored.mandate().map(Signed::signature));
+        for signature in signatures {
+            for in_ledger in [false, true] {
+                let (store, noted) = (MemoryStore::new(), MemoryStore::new());
+                let repository = Repository::new(&store).guarded(Ledger::new(&noted));
+                assert_eq!(block_on(repository.publish(access, stored)), Ok(Put::Done));
+                let damaged = if in_ledger { (&noted, "ledger/") } else { (&store, "consent/") };
+                flip(damaged, signature.as_bytes());
+                assert_eq!(block_on(repository.publish(access, stored)), Ok(Put::Done));
+                let served = block_on(repository.consents(world.owner.id(), &compartment(), None)).unwrap();
+                let newest = block_on(Ledger::new(&noted).newest(world.owner.id(), &compartment())).unwrap();
+                assert_eq!((served.last(), newest.as_ref()), (Some(stored), Some(stored)), "{in_ledger}");
+            }
+        }
+    }
+}
+
+/// Flips a bit of these bytes, which one entry holds.
+fn flip((store, prefix): (&MemoryStore, &str), bytes: &[u8]) {
+    let mut flipped = 0;
+    for key in block_on(store.keys(prefix, "", 100)).unwrap() {
+        let Entry { tag, mut value } = block_on(store.get(std::slice::from_ref(&key))).unwrap().remove(0).unwrap();
+        if let Some(at) = value.windows(bytes.len()).position(|window| window == bytes) {
+            value[at] ^= 1;
+            block_on(store.apply(vec![Op::Swap { key, tag, value }])).unwrap();
+            flipped += 1;
+        }
+    }
+    assert_eq!(flipped, 1);
 }
 
 /// The thief signs under the list of before, and leaves the root key out.
