@@ -147,7 +147,7 @@ impl Owner {
     /// first; and if it is to be lost at a time to come; [`Error::Expired`] if `now` is before the last list.
     pub fn remove_device(&mut self, device: &DeviceId, why: Removal, now: Time) -> Result<&DeviceList> {
         let mut statement = self.next(now)?;
-        remove(&mut statement, device, why, now)?;
+        remove(&mut statement, device, why, removed_at(&self.devices, now))?;
         if statement.devices.is_empty() {
             return Err(Error::ApiMisuse("an owner needs a device"));
         }
@@ -225,6 +225,11 @@ fn next(devices: &Devices, now: Time) -> Result<DeviceListStatement> {
     statement.previous = Some(devices.hash());
     statement.issued_at = now;
     Ok(statement)
+}
+
+/// When a device is removed from a list: not before that was signed, by a clock that is behind.
+fn removed_at(devices: &Devices, now: Time) -> Time {
+    now.max(devices.statement().issued_at)
 }
 
 /// Takes a device out of a list, and keeps its key among the removed. One whose own time was over before counts no longer

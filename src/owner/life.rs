@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::recovery::{Guardianship, RecoveryKey, RecoveryPublic};
-use super::{Device, Owner, next, remove, sign};
+use super::{Device, Owner, next, remove, removed_at, sign};
 use crate::consent::{
     Access, ArrangementStatement, DeviceList, DeviceListStatement, Devices, ListedDevice, LiveConsent,
     MAX_ARRANGEMENTS, MAX_DELAY, PublicDevice, Removal, RootChangeStatement, Succession, Veto, VetoStatement,
@@ -132,10 +132,8 @@ impl RecoveryKey {
 
         first.sealing.seal(b"", b"", b"")?;
         let mut statement = next(last, now)?;
-        // By a clock that is behind, none was removed before the list that it stands in.
-        let removed = now.max(before.issued_at);
         for (device, why) in gone {
-            remove(&mut statement, device, *why, removed)?;
+            remove(&mut statement, device, *why, removed_at(last, now))?;
         }
         if last.get(&first.id).is_some() {
             return Err(Error::ApiMisuse("a device of this id is or was in the list"));

@@ -206,6 +206,10 @@ fn a_clock_that_is_behind_takes_nothing_from_a_device_that_was_retired() {
     assert_eq!(told.err(), Some(Error::Expired("device list")));
     owner.add_device(&device("watch").public(), day(101)).unwrap();
     assert_eq!(owner.devices().removed()[0].since, day(100));
+    // By one that is so little behind that it is let pass, the list that a device stood in is not before its end either.
+    let slightly = day(101).minus(Duration::from_secs(300));
+    owner.remove_device(&"tablet".parse().unwrap(), Removal::Retired, slightly).unwrap();
+    assert_eq!(owner.devices().removed()[1].since, day(101));
     assert_eq!(owner.change_root(day(10)).err(), Some(Error::Expired("device list")));
 }
 
