@@ -111,6 +111,23 @@ fn compacting_follows_a_link_to_the_file_and_leaves_it_one() {
     assert!(block_on(RedbStore::open(&place).unwrap().get(&["a".to_owned()])).unwrap()[0].is_some());
 }
 
+/// Whoever could not read the file before it was copied cannot read it after, nor the copy meanwhile.
+#[cfg(unix)]
+#[test]
+fn a_compacted_file_is_for_those_whom_it_was_for() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let store = RedbStore::open(&path).unwrap();
+    block_on(store.apply(vec![put("a", b"1")])).unwrap();
+    for mode in [0o600, 0o660] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        block_on(store.compact()).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+    }
+}
+
 #[test]
 fn reads_and_writes_go_on_while_a_store_is_compacted() {
     let folder = tempfile::tempdir().unwrap();

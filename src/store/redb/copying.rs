@@ -19,12 +19,14 @@ use crate::store::{StoreError, StoreFailure};
 pub(super) fn compact(held: &Held) -> Result<(), StoreError> {
     let new = beside(held.path());
     forget(&new)?;
-    let copied = held.read(|reading| {
-        let findings = copy(&reading, &new)?;
-        match findings.damaged().first() {
-            None => Ok(()),
-            Some(damage) => Err(StoreError::new(StoreFailure::Corrupt, damage.as_str())),
-        }
+    let copied = make_alike(&new, held.path()).and_then(|()| {
+        held.read(|reading| {
+            let findings = copy(&reading, &new)?;
+            match findings.damaged().first() {
+                None => Ok(()),
+                Some(damage) => Err(StoreError::new(StoreFailure::Corrupt, damage.as_str())),
+            }
+        })
     });
     let exchanged = copied.and_then(|()| {
         held.exchange(|path| {
@@ -34,6 +36,13 @@ pub(super) fn compact(held: &Held) -> Result<(), StoreError> {
     });
     let _gone = forget(&new);
     exchanged
+}
+
+/// Makes the new file for those alone whom the old one is for, before anything is in it.
+fn make_alike(new: &Path, old: &Path) -> Result<(), StoreError> {
+    drop(file::open(new, &RedbOptions::new().builder_again())?);
+    let permissions = fs::metadata(old).map_err(unavailable)?.permissions();
+    fs::set_permissions(new, permissions).map_err(unavailable)
 }
 
 /// Where the new file is made. It has a name that the next one who opens the store knows, and deletes: it may hold what is
@@ -74,7 +83,7 @@ pub(super) fn salvage(from: &Path, to: &Path) -> Result<Findings, StoreError> {
     salvaged
 }
 
-/// Copies each whole value, with its tag, to a file that is not there yet.
+/// Copies each whole value, with its tag, to a file that holds nothing yet.
 fn copy(reading: &ReadTransaction, to: &Path) -> Result<Findings, StoreError> {
     // Or nothing is readable.
     caught(|| reading.open_table(ENTRIES).map_err(failed))?;
