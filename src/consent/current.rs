@@ -1,7 +1,7 @@
 //! Opening what a server has of the consents to a compartment, by a reader who remembers what he has seen.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::access::{Access, Use};
 use super::devices::Devices;
@@ -60,8 +60,8 @@ pub struct RefusedConsent {
 
 /// Most consents of before that [`Devices::open_consents`] opens for their keys, of each of four kinds: those of the
 /// owner's that the newest goes on from, whoever has the device by now; others of present devices; a custodian's; and
-/// those of devices that were removed. Records lie under one or two earlier keys as long as rotations are finished before
-/// the next.
+/// those of devices that were removed; of each, half of them the latest and half the earliest that there are. Records lie
+/// under one or two earlier keys as long as rotations are finished before the next.
 pub const MAX_EARLIER: usize = 64;
 
 /// Most refused consents of one mandate that [`Devices::open_consents`] looks at before it passes over all others of that
@@ -146,7 +146,8 @@ impl Devices {
 
     /// The keys of those that the newest replaced. A bounded number of each kind is opened: whoever signs many with a
     /// stolen phone, or under a mandate, makes nobody slow, and pushes out what is of his own kind. What the phone signed
-    /// before it was stolen is of another, as far as the owner went on from it.
+    /// before it was stolen is of another, as far as the owner went on from it; and what was there before he began is at the
+    /// other end, if she goes on from his.
     fn earlier_keys(
         &self,
         newest: &Access,
@@ -155,26 +156,29 @@ impl Devices {
         open: impl Fn(&LiveConsent, &mut dyn Pins) -> Result<Access>,
     ) -> Result<Vec<Access>> {
         let line = line(newest, &replaced)?;
-        let mut sorted = Vec::with_capacity(replaced.len());
+        let mut kinds = BTreeMap::<Kind, VecDeque<&StoredConsent>>::new();
         for stored in replaced {
             let in_line = line.contains(&stored.consent().hash()?);
             let kind = if in_line { Kind::InLine } else { self.kind(stored.consent().unverified()) };
-            sorted.push((kind, stored));
+            kinds.entry(kind).or_default().push_back(stored);
         }
-        sorted.sort_by_key(|(kind, _)| *kind);
         let (mut earlier, mut keys) = (Vec::new(), BTreeSet::from([newest.key_id()]));
-        let mut tries = BTreeMap::<Kind, usize>::new();
-        for (kind, stored) in sorted {
-            let tries = tries.entry(kind).or_default();
-            if *tries == MAX_EARLIER || keys.contains(&stored.consent().unverified().key_id()) {
-                continue;
-            }
-            let Ok(live) = stored.verify_earlier(self, newest.compartment(), now) else { continue };
-            *tries += 1;
-            // Whom one that is over never let in cannot open it, and needs not.
-            if let Ok(access) = open(&live, &mut PinStore::default()) {
-                keys.insert(access.key_id());
-                earlier.push(access);
+        for of_kind in kinds.into_values() {
+            let mut tries = 0;
+            for stored in from_both_ends(of_kind) {
+                if keys.contains(&stored.consent().unverified().key_id()) {
+                    continue;
+                }
+                let Ok(live) = stored.verify_earlier(self, newest.compartment(), now) else { continue };
+                tries += 1;
+                // Whom one that is over never let in cannot open it, and needs not.
+                if let Ok(access) = open(&live, &mut PinStore::default()) {
+                    keys.insert(access.key_id());
+                    earlier.push(access);
+                }
+                if tries == MAX_EARLIER {
+                    break;
+                }
             }
         }
         earlier.sort_by_key(|access| Reverse(access.place()));
@@ -196,6 +200,15 @@ impl Devices {
         let mut removed = self.removed().iter().filter(|device| device.id == statement.device);
         listed.or_else(|| removed.next().map(|device| device.signing)).ok_or(Error::Forged(WHAT))
     }
+}
+
+/// The first, the last, the second, the last but one: between them lies what somebody has many of.
+fn from_both_ends<T>(mut list: VecDeque<T>) -> impl Iterator<Item = T> {
+    let mut at_front = false;
+    std::iter::from_fn(move || {
+        at_front = !at_front;
+        if at_front { list.pop_front() } else { list.pop_back() }
+    })
 }
 
 /// The consents that were opened last, or that a head named.

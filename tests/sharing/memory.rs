@@ -291,6 +291,37 @@ fn the_keys_that_a_lost_device_gave_honestly_are_not_pushed_out_by_its_thief() {
     assert!(ward.world.reader().open(&record, &opened.accesses()).is_ok());
 }
 
+/// He had her phone and signed many, each after the one before. She did not know yet when she went on from the last.
+#[test]
+fn the_keys_of_before_a_theft_are_not_pushed_out_where_the_owner_went_on_from_what_the_thief_signed() {
+    let mut ward = Ward::new();
+    let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
+    ward.world.alice.add_device(&tablet.public(), NOW).unwrap();
+    let second = ward.rotated(&ward.first.1, NOW);
+    let records = [ward.written(&ward.first.1, "one"), ward.written(&second.1, "two")];
+    let mut stored = vec![ward.first.0.clone(), second.0];
+    let mut last = second.1;
+    for _ in 0..MAX_EARLIER + 10 {
+        let (thiefs, access) = ward.rotated(&last, NOW);
+        stored.push(thiefs);
+        last = access;
+    }
+    for known in [false, true] {
+        if known {
+            ward.world.alice.remove_device(&"phone".parse().unwrap(), Removal::Lost { since: NOW }, NOW).unwrap();
+        }
+        let sharing = tablet.sharing(ward.world.devices(), &ward.world.trust, &last);
+        let (own, access, _) = sharing.rotate().unwrap().seal(NOW).unwrap();
+        stored.push(own);
+        last = access;
+        let opened = ward.opens(&stored, &mut no_pins(), NOW).unwrap();
+        assert_eq!(opened.newest.hash(), last.hash());
+        for record in &records {
+            assert!(ward.world.reader().open(record, &opened.accesses()).is_ok(), "{known}");
+        }
+    }
+}
+
 /// Nobody retires keys here. The custodian's own, which records are being moved from, is the last of many.
 #[test]
 fn the_owners_many_earlier_keys_do_not_push_out_the_one_that_a_custodian_moves_records_from() {

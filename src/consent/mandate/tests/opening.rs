@@ -153,6 +153,27 @@ fn a_custodian_who_signs_many_consents_that_nobody_takes_shuts_nobody_out_who_re
     assert!(gone_by.earlier.iter().any(|earlier| earlier.has_key_of(&honest.1)));
 }
 
+/// The owner's phone was away, and does not know of the honest one; it goes on from its own.
+#[test]
+fn what_a_custodian_moved_before_he_signed_many_that_nobody_takes_opens_after_the_owners_next_word() {
+    let world = World::new();
+    let honest = world.builder(&world.access).seal(later(1)).unwrap();
+    let eve = Named::from(&Identity::generate("eve".parse().unwrap()).unwrap().public());
+    let mut stored = vec![world.stored.clone(), honest.0.clone()];
+    for version in 3..4 + MAX_EARLIER as u64 {
+        let version = |said: &mut ConsentStatement| said.version = Version(version);
+        stored.push(world.forge(&honest, |terms| terms.people.push(eve.clone()), version));
+    }
+    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
+    let (own, access, _) = sharing.rotate().unwrap().seal(later(2)).unwrap();
+    stored.push(own);
+    let (devices, mut pins) = (world.owner.devices(), PinStore::default());
+    let open = |live: &LiveConsent, pins: &mut dyn crate::pin::Pins| live.open(&world.ada, pins);
+    let opened = devices.open_consents(&compartment(), &stored, &mut pins, later(2), open).unwrap();
+    assert_eq!(opened.newest.hash(), access.hash());
+    assert!(opened.earlier.iter().any(|earlier| earlier.has_key_of(&honest.1)));
+}
+
 /// He signs for a day before the one that he signed for last, with the keys and the writers of that day.
 #[test]
 fn a_consent_is_not_dated_before_those_that_it_remembers() {
