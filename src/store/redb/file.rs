@@ -57,15 +57,21 @@ fn beside(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(path.with_file_name(name))
 }
 
-/// A new file survives a power cut only when its folder is written, too.
+/// A new file survives a power cut only when its folder is written, too. A folder that may not be read, or that its file
+/// system does not write by itself, is left as it is: databases lie in such folders.
 #[cfg(unix)]
 pub(super) fn lasting(path: &Path) -> io::Result<()> {
     // Where it lies, not where a link to it does.
-    match fs::canonicalize(path)?.parent() {
-        Some(folder) => fs::File::open(folder)?.sync_all(),
-        None => Ok(()),
+    let path = fs::canonicalize(path)?;
+    let Some(folder) = path.parent() else { return Ok(()) };
+    match fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if CANNOT.contains(&error.kind()) => Ok(()),
+        done => done,
     }
 }
+
+#[cfg(unix)]
+const CANNOT: [ErrorKind; 3] = [ErrorKind::InvalidInput, ErrorKind::Unsupported, ErrorKind::PermissionDenied];
 
 #[cfg(not(unix))]
 pub(super) fn lasting(_: &Path) -> io::Result<()> {
@@ -94,3 +100,19 @@ pub(super) fn take_for_closed(path: &Path) -> io::Result<()> {
 /// Where the engine's format has its marks, after nine bytes of its name, and which of them that is.
 const MARKS: u64 = 9;
 const NOT_CLOSED: u8 = 2;
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// In `/proc`, nothing can be written by itself.
+    #[test]
+    #[allow(clippy::unwrap_used, reason = "a test")]
+    fn a_folder_that_cannot_be_written_by_itself_is_left_as_it_is() {
+        let file = Path::new("/proc/self/status");
+        let folder = fs::File::open("/proc/self").unwrap();
+        assert_eq!(folder.sync_all().unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert!(lasting(file).is_ok());
+        assert!(lasting(Path::new("/proc/self/no such file")).is_err());
+    }
+}
