@@ -36,24 +36,32 @@ struct Next {
 /// The segments, each canonical CBOR of at most [`MAX_VALUE`] bytes: as many fields in each as there is room for, in the
 /// order of their paths.
 pub(super) fn split(body: &Body) -> Result<Vec<Vec<u8>>> {
-    let mut parts = vec![BTreeMap::new()];
-    let mut size = body.author.data().len();
+    let mut fields = body.fields.iter();
+    let mut parts = counts(body).into_iter().map(|count| {
+        let part = fields.by_ref().take(count);
+        part.map(|(path, field)| (path.clone(), field.clone())).collect::<BTreeMap<_, _>>()
+    });
+    let first = parts.next().unwrap_or_default();
+    let next: Vec<_> = parts.map(|fields| wire::to_cbor(&Next { fields }, WHAT)).collect();
+    let segments = u8::try_from(1 + next.len()).map_err(|_| Error::TooLarge(WHAT))?;
+    let first = First { segments, author: body.author.clone(), fields: first };
+    std::iter::once(wire::to_cbor(&first, WHAT)).chain(next).collect()
+}
+
+/// How many fields each segment has.
+fn counts(body: &Body) -> Vec<usize> {
+    let (mut counts, mut count, mut size) = (Vec::new(), 0, body.author.data().len());
     for (path, field) in &body.fields {
         let length = path.as_str().len() + field.data().len() + SIZE_OF_FIELD;
         if size + length > SEGMENT {
-            parts.push(BTreeMap::new());
+            counts.push(std::mem::take(&mut count));
             size = 0;
         }
         size += length;
-        if let Some(last) = parts.last_mut() {
-            last.insert(path.clone(), field.clone());
-        }
+        count += 1;
     }
-    let segments = u8::try_from(parts.len()).map_err(|_| Error::TooLarge(WHAT))?;
-    let mut parts = parts.into_iter();
-    let first = First { segments, author: body.author.clone(), fields: parts.next().unwrap_or_default() };
-    let next = parts.map(|fields| wire::to_cbor(&Next { fields }, WHAT));
-    std::iter::once(wire::to_cbor(&first, WHAT)).chain(next).collect()
+    counts.push(count);
+    counts
 }
 
 /// How many segments there are, by the first. The number stands first in it, so that its fields are decoded once, by
@@ -77,6 +85,7 @@ pub(super) fn join(segments: &[Vec<u8>]) -> Result<Body> {
     if usize::from(count) != segments.len() {
         return Err(malformed);
     }
+    let mut found = vec![fields.len()];
     for next in rest {
         let Next { fields: mut next } = wire::from_cbor(next, MAX_VALUE, WHAT)?;
         let follows = match (fields.last_key_value(), next.first_key_value()) {
@@ -87,9 +96,12 @@ pub(super) fn join(segments: &[Vec<u8>]) -> Result<Body> {
         if !follows || fields.len() + next.len() > MAX_FIELDS {
             return Err(malformed);
         }
+        found.push(next.len());
         fields.append(&mut next);
     }
-    Ok(Body { author, fields })
+    let body = Body { author, fields };
+    // Or whoever keeps the store could give one body several forms.
+    if counts(&body) == found { Ok(body) } else { Err(malformed) }
 }
 
 /// Most bytes of a segment, but for what stands around its fields. An author's block, or a field, fits in any.

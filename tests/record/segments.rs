@@ -60,3 +60,21 @@ fn segments_that_do_not_belong_together_are_no_record() {
         assert_eq!(SealedRecord::from_pieces(owner, id, other), malformed, "{segments}");
     }
 }
+
+/// Fields moved to a segment of their own, though there is room in the one before.
+#[test]
+fn a_body_lies_in_one_row_of_segments_and_in_no_other() {
+    let world = World::new();
+    let sealed = world.sealed(&world.access("a"));
+    let pieces = sealed.pieces().unwrap();
+    let (key, body) = pieces.iter().find(|(key, _)| key.starts_with("body/")).unwrap();
+    let (author, fields) = body.split_at(body.windows(7).rposition(|at| at == b"\x66fields").unwrap());
+    let mut first = [author, b"\x66fields\xa0"].concat();
+    first[1 + b"\x68segments".len()] = 2;
+    let mut loose = pieces.clone();
+    loose.insert(key.clone(), first);
+    loose.insert(format!("{}01", key.strip_suffix("00").unwrap()), [&b"\xa1"[..], fields].concat());
+    let read = SealedRecord::from_pieces(sealed.owner(), sealed.record(), loose);
+    assert_eq!(read, Err(Error::Malformed("sealed record")));
+    assert_eq!(SealedRecord::from_pieces(sealed.owner(), sealed.record(), pieces), Ok(sealed));
+}
