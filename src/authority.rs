@@ -4,6 +4,8 @@
 //!   publishes, signed and in versions, its public parameters, its revocation list and its map of people.
 //! - A [`Credential`] is its statement of one person: id, number, public keys, attributes, validity. With it comes a
 //!   [`UserKey`](crate::kem::UserKey) for the same attributes, sealed to the person.
+//! - A [`StoredAuthority`] lies in a [`Store`](crate::store::Store), sealed, and what it publishes on a [`BulletinBoard`] in one:
+//!   in as many values as it takes, however many people there are.
 //! - [`Trust`] is what a verifier holds: for each authority an [`Anchor`], got out of band, and the latest of what it
 //!   published. [`Trust::credential`] makes a [`VerifiedCredential`] of a [`Credential`].
 //!
@@ -41,13 +43,18 @@
 //! until consents exclude the person (`not user:#1`) or are sealed again after `valid-until`. An authority can issue any
 //! key to itself: whoever relies on its attributes trusts it with everything that they open.
 
+mod board;
 mod credential;
+mod shards;
 mod state;
 mod statements;
+mod stored;
 mod trust;
 
+pub use board::BulletinBoard;
 pub use credential::{Credential, CredentialStatement, Issued};
 pub use statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked};
+pub use stored::StoredAuthority;
 pub(crate) use trust::Backing;
 pub use trust::{REVOCATION_LIMIT, Standing, Trust, VerifiedCredential};
 
@@ -60,7 +67,7 @@ use state::{Enrolled, State};
 
 /// An attribute authority with its secrets: the master key of the KEM and the key that signs its statements.
 ///
-/// Keep [`Authority::to_secret_bytes`] after every call that takes `&mut self`, before what it returned leaves the
+/// A [`StoredAuthority`] writes each change before anything of it is given out. Or keep [`Authority::to_secret_bytes`] after every call that takes `&mut self`, before what it returned leaves the
 /// house: an authority that forgets a number or a version gives it out twice.
 #[derive(Debug)]
 pub struct Authority {
@@ -217,10 +224,7 @@ impl Authority {
         };
         let serial = statement.serial;
         let issued = Issued::new(Signed::sign(statement, &self.signing)?, &kem::issue(&self.master, attributes)?)?;
-        self.state.serial = serial;
-        if let Some(known) = self.state.people.get_mut(person) {
-            known.serial = Some(serial);
-        }
+        self.state.note_serial(person, serial);
         Ok(issued)
     }
 

@@ -61,8 +61,9 @@
 //! - **One authority for each capsule**, and limits on everything that is read: 4 KiB and 512 leaves for a policy, 4,096
 //!   fields of at most 4 MiB and 64 MiB together for a record.
 //!
-//! But for [`store`] and what works over it ([`repository`], [`ledger`], [`rotation`], [`backup`]), the crate does no I/O
-//! beyond asking the operating system for randomness, and all calls are synchronous. It has no clock, and prints nothing.
+//! But for [`store`] and what works over it ([`repository`], [`ledger`], [`rotation`], [`backup`],
+//! [`authority::StoredAuthority`], [`authority::BulletinBoard`]), the crate does no I/O beyond asking the operating system for
+//! randomness, and all calls are synchronous. It has no clock, and prints nothing.
 //! Secrets are wiped when dropped, as far as Rust lets a library do that: moves and registers can leave copies.
 //!
 //! # Where to go on

@@ -65,6 +65,7 @@ mod header;
 mod key;
 mod part;
 mod path;
+mod state;
 mod terms;
 #[cfg(test)]
 mod two_keys;
@@ -78,6 +79,7 @@ pub use key::{Cek, Commitment, Salt, SharedKey};
 pub(crate) use key::{Dek, fill_random};
 pub(crate) use part::PartKey;
 pub use path::{FieldPath, MAX_PATH};
+pub(crate) use state::{StateKey, StatePiece};
 #[cfg(test)]
 pub(crate) use terms::seal_terms_with;
 pub(crate) use terms::{
@@ -206,6 +208,12 @@ pub(crate) mod label {
     pub(crate) const HPKE_SLOT: &[u8] = b"chartseal-1 hpke slot: ";
     /// HPKE info: a DEK, to a compartment's write key.
     pub(crate) const HPKE_WRITE: &[u8] = b"chartseal-1 hpke write: ";
+    /// HKDF info: the key of one piece of an authority's state.
+    pub(crate) const AUTHORITY_KEY: &[u8] = b"chartseal-1 authority key";
+    /// Header of an authority's keys and versions.
+    pub(crate) const AUTHORITY_STATE: &[u8] = b"chartseal-1 authority state: ";
+    /// Header of the people that an authority remembers, by the thousand.
+    pub(crate) const AUTHORITY_SHARD: &[u8] = b"chartseal-1 authority shard: ";
     /// Context of a capsule in a slot.
     pub(crate) const SLOT_CONTEXT: &[u8] = b"chartseal-1 slot context: ";
 
@@ -280,6 +288,9 @@ pub(crate) mod label {
         HPKE_USER_KEY,
         HPKE_SLOT,
         HPKE_WRITE,
+        AUTHORITY_KEY,
+        AUTHORITY_STATE,
+        AUTHORITY_SHARD,
         SLOT_CONTEXT,
         KEM_SETUP,
         KEM_ISSUE,

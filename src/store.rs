@@ -6,6 +6,7 @@
 pub mod conformance;
 mod error;
 mod faults;
+mod large;
 mod limits;
 mod memory;
 #[cfg(feature = "redb")]
@@ -18,6 +19,7 @@ use std::pin::Pin;
 
 pub use error::{StoreError, StoreFailure};
 pub use faults::{Fault, FaultyStore};
+pub(crate) use large::{Held, Large, LargeLimits, Next, Replaced};
 pub use limits::{Limits, MAX_KEY, MAX_VALUE, Order, check_keys, check_ops, check_prefix};
 pub use memory::MemoryStore;
 #[cfg(feature = "redb")]

@@ -1,10 +1,12 @@
 //! What an authority has to remember, and its secret bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Authority;
+use super::shards::Changes;
 use super::statements::{MAX_LIST, ParametersStatement, Reason, Revoked};
 use crate::error::{Error, Result};
 use crate::id::{PersonId, Time, Version};
@@ -63,6 +65,7 @@ struct Index {
     keys: BTreeSet<[u8; 32]>,
     /// At least the size of the map of people in CBOR.
     directory_bytes: usize,
+    changes: Changes,
 }
 
 impl State {
@@ -112,12 +115,31 @@ impl State {
         self.serial.checked_add(1).ok_or(Error::TooLarge("credential serial"))
     }
 
+    /// A credential of this serial was issued to a person.
+    pub(super) fn note_serial(&mut self, person: &PersonId, serial: u64) {
+        self.serial = serial;
+        if let Some(known) = self.people.get_mut(person) {
+            known.serial = Some(serial);
+            self.index.changes.of(known.number);
+        }
+    }
+
+    pub(super) fn changes(&self) -> &Changes {
+        &self.index.changes
+    }
+
+    /// All of it lies in a store now, as of this keeping.
+    pub(super) fn kept(&mut self, kept: Arc<()>) {
+        self.index.changes.kept(kept);
+    }
+
     pub(super) fn is_revoked(&self, known: &Enrolled) -> bool {
         self.revocation(known.number, known.signing).is_ok()
     }
 
     /// Adds an entry, or makes the one that is there harsher.
     pub(super) fn revoke(&mut self, new: Revoked) -> Result<()> {
+        self.index.changes.of(new.number);
         match self.revocation(new.number, new.signing) {
             Ok(at) => {
                 let Some(old) = self.revoked.get_mut(at) else { return Ok(()) };
@@ -141,6 +163,7 @@ impl State {
 
     fn set_keys(&mut self, public: &PublicIdentity, number: PersonNumber) {
         let PublicIdentity { id, signing, sealing } = public;
+        self.index.changes.of(number);
         self.index.keys.extend([*signing.as_bytes(), *sealing.as_bytes()]);
         self.people.insert(id.clone(), Enrolled { number, signing: *signing, sealing: *sealing, serial: None });
     }
@@ -199,7 +222,26 @@ impl Authority {
     ///
     /// None that a caller can bring about.
     pub fn to_secret_bytes(&self) -> Result<Secret<Vec<u8>>> {
-        let state = wire::to_cbor(&self.state, WHAT)?;
+        self.with_state(&self.state)
+    }
+
+    /// The same bytes, with nobody in them.
+    pub(super) fn core(&self) -> Result<Secret<Vec<u8>>> {
+        let State { setup_at, serial, ref directory, ref revocations, rotated_at, ref previous, .. } = self.state;
+        let (directory, revocations, previous) = (directory.clone(), revocations.clone(), previous.clone());
+        self.with_state(&State {
+            setup_at,
+            serial,
+            directory,
+            revocations,
+            rotated_at,
+            previous,
+            ..State::new(setup_at)
+        })
+    }
+
+    fn with_state(&self, state: &State) -> Result<Secret<Vec<u8>>> {
+        let state = wire::to_cbor(state, WHAT)?;
         let master = self.master.to_secret_bytes();
         let master = master.expose();
         // Reserved at once, so that no growth leaves a copy behind.
@@ -217,12 +259,17 @@ impl Authority {
     /// [`Error::Malformed`], [`Error::UnknownVersion`] or [`Error::TooLarge`] for bytes in another form,
     /// [`Error::Untrusted`] if the master key fails its checks.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
+        Self::assemble(bytes, Ok)
+    }
+
+    /// As [`Authority::decode`], of bytes that the rest of the state is added to.
+    pub(super) fn assemble(bytes: &[u8], rest: impl FnOnce(State) -> Result<State>) -> Result<Self> {
         let mut r = Reader::new(bytes, WHAT);
         r.magic(MAGIC)?;
         let master = usize::from(r.u16()?);
         let master = MasterKey::decode(r.take(master)?)?;
         let signing = SigningKey::from_seed(r.array()?);
-        let state: State = wire::from_cbor(r.rest(), MAX_STATE, WHAT)?;
+        let state = rest(wire::from_cbor(r.rest(), MAX_STATE, WHAT)?)?;
         let authority = Self { master, signing, state: state.check()? };
         authority.check_previous()?;
         Ok(authority)
@@ -239,9 +286,9 @@ const MAX_DIRECTORY: usize = MAX_LIST - 1024;
 /// An entry has at most 230 bytes in CBOR, so that the whole list has less than [`MAX_LIST`].
 const MAX_REVOKED: usize = 1 << 18;
 /// About three million people with ids of ordinary length.
-const MAX_STATE: usize = 1 << 30;
+pub(super) const MAX_STATE: usize = 1 << 30;
 
-const WHAT: &str = "authority";
+pub(super) const WHAT: &str = "authority";
 const MAGIC: &[u8; 4] = b"csa\x01";
 
 #[cfg(test)]

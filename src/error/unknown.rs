@@ -46,6 +46,8 @@ pub enum Unknown {
         /// The number.
         number: PersonNumber,
     },
+    /// There is no state of this authority in the store.
+    AuthorityState(AuthorityId),
     /// There is no device list of this owner.
     DeviceList(OwnerId),
     /// The device list of this owner does not have this device.
@@ -83,6 +85,7 @@ impl fmt::Display for Unknown {
             Self::NumberExclusion { authority, number } => {
                 write!(f, "no exclusion of the number {number} of `{authority}` for that cause is known here")
             }
+            Self::AuthorityState(authority) => write!(f, "the state of `{authority}` is unknown to this store"),
             Self::DeviceList(owner) => write!(f, "the device list of `{owner}` is unknown here"),
             Self::Device { owner, device } => write!(f, "the device `{device}` is unknown to the list of `{owner}`"),
             Self::Part(compartment) => write!(f, "the record has no part in `{compartment}`"),

@@ -18,6 +18,7 @@
 //! - [`majority`]: a guardian until majority;
 //! - [`an_executor`]: an executor, after death;
 //! - [`a_user_key_is_stolen`]: a clinician's keys are stolen;
+//! - [`an_authority_is_kept`]: an authority is kept in a store, and the store is lost;
 //! - [`an_authority_rotates`]: an authority's master key rotates;
 //! - [`a_member_leaves`]: a member leaves;
 //! - [`a_backup_is_taken`]: a backup is taken;
@@ -79,6 +80,9 @@ pub mod an_executor {}
 
 #[doc = include_str!("runbooks/a_user_key_is_stolen.md")]
 pub mod a_user_key_is_stolen {}
+
+#[doc = include_str!("runbooks/an_authority_is_kept.md")]
+pub mod an_authority_is_kept {}
 
 #[doc = include_str!("runbooks/an_authority_rotates.md")]
 pub mod an_authority_rotates {}

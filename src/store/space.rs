@@ -12,16 +12,20 @@
 //! job/owner/compartment/key/pass/name               how far a job is
 //! quarantine/owner/compartment/key/pass/name/hash   the key of an entry that a job could not move
 //! restoring                                         a note: a backup is being restored
+//! authority/authority/name/head                     what a large value is made of; replaced
+//! authority/authority/name/part/id/number           one segment of a part of it; never replaced
 //! ```
 //!
 //! `content` and `root` are hashes in base64url without padding, `hash` is SHA-256 of the key that is the value,
-//! `revision` and the numbers of `place` have 20 decimal digits, `number` has two. Every key but the last one begins with its kind and its owner, so that
-//! whatever goes through an owner's entries ([`Kind::ALL`]) leaves none out.
+//! `revision` and the numbers of `place` have 20 decimal digits, `number` has two. Every key down to `quarantine` begins with its kind and its owner, so that
+//! whatever goes through an owner's entries ([`Kind::ALL`]) leaves none out. What is an authority's is no owner's: no erasure
+//! touches it, and no backup holds it. `name` is `state`, `parameters`, `revocations` or `people`, `id` is 16 bytes in base64url,
+//! and the `number` there has four digits. Keys of a ledger stand in `ledger`, which has a store of its own.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
-use crate::id::{CompartmentId, Hash, KeyId, OwnerId, RecordId, Revision};
+use crate::id::{AuthorityId, CompartmentId, Hash, KeyId, OwnerId, RecordId, Revision};
 
 /// A kind of entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -244,6 +248,42 @@ pub(crate) fn jobs(kind: Kind, (owner, compartment, key): (&OwnerId, &Compartmen
 /// Where the key of an entry that could not be moved is put, for a job whose own key is that.
 pub(crate) fn quarantine(prefix: &str, key: &str) -> String {
     format!("{prefix}{}", Base64UrlUnpadded::encode_string(&Sha256::digest(key)))
+}
+
+/// The keys of a large value: its head, and the segments of its parts.
+#[derive(Debug, Clone)]
+pub(crate) struct LargeKeys(String);
+
+impl LargeKeys {
+    /// What an authority keeps, or publishes, under this name.
+    pub(crate) fn of_authority(authority: &AuthorityId, name: &'static str) -> Self {
+        Self(format!("authority/{authority}/{name}"))
+    }
+
+    pub(crate) fn head(&self) -> String {
+        format!("{}/head", self.0)
+    }
+
+    /// What the keys of all parts begin with.
+    pub(crate) fn parts(&self) -> String {
+        format!("{}/part/", self.0)
+    }
+
+    /// What the keys of a part's segments begin with.
+    pub(crate) fn part(&self, id: &[u8; 16]) -> String {
+        format!("{}{}/", self.parts(), Base64UrlUnpadded::encode_string(id))
+    }
+
+    pub(crate) fn segment(&self, id: &[u8; 16], number: u64) -> String {
+        format!("{}{number:04}", self.part(id))
+    }
+
+    /// What the keys of the part begin with that this one is a segment of.
+    pub(crate) fn part_of(&self, key: &str) -> Option<String> {
+        let (id, number) = key.strip_prefix(&self.parts())?.split_once('/')?;
+        let whole = !id.is_empty() && !number.is_empty() && !number.contains('/');
+        whole.then(|| format!("{}{id}/", self.parts()))
+    }
 }
 
 fn text(hash: &Hash) -> String {

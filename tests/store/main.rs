@@ -1,7 +1,9 @@
 //! Stores, and all that is done in them: rotations, retirements, restores, and who comes between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
+mod authority;
 mod broken;
+mod bulletins;
 mod contract;
 mod damage;
 mod disk;
