@@ -17,7 +17,7 @@ use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::store::MemoryStore;
 use pollster::block_on;
-use targets::{AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOTED, NOW, PEOPLE, PUBLIC, PUBLISHED, REFERRAL, SCENES};
+use targets::{AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOTED, NOW, PEOPLE, PUBLIC, PUBLISHED, REFERRAL, SCENES, SEGMENT, STORED};
 
 fn main() -> std::io::Result<()> {
     for (name, text) in POLICIES {
@@ -68,6 +68,7 @@ fn main() -> std::io::Result<()> {
     life()?;
     consents()?;
     kept()?;
+    stored()?;
     secrets()?;
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/record");
     for name in RECORDS {
@@ -215,6 +216,34 @@ fn kept() -> std::io::Result<()> {
     let pin = Pins::get(pins, &name).expect("memory").expect("it was opened").to_cbor().expect("a row");
     write("kept", "pin", &[&[0], &pin[..]].concat())?;
     write("kept", "pin-cut", &[&[0], &pin[..pin.len() - 1]].concat())
+}
+
+/// Bodies in segments, and changes to what an authority keeps.
+fn stored() -> std::io::Result<()> {
+    let framed = |segment: &[u8]| {
+        let length = u16::try_from(segment.len()).expect("it is small").to_be_bytes();
+        [&length, segment].concat()
+    };
+    let body = &*SEGMENT;
+    write("segments", "whole", &framed(body))?;
+    write("segments", "none", &[])?;
+    write("segments", "cut", &framed(&body[..body.len() - 1]))?;
+    write("segments", "twice", &[framed(body), framed(body)].concat())?;
+    let mut two = body.clone();
+    two[1 + b"\x68segments".len()] = 2;
+    write("segments", "of-two", &framed(&two))?;
+    // The fields moved to a segment of their own, though there was room.
+    let at = body.windows(7).position(|at| at == b"\x66fields").expect("it has fields") ;
+    let (author, fields) = two.split_at(at);
+    write("segments", "loose", &[framed(&[author, b"\x66fields\xa0"].concat()), framed(&[b"\xa1", fields].concat())].concat())?;
+    for (at, (key, _)) in (0_u8..).zip(STORED.iter()) {
+        let name: Vec<_> = key.split('/').skip(2).take(2).collect();
+        let name = name.join("-");
+        write("stored", &format!("{name}-unedited"), &[at, 1])?;
+        write("stored", &format!("{name}-edited"), &[at, 1, 0, 20, 0, 1, 0, 40, 1, 9])?;
+        write("stored", &format!("{name}-gone"), &[at, 2])?;
+    }
+    write("stored", "boasts", &[&[0, 0][..], b"\xa2\x64note\x40\x65parts\x9a\xff\xff\xff\xff"].concat())
 }
 
 fn secrets() -> std::io::Result<()> {

@@ -15,6 +15,8 @@ mod record;
 mod secrets;
 #[path = "targets/signed.rs"]
 mod signed;
+#[path = "targets/stored.rs"]
+mod stored;
 
 use std::sync::LazyLock;
 
@@ -28,6 +30,7 @@ pub(crate) use life::{CHANGED, REFERRAL, life};
 pub(crate) use record::{record_cbor, record_json};
 pub(crate) use secrets::{HOUSE, NOW, PEOPLE, secrets};
 pub(crate) use signed::{CLINIC, PUBLISHED, consent, statements};
+pub(crate) use stored::{SEGMENT, STORED, segments, stored};
 
 /// A policy's canonical text gives the equal policy, and its expansion, written and read, holds for the same keys.
 ///

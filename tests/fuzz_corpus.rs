@@ -52,6 +52,8 @@ corpora! {
     attributes_text
     access_tree
     kept
+    segments
+    stored
     leaf
     life
     terms
