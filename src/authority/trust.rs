@@ -1,16 +1,21 @@
 //! What a verifier believes, and why.
 
+mod held;
+mod verified;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::credential::{Credential, CredentialStatement};
-use super::statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList, Revoked};
+use super::statements::{Anchor, Bulletin, ParametersStatement, PeopleMap, Reason, RevocationList};
 use crate::error::{Error, Result, Unknown};
-use crate::id::{AuthorityId, Hash, PersonId, Time, Version};
-use crate::identity::{SealingPublic, Signed, SigningPublic, Statement};
+use crate::id::{AuthorityId, PersonId, Time};
+use crate::identity::{Signed, SigningPublic};
 use crate::kem::PublicParameters;
 use crate::pin::Pins;
 use crate::policy::{Attributes, Month, PersonNumber};
+use held::{Held, Lists, People, Revocations, Versioned};
+pub use verified::VerifiedCredential;
 
 /// How old a revocation list may be, unless the host has a reason for another limit: a week. An authority renews it every
 /// day.
@@ -42,31 +47,6 @@ struct Known {
     parameters: Option<Held<PublicParameters>>,
     previous: Option<Held<PublicParameters>>,
     lists: Lists,
-}
-
-/// What an authority said of people: it is to be known for as long as what they signed is read.
-#[derive(Debug, Clone, Default)]
-struct Lists {
-    revocations: Option<Held<Revocations>>,
-    people: Option<Held<People>>,
-}
-
-/// The latest version of something published.
-#[derive(Debug, Clone)]
-struct Held<T> {
-    version: Version,
-    hash: Hash,
-    issued_at: Time,
-    value: T,
-}
-
-type Revocations = BTreeMap<(PersonNumber, SigningPublic), Revoked>;
-
-/// A map of people, in both directions.
-#[derive(Debug, Clone, Default)]
-struct People {
-    numbers: BTreeMap<PersonId, PersonNumber>,
-    persons: BTreeMap<PersonNumber, PersonId>,
 }
 
 /// Whether a person is still trusted today.
@@ -101,15 +81,6 @@ pub(crate) enum Backing {
     OldList,
     /// An anchor that was retired.
     Retired,
-}
-
-/// A credential that was believed, at the time and with the trust of the check. It cannot be decoded, only be got by
-/// [`Trust::credential`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedCredential {
-    credential: Credential,
-    attributes: Attributes,
-    standing: Standing,
 }
 
 impl Trust {
@@ -486,138 +457,6 @@ fn said<'a, T: Versioned>(signed: &'a Signed<T>, key: &SigningPublic, now: Time)
     }
     // Its version counts the seconds of that time: taken over, it would outrank all that is signed until then.
     if issued_at.is_to_come(now) { Err(Error::Expired(T::WHAT)) } else { Ok(statement) }
-}
-
-/// What an authority says again and again, the later word in the place of the earlier.
-trait Versioned: Statement {
-    fn version(&self) -> (Version, Time);
-}
-
-impl Versioned for ParametersStatement {
-    fn version(&self) -> (Version, Time) {
-        (self.version, self.issued_at)
-    }
-}
-
-impl Versioned for RevocationList {
-    fn version(&self) -> (Version, Time) {
-        (self.version, self.issued_at)
-    }
-}
-
-impl Versioned for PeopleMap {
-    fn version(&self) -> (Version, Time) {
-        (self.version, self.issued_at)
-    }
-}
-
-impl People {
-    fn of(numbers: &BTreeMap<PersonId, PersonNumber>) -> Result<Self> {
-        let persons: BTreeMap<_, _> = numbers.iter().map(|(person, number)| (*number, person.clone())).collect();
-        let once = persons.len() == numbers.len();
-        if once { Ok(Self { numbers: numbers.clone(), persons }) } else { Err(Error::Malformed(PEOPLE)) }
-    }
-
-    /// Whether everybody has the number that she had.
-    fn keeps(&self, before: &Self) -> bool {
-        before.numbers.iter().all(|(person, number)| self.numbers.get(person) == Some(number))
-    }
-
-    /// Whether this person has another number here, or this number another person. Who is not here yet may have a number
-    /// that nobody has.
-    fn contradicts(&self, person: &PersonId, number: PersonNumber) -> bool {
-        self.numbers.get(person).is_some_and(|known| *known != number)
-            || self.persons.get(&number).is_some_and(|known| known != person)
-    }
-}
-
-impl Held<PublicParameters> {
-    fn parameters(signed: &Signed<ParametersStatement>, statement: &ParametersStatement) -> Result<Self> {
-        let value = PublicParameters::decode(&statement.parameters)?;
-        if (value.authority(), Version(value.version())) != (&statement.authority, statement.version) {
-            return Err(Error::Untrusted("public parameters"));
-        }
-        Ok(Self { version: statement.version, hash: signed.hash()?, issued_at: statement.issued_at, value })
-    }
-}
-
-impl<T> Held<T> {
-    /// Takes the place of what was held, unless that is newer or another of the same version; what is the same stays,
-    /// with what was computed from it. What is refused leaves no pin.
-    fn replace<'a>(
-        self,
-        held: &'a mut Option<Self>,
-        what: &'static str,
-        authority: &AuthorityId,
-        pins: &mut dyn Pins,
-    ) -> Result<&'a T> {
-        let before = held.as_ref().map(|held| (held.version, held.hash));
-        match before {
-            Some((version, _)) if self.version < version => return Err(Error::Rollback(what)),
-            Some((version, hash)) if self.version == version && self.hash != hash => return Err(Error::Fork(what)),
-            _ => pins.accept(what, authority.as_str(), self.version, self.hash)?,
-        }
-        if before != Some((self.version, self.hash)) {
-            *held = None;
-        }
-        Ok(&held.get_or_insert(self).value)
-    }
-}
-
-impl VerifiedCredential {
-    /// The credential as its authority signed it, for others to believe or not.
-    pub fn credential(&self) -> &Credential {
-        &self.credential
-    }
-
-    fn statement(&self) -> &CredentialStatement {
-        self.credential.unverified()
-    }
-
-    /// The authority that vouches.
-    pub fn authority(&self) -> &AuthorityId {
-        &self.statement().authority
-    }
-
-    /// The number of the credential.
-    pub fn serial(&self) -> u64 {
-        self.statement().serial
-    }
-
-    /// The person.
-    pub fn person(&self) -> &PersonId {
-        &self.statement().person
-    }
-
-    /// The person's number.
-    pub fn number(&self) -> PersonNumber {
-        self.statement().number
-    }
-
-    /// Verifies what the person signs.
-    pub fn signing(&self) -> &SigningPublic {
-        &self.statement().signing
-    }
-
-    /// Seals to the person.
-    pub fn sealing(&self) -> &SealingPublic {
-        &self.statement().sealing
-    }
-
-    /// What the person may show, `user:#number` and `valid-until` among them.
-    pub fn attributes(&self) -> &Attributes {
-        &self.attributes
-    }
-
-    /// The last second at which it is valid.
-    pub fn not_after(&self) -> Time {
-        self.statement().not_after
-    }
-
-    /// Whether the person was revoked since.
-    pub fn standing(&self) -> Standing {
-        self.standing
-    }
 }
 
 const PARAMETERS: &str = "public parameters";
