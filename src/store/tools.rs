@@ -1,6 +1,6 @@
 //! What the crate does with any store: batches within its limits, pages to the end, damage passed over.
 
-use super::{Entry, Op, Order, Outcome, Store, StoreError, StoreFailure, Tag};
+use super::{BoxFuture, Entry, Op, Order, Outcome, Store, StoreError, StoreFailure, Tag};
 
 /// Makes changes in as many batches as the store's limits need. After an error each may have been made or not.
 pub(crate) async fn apply_all(store: &dyn Store, ops: Vec<Op>) -> Result<Vec<Outcome>, StoreError> {
@@ -77,7 +77,7 @@ fn goes_on(after: &str, last: &str) -> Result<(), StoreError> {
 }
 
 /// A key, and what it has; an error if that is damaged.
-pub(crate) type Scanned = (String, Result<Option<Entry>, StoreError>);
+pub(crate) type Scanned = (String, Each<Entry>);
 
 /// One page of a scan, each entry by itself: one that the store holds damaged does not stand in the way of the others.
 pub(crate) async fn scan_each(
@@ -101,40 +101,35 @@ pub(crate) async fn scan_each(
 /// # Errors
 ///
 /// As [`Store::get`], but for [`StoreFailure::Corrupt`], which is of one key.
-pub(crate) async fn each(
-    store: &dyn Store,
-    keys: &[String],
-) -> Result<Vec<Result<Option<Entry>, StoreError>>, StoreError> {
-    match store.get(keys).await {
-        Ok(entries) => return Ok(entries.into_iter().map(Ok).collect()),
-        Err(error) if is_damage(&error) => {}
-        Err(error) => return Err(error),
-    }
-    let mut all = Vec::with_capacity(keys.len());
-    for key in keys {
-        all.push(match store.get(std::slice::from_ref(key)).await {
-            Ok(mut entry) => Ok(entry.pop().flatten()),
-            Err(error) if is_damage(&error) => Err(error),
-            Err(error) => return Err(error),
-        });
-    }
-    Ok(all)
+pub(crate) async fn each<'a>(store: &'a dyn Store, keys: &'a [String]) -> Result<Vec<Each<Entry>>, StoreError> {
+    apart(keys, |keys| store.get(keys)).await
 }
 
 /// The tags of these keys, each by itself, as [`each`].
-pub(crate) async fn tags_of_each<S: Store + ?Sized>(
-    store: &S,
-    keys: &[String],
-) -> Result<Vec<Result<Option<Tag>, StoreError>>, StoreError> {
-    match store.tags(keys).await {
-        Ok(tags) => return Ok(tags.into_iter().map(Ok).collect()),
+pub(crate) async fn tags_of_each<'a, S: Store + ?Sized>(
+    store: &'a S,
+    keys: &'a [String],
+) -> Result<Vec<Each<Tag>>, StoreError> {
+    apart(keys, |keys| store.tags(keys)).await
+}
+
+/// What one key has; an error if that is damaged.
+pub(crate) type Each<T> = Result<Option<T>, StoreError>;
+
+/// Reads keys together, and one by one if something of them is damaged.
+async fn apart<'a, T>(
+    keys: &'a [String],
+    read: impl Fn(&'a [String]) -> BoxFuture<'a, Result<Vec<Option<T>>, StoreError>>,
+) -> Result<Vec<Each<T>>, StoreError> {
+    match read(keys).await {
+        Ok(held) => return Ok(held.into_iter().map(Ok).collect()),
         Err(error) if is_damage(&error) => {}
         Err(error) => return Err(error),
     }
     let mut all = Vec::with_capacity(keys.len());
     for key in keys {
-        all.push(match store.tags(std::slice::from_ref(key)).await {
-            Ok(mut tag) => Ok(tag.pop().flatten()),
+        all.push(match read(std::slice::from_ref(key)).await {
+            Ok(mut held) => Ok(held.pop().flatten()),
             Err(error) if is_damage(&error) => Err(error),
             Err(error) => return Err(error),
         });
