@@ -205,13 +205,13 @@ fn slots(bundle: &str) -> Result<Vec<Slot<'_>>, FhirError> {
         return Err(FhirError::at(Kind::TextTooLarge, 0));
     }
     let object = text::unmarked(bundle);
-    let within = |part| move |error: FhirError| error.within(text::start(bundle, part));
-    let members = text::members(object, MAX_MEMBERS).map_err(|error| {
-        // The whole is read before its entries are, so that what is no JSON has to be looked for among them.
+    // Of an error within the object: where that is in the whole, and which entry it is in.
+    let placed = |error: FhirError| {
         let entry = error.offset().and_then(|offset| text::element_at(object, "entry", offset));
-        let error = within(object)(error);
+        let error = error.within(text::start(bundle, object));
         entry.map_or(error, |entry| error.in_entry(entry))
-    })?;
+    };
+    let members = text::members(object, MAX_MEMBERS).map_err(placed)?;
     let Header { resource_type, .. } = header(bundle, &members)?;
     let value = |name| members.iter().find(|member| member.name == name).map(|member| member.value);
     if resource_type != "Bundle" {
@@ -220,13 +220,15 @@ fn slots(bundle: &str) -> Result<Vec<Slot<'_>>, FhirError> {
     }
     let mut slots = Vec::new();
     if let Some(entries) = value("entry").filter(|entries| *entries != text::NULL) {
-        let entries = text::elements(entries, MAX_ENTRIES).map_err(within(entries))?;
+        let whole = entries;
+        let entries = text::elements(whole, MAX_ENTRIES);
+        let entries = entries.map_err(|error| placed(error.within(text::start(object, whole))))?;
         for (index, entry) in entries.into_iter().enumerate().filter(|(_, entry)| *entry != text::NULL) {
-            let slot = slot(index, entry).map_err(|error| within(entry)(error).in_entry(index))?;
+            let slot = slot(index, entry).map_err(|error| error.within(text::start(bundle, entry)).in_entry(index))?;
             slots.extend(slot);
         }
     }
-    text::check_depth(bundle, slots.iter().map(|slot| slot.content), MAX_DEPTH)?;
+    text::check_depth(object, slots.iter().map(|slot| slot.content), MAX_DEPTH).map_err(placed)?;
     Ok(slots)
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::Deserializer as _;
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::{FhirError, FhirErrorKind as Kind};
@@ -87,7 +87,13 @@ fn fault(text: &str, error: &serde_json::Error, expected: Kind) -> FhirError {
     let line = lines.fold(0, |sum: usize, line| sum.saturating_add(line.len()));
     // The parser counts the bytes of a line, the one that it stopped at among them.
     let offset = line.saturating_add(error.column()).saturating_sub(1);
-    FhirError::at(Kind::NotJson, if error.is_eof() { text.len() } else { offset.min(text.len()) })
+    if error.is_eof() {
+        return FhirError::at(Kind::NotJson, text.len());
+    }
+    // Of a control character in a string, it may name the byte before. Up to there, nothing is wrong yet.
+    let begun = text.as_bytes().get(..=offset).map(serde_json::from_slice::<IgnoredAny>);
+    let early = begun.is_some_and(|read| read.is_err_and(|error| error.is_eof()));
+    FhirError::at(Kind::NotJson, offset.saturating_add(early.into()).min(text.len()))
 }
 
 /// Which element of the array that is the member `name` of the object in `text` the byte at `offset` lies in. Up to there

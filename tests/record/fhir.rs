@@ -2,8 +2,8 @@
 #![cfg(feature = "fhir")]
 
 use chartseal::fhir::{
-    self, Bundle, FhirError, FhirErrorKind as Kind, LAYOUT, MAX_DEPTH, MAX_MEMBERS, MAX_PATH, MAX_TEXT, MAX_VALUE,
-    Resource,
+    self, Bundle, FhirError, FhirErrorKind as Kind, LAYOUT, MAX_DEPTH, MAX_ENTRIES, MAX_MEMBERS, MAX_PATH, MAX_TEXT,
+    MAX_VALUE, Resource,
 };
 use chartseal::id::Time;
 use chartseal::owner::Owner;
@@ -385,4 +385,42 @@ fn debug_shows_no_content() {
     let joined = Resource::join(resource.fields()).unwrap();
     let shown = format!("{bundle:?} {:?} {resource:?} {joined:?}", bundle.entries());
     assert!(!shown.contains("cancer"), "{shown}");
+}
+
+#[test]
+fn what_is_wrong_in_an_entry_beside_its_resource_names_the_entry() {
+    let bundle = |entries: &str| format!("\u{feff}{{\"resourceType\":\"Bundle\",\"entry\":[{entries}]}}");
+    let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));
+    let text = bundle(&format!("{{\"resource\":{{\"resourceType\":\"X\",\"a\":{deep}}}}},null,{{\"request\":{deep}}}"));
+    let error = Bundle::parse(&text).unwrap_err();
+    let offset = text.rfind("request\":").unwrap() + "request\":".len() + 125;
+    assert_eq!((error.kind(), error.offset(), error.entry()), (Kind::TooDeep, Some(offset), Some(2)));
+    let text = bundle(&vec!["{}"; MAX_ENTRIES + 1].join(","));
+    let error = Bundle::parse(&text).unwrap_err();
+    assert_eq!((error.kind(), error.entry()), (Kind::TooManyEntries, Some(MAX_ENTRIES)));
+    assert_eq!(error.offset(), Some(text.len() - "{}]}".len()));
+}
+
+#[test]
+fn the_byte_that_is_named_is_the_first_that_json_cannot_go_on_with() {
+    for (before, rest) in [
+        ("{\"resourceType\":\"X\",\"a\":\"b", "\n\"}"),
+        ("{\"resourceType\":\"X\",\"a\":\"", "\t\"}"),
+        ("{\"resourceType\":\"X\",\"a", "\u{1}\":1}"),
+        ("{\"resourceType\":\"X\",\"é\":[\"é", "\r\n\"]}"),
+        ("{\r\n\"resourceType\":\"X\",\n\"a\":\"\\n", "\0\"}"),
+        ("{\"resourceType\":\"X\",\"a\":\"\\", "\n\"}"),
+        ("{\"resourceType\":\"X\",\"a\":tru", "}"),
+        ("{\"resourceType\":\"X\",\"a\":[1", "}}"),
+        ("{\"resourceType\":\"X\" ", "x}"),
+        ("{\"resourceType\":\"X\"}", "\0"),
+    ] {
+        let text = format!("{before}{rest}");
+        let error = Resource::parse(&text).unwrap_err();
+        assert_eq!((error.kind(), error.offset()), (Kind::NotJson, Some(before.len())), "{text:?}");
+        let around = "\u{feff}{\"resourceType\":\"Bundle\",\n\"entry\":[null,{\"resource\":";
+        let bundle = format!("{around}{text}");
+        let error = Bundle::parse(&bundle).unwrap_err();
+        assert_eq!((error.offset(), error.entry()), (Some(around.len() + before.len()), Some(1)), "{bundle:?}");
+    }
 }
