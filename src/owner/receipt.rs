@@ -28,9 +28,10 @@ pub struct Receipt {
     /// Who may read or write from now on by something that was not said before. A policy that was said anew stands here with
     /// all whom it admits.
     pub let_in: Vec<Party>,
-    /// Whose exclusion ended: they may do what the policies admit them to.
+    /// Whose exclusion ended, and what from, if no other one keeps them from it: they may do what the policies admit them to.
     pub readmitted: Vec<Party>,
-    /// Who may read or write no more: people, and whoever was let in by a policy in whose place there is none.
+    /// Who may read or write no more: people; and whoever was let in by name, or by a policy in whose place there is none,
+    /// and may no more by that.
     pub shut_out: Vec<Party>,
     /// Exclusions that an authority does not carry out, since it does not know the person by this name.
     pub unenforced: Vec<UnenforcedExclusion>,
@@ -132,6 +133,7 @@ impl fmt::Display for Receipt {
             let action = parties::verb(*action);
             match (who, until) {
                 (Who::Policy { .. }, _) => writeln!(f, "Shut out: {who} may not {action} by that any more.")?,
+                (Who::Named(_), _) => writeln!(f, "Shut out: {who} may not {action} by name any more.")?,
                 (_, None) => writeln!(f, "Shut out: {who} may not {action}.")?,
                 (_, Some(until)) => writeln!(f, "Shut out: {who} may not {action} until {until}.")?,
             }

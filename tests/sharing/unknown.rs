@@ -114,7 +114,7 @@ fn who_is_let_in_by_name_alone_is_revoked_by_her_name() {
     let (_, named, _) = sharing(&access).grant(&sister.public()).unwrap().seal(NOW).unwrap();
     let (stored, out, receipt) = sharing(&named).revoke(person("sister")).unwrap().seal(NOW).unwrap();
     assert!(world.verify(&stored).unwrap().open_as(&sister, &mut PinStore::default()).is_err());
-    assert!(receipt.to_string().contains("Shut out: sister may not read.\n"), "{receipt}");
+    assert!(receipt.to_string().contains("Shut out: sister may not read by name any more.\n"), "{receipt}");
     // Nobody knows her any more.
     assert_eq!(sharing(&out).revoke(person("sister")).err(), Some(nobody("sister")));
 }

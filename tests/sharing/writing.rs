@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chartseal::authority::VerifiedCredential;
-use chartseal::consent::{Access, Action, Cause, Named, Reader};
+use chartseal::consent::{Access, Action, Cause, Decline, Named, Reader};
 use chartseal::identity::Identity;
 use chartseal::owner::{Change, Party, Sharing, Who};
 use chartseal::{Error, Result};
 
-use crate::support::two_hospitals::{DAY, NOW, Person, World, olave, thomas};
+use crate::support::two_hospitals::{DAY, NOW, Person, World, cardiology, olave, thomas};
 
 struct Case {
     world: World,
@@ -130,7 +130,7 @@ fn a_receipt_says_who_was_let_in_and_until_when() {
     let named = Named::from(&sister.public()).until(end);
     let (_, access, receipt) = case.sharing(&case.access).grant(named.clone()).unwrap().seal(NOW).unwrap();
     assert_eq!(receipt.let_in.len(), 1);
-    assert_eq!((&receipt.let_in[0].who, receipt.let_in[0].until), (&Who::Person(sister.id().clone()), Some(end)));
+    assert_eq!((&receipt.let_in[0].who, receipt.let_in[0].until), (&Who::Named(sister.id().clone()), Some(end)));
     let nobody =
         "Nobody who has opened it before was shut out: the key is the same, and it is not protected from them.\n";
     assert_eq!(
@@ -145,7 +145,7 @@ fn a_receipt_says_who_was_let_in_and_until_when() {
     assert_eq!((receipt.let_in.len(), receipt.shut_out.len()), (0, 0));
     let late = end.plus(Duration::from_secs(1));
     let (_, _, receipt) = case.sharing(&same).reseal().unwrap().seal(late).unwrap();
-    assert!(receipt.to_string().contains("Shut out: sister may not read.\n"), "{receipt}");
+    assert!(receipt.to_string().contains("Shut out: sister may not read by name any more.\n"), "{receipt}");
     assert!(receipt.needs_rewrap());
 
     // Of a consent that ends, everybody's time does.
@@ -167,4 +167,42 @@ fn a_receipt_says_who_was_let_in_and_until_when() {
     let (.., receipt) = case.sharing(&back).revoke_authority(&olave()).unwrap().seal(NOW).unwrap();
     let text = "Shut out: whoever is `role:clerk` at st-olave may not read by that any more.\n";
     assert!(receipt.to_string().contains(text), "{receipt}");
+}
+
+#[test]
+fn a_receipt_says_of_nobody_that_she_may_again_what_something_else_keeps_her_from() {
+    let mut case = Case::new();
+    let eve = case.world.at_olave("dr-eve", "role:doctor");
+    let (name, ada) = (eve.identity.id().clone(), case.people[0].clone());
+    let by = (&eve.identity, &eve.shown);
+    let decline = Decline::decline(by, case.world.owner.id(), &cardiology(), NOW).unwrap();
+    let declined = decline.accept(&eve.shown, NOW).unwrap();
+    let (_, out, _) = case.sharing(&case.access).decline(&declined).unwrap().seal(NOW).unwrap();
+    let (_, out, _) = case.sharing(&out).revoke(name.clone()).unwrap().seal(NOW).unwrap();
+    let (_, out, receipt) = case.sharing(&out).readmit(&name).unwrap().seal(NOW).unwrap();
+    assert!(receipt.readmitted.is_empty() && !receipt.to_string().contains("again"), "{receipt}");
+    let back = case.sharing(&out).readmit_number(&olave(), eve.shown.number(), Cause::Declined).unwrap();
+    assert_eq!(back.seal(NOW).unwrap().2.readmitted.len(), 1);
+
+    // Kept from writing alone, she may read again.
+    let but = format!("role:nurse and not user:{}", ada.number());
+    let (access, ..) = case.seal(&case.access, case.sharing(&case.access).restrict_writing(&olave(), &but));
+    let (access, ..) = case.seal(&access, case.sharing(&access).grant_writing(&olave(), "role:doctor"));
+    let (_, out, _) = case.sharing(&access).revoke(ada.person().clone()).unwrap().seal(NOW).unwrap();
+    let (.., receipt) = case.sharing(&out).readmit(ada.person()).unwrap().seal(NOW).unwrap();
+    let again: Vec<_> = receipt.readmitted.into_iter().map(|party| (party.who, party.action)).collect();
+    assert_eq!(again, [(Who::Person(ada.person().clone()), Action::Read)]);
+}
+
+#[test]
+fn a_receipt_does_not_say_that_somebody_may_not_read_whom_a_policy_lets_in() {
+    let case = Case::new();
+    let end = NOW.plus(Duration::from_secs(30 * DAY));
+    let named = Named::from(&case.people[0]).until(end);
+    let (_, access, _) = case.sharing(&case.access).grant(named).unwrap().seal(NOW).unwrap();
+    let late = end.plus(Duration::from_secs(1));
+    let change = case.sharing(&access).rotate().unwrap();
+    assert!(change.preview(&case.people, late).unwrap().loses.is_empty());
+    let (.., receipt) = change.seal(late).unwrap();
+    assert!(receipt.to_string().contains("Shut out: dr-ada may not read by name any more.\n"), "{receipt}");
 }

@@ -22,8 +22,10 @@ pub struct Party {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Who {
-    /// By name.
+    /// By name, whatever she has.
     Person(PersonId),
+    /// By a key of hers that the consent names. What policies admit her to has nothing to do with it.
+    Named(PersonId),
     /// By a number of an authority's.
     Number {
         /// The authority.
@@ -43,7 +45,7 @@ pub enum Who {
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Person(person) => write!(f, "{person}"),
+            Self::Person(person) | Self::Named(person) => write!(f, "{person}"),
             Self::Number { authority, number } => write!(f, "person {number} of {authority}"),
             Self::Policy { authority, policy } => write!(f, "whoever is `{policy}` at {authority}"),
         }
@@ -64,7 +66,7 @@ pub(super) fn let_in(before: &Access, after: &Access) -> Vec<Party> {
     let named =
         is.named().filter(|named| !was.named().any(|other| same_key(named, other) && other.until == named.until));
     let named = named.map(|named| Party {
-        who: Who::Person(named.person.clone()),
+        who: Who::Named(named.person.clone()),
         action: Action::Read,
         until: [named.until, end].into_iter().flatten().min(),
     });
@@ -78,9 +80,25 @@ pub(super) fn let_in(before: &Access, after: &Access) -> Vec<Party> {
     named.chain(read).chain(write).collect()
 }
 
-/// Whose exclusion ended.
+/// Whose exclusion ended, as far as no other one keeps her from the same.
 pub(super) fn readmitted(before: &Access, after: &Access) -> Vec<Party> {
-    ended(&before.terms().exclusions, &after.terms().exclusions).flat_map(|one| of_exclusion(one, None)).collect()
+    let still = &after.terms().exclusions;
+    let back = |one: &Exclusion| {
+        let free = |action| {
+            let meant = |other: &&Exclusion| other.action == action || other.action == Action::Both;
+            let out = |(authority, number): (&AuthorityId, &PersonNumber)| {
+                still.iter().filter(meant).any(|other| other.numbers.get(authority) == Some(number))
+            };
+            one.numbers.is_empty() || !one.numbers.iter().all(out)
+        };
+        let action = match one.action {
+            Action::Both if free(Action::Read) && free(Action::Write) => Action::Both,
+            Action::Both => [Action::Read, Action::Write].into_iter().find(|action| free(*action))?,
+            action => Some(action).filter(|action| free(*action))?,
+        };
+        Some(Exclusion { action, ..one.clone() })
+    };
+    ended(&before.terms().exclusions, still).filter_map(back).flat_map(|one| of_exclusion(&one, None)).collect()
 }
 
 /// Whom nothing lets in any more that did, and who is excluded since.
@@ -92,8 +110,8 @@ pub(super) fn shut_out(before: &Access, after: &Access) -> Vec<Party> {
     let excluded: Vec<_> = excluded.flat_map(|one| of_exclusion(one, one.until)).collect();
     let left =
         was.named().map(|named| &named.person).filter(|person| !is.named().any(|other| other.person == **person));
-    let left = left.map(|person| Who::Person(person.clone()));
-    let left = left.filter(|who| !excluded.iter().any(|party| party.who == *who));
+    let left = left.filter(|person| !excluded.iter().any(|party| party.who == Who::Person((*person).clone())));
+    let left = left.map(|person| Who::Named(person.clone()));
     let left: Vec<_> = left.map(|who| Party { who, action: Action::Read, until: None }).collect();
     let policies = |action, was: Policies<'_>, is: &Policies<'_>| {
         let gone = was.into_iter().filter(|(authority, _)| !is.iter().any(|(other, _)| other == authority));
