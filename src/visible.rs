@@ -80,8 +80,11 @@ fn is_blank(c: char) -> bool {
             | '\u{fe00}'..='\u{fe0f}'   // variation selectors
             | '\u{ffa0}'                // halfwidth Hangul filler
             | '\u{fffc}'                // object replacement character
+            | '\u{1107f}'               // Brahmi number joiner
+            | '\u{11d45}' | '\u{11d97}' // viramas of Gondi
             | '\u{13441}'..='\u{13442}' // Egyptian blanks
             | '\u{16fe4}'               // Khitan filler
+            | '\u{1bc9d}'               // Duployan letter selector
             | '\u{1d159}'               // musical null notehead
             | '\u{e0100}'..='\u{e01ef}' // variation selectors
     )

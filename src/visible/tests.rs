@@ -52,6 +52,19 @@ fn every_unassigned_code_point_is_refused_and_every_letter_digit_mark_and_sign_i
     assert!(unassigned > 800_000 && taken > 150_000, "{unassigned} {taken}");
 }
 
+/// Marks that join or choose letters and have no glyph of their own. Their category is that of marks which are seen.
+#[test]
+fn a_mark_that_works_on_letters_and_shows_nothing_itself_is_refused() {
+    for c in ['\u{1107f}', '\u{11d45}', '\u{11d97}', '\u{1bc9d}'] {
+        assert_eq!(c.general_category(), GeneralCategory::NonspacingMark);
+        assert!(!is_shown(c), "{c:?}");
+    }
+    // Those of scripts that are in use are seen: a plus below, or the letter that they put below another.
+    for c in ['\u{94d}', '\u{1039}', '\u{17d2}', '\u{1a60}', '\u{2d7f}'] {
+        assert!(is_shown(c), "{c:?}");
+    }
+}
+
 #[test]
 fn spaces_at_the_ends_and_double_spaces_are_refused() {
     for good in ["", "a", "a b", "a b c", "Zoë Ω 山 ३", "naïve 🩺"] {
