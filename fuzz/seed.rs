@@ -17,7 +17,9 @@ use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::store::MemoryStore;
 use pollster::block_on;
-use targets::{AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOTED, NOW, PEOPLE, PUBLIC, PUBLISHED, REFERRAL, SCENES, SEGMENT, STORED};
+use targets::{
+    AUTHORITY, CHANGED, CLINIC, HOUSE, KEYS, NOTED, NOW, PEOPLE, PUBLIC, PUBLISHED, REFERRAL, SCENES, SEGMENT, STORED,
+};
 
 fn main() -> std::io::Result<()> {
     for (name, text) in POLICIES {
@@ -232,10 +234,18 @@ fn stored() -> std::io::Result<()> {
     let mut two = body.clone();
     two[1 + b"\x68segments".len()] = 2;
     write("segments", "of-two", &framed(&two))?;
+    // A length in two bytes that has room in one.
+    let long = body.windows(8).rposition(|at| at == b"\x66fields\xa1").expect("it has one field");
+    let (before, after) = body.split_at(long);
+    write("segments", "long-form", &framed(&[before, b"\x66fields\xb8\x01", &after[8..]].concat()))?;
     // The fields moved to a segment of their own, though there was room.
-    let at = body.windows(7).position(|at| at == b"\x66fields").expect("it has fields") ;
+    let at = body.windows(7).position(|at| at == b"\x66fields").expect("it has fields");
     let (author, fields) = two.split_at(at);
-    write("segments", "loose", &[framed(&[author, b"\x66fields\xa0"].concat()), framed(&[b"\xa1", fields].concat())].concat())?;
+    write(
+        "segments",
+        "loose",
+        &[framed(&[author, b"\x66fields\xa0"].concat()), framed(&[b"\xa1", fields].concat())].concat(),
+    )?;
     for (at, (key, _)) in (0_u8..).zip(STORED.iter()) {
         let name: Vec<_> = key.split('/').skip(2).take(2).collect();
         let name = name.join("-");
