@@ -139,7 +139,7 @@ impl fmt::Display for Receipt {
             }
         }
         if self.needs_rewrap() {
-            writeln!(f, "Protected: whoever was shut out cannot read anything that is written from now on.")?;
+            writeln!(f, "Protected: whoever may read no more cannot read anything that is written from now on.")?;
             writeln!(
                 f,
                 "Protected once your records have been moved to the new key: what is stored already, from those who kept no \

@@ -206,3 +206,14 @@ fn a_receipt_does_not_say_that_somebody_may_not_read_whom_a_policy_lets_in() {
     let (.., receipt) = change.seal(late).unwrap();
     assert!(receipt.to_string().contains("Shut out: dr-ada may not read by name any more.\n"), "{receipt}");
 }
+
+#[test]
+fn a_receipt_does_not_say_of_those_who_write_no_more_that_they_cannot_read() {
+    let case = Case::new();
+    let change = case.sharing(&case.access).revoke_writing(&olave()).unwrap();
+    let preview = change.preview(&case.people, NOW).unwrap();
+    assert_eq!((preview.loses.len(), preview.loses_writing.len()), (0, 1));
+    let receipt = change.seal(NOW).unwrap().2.to_string();
+    assert!(receipt.contains("may not write by that any more.\n"), "{receipt}");
+    assert!(!receipt.contains("shut out cannot read") && receipt.contains("whoever may read no more"), "{receipt}");
+}
