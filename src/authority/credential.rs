@@ -95,7 +95,7 @@ impl Identity {
 fn info(statement: &CredentialStatement) -> Vec<u8> {
     let mut w = Writer::new(label::HPKE_USER_KEY);
     for part in [statement.authority.as_str(), statement.person.as_str()] {
-        // Ids have at most 128 bytes.
+        // Ids have at most 64 bytes.
         w.u16(u16::try_from(part.len()).unwrap_or(u16::MAX)).bytes(part.as_bytes());
     }
     w.finish()
