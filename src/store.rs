@@ -109,7 +109,8 @@ pub trait Store: Send + Sync {
     /// What a batch may hold, and what is left of one that failed.
     fn limits(&self) -> Limits;
 
-    /// The values of these keys, in their order; `None` where a key has none. Read at one or several moments.
+    /// The values of these keys, in their order; `None` where a key has none. Read at one or several moments. There may be
+    /// more keys than [`Store::limits`] allows in a batch.
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>>;
 
     /// The tags of these keys' values, as [`Store::get`]. The values are not read.

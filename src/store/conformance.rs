@@ -118,6 +118,11 @@ pub const PROMISES: &[Promise] = &[
     promise("bytes-come-back", "a value comes back byte for byte, from none to the most there are", values::come_back),
     promise("value-has-a-limit", "a value that is too long is refused, and its whole batch", values::limit),
     promise("tags-are-of-get", "the tags that are read alone are those of the values", values::tags),
+    promise(
+        "many-are-read",
+        "a read takes more keys than a batch may have, and gives all that are there",
+        values::many,
+    ),
     promise("scan-is-of-get", "a scan gives the keys of the listing with the values and tags of a read", values::scan),
     promise("keys-are-apart", "keys that look alike, or lie below one another, are different keys", keys::apart),
     promise("no-key-is-refused", "what is no key or no prefix is refused, and its whole batch", keys::no_key),
@@ -137,6 +142,11 @@ pub const PROMISES: &[Promise] = &[
     promise("dropped-call", "a call that is dropped was made or not, and the next ones go on", order::dropped),
     promise("prefix-is-deleted", "what lies under a prefix is deleted and counted, and nothing else", delete::prefix),
     promise("one-wins", "of several changes of one value at once, one is made", threads::one_wins),
+    promise(
+        "batches-at-once",
+        "of batches at once over the same keys, each change is made or conflicts by itself",
+        threads::batches_at_once,
+    ),
     promise("no-change-is-lost", "who reads, swaps and tries again after a conflict loses nothing", threads::none_lost),
     promise("entry-is-whole", "a read gives a value as it was written, with its own tag", threads::entry_is_whole),
     promise("write-is-seen", "every read and listing sees what was acknowledged before", sight::is_seen),

@@ -1,6 +1,6 @@
 //! Stores that break a promise each, and the suite that finds them by its name; and stores that keep all, and pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +10,7 @@ use chartseal::{Error, backup, backup::BackupError};
 
 use crate::support::waiting::block_on;
 
+mod crowds;
 mod lists;
 mod reads;
 mod right;
@@ -20,6 +21,10 @@ mod writes;
 pub(crate) struct Inside {
     pub(crate) store: MemoryStore,
     pub(crate) disturbed: AtomicBool,
+    /// Keys that a transaction holds.
+    pub(crate) locked: Mutex<BTreeSet<String>>,
+    /// Large values that are being written.
+    pub(crate) half: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 type Make = fn(Arc<Inside>) -> Box<dyn Store>;
@@ -57,7 +62,7 @@ impl Engine for Adapted {
 type Broken = (&'static str, &'static str, Make);
 
 fn all_broken() -> Vec<Broken> {
-    [writes::BROKEN, lists::BROKEN, reads::BROKEN].concat()
+    [writes::BROKEN, lists::BROKEN, reads::BROKEN, crowds::BROKEN].concat()
 }
 
 #[test]

@@ -148,6 +148,21 @@ impl Handle<'_> {
         Ok(())
     }
 
+    /// Deletes all of these keys, in batches that every store takes.
+    pub(super) fn clear(&self, keys: &[String]) -> Result<(), Broken> {
+        for some in keys.chunks(self.limits().ops.clamp(1, 100)) {
+            let held = some.iter().zip(self.tags(some)?);
+            let ops: Vec<Op> = held.filter_map(|(key, tag)| Some(delete(key, &tag?))).collect();
+            ensure(ops.len() == some.len(), "what was written is not there")?;
+            let outcomes = self.apply(ops)?;
+            ensure(
+                outcomes.iter().all(|outcome| *outcome == Outcome::Deleted),
+                "values are not deleted by their tags",
+            )?;
+        }
+        Ok(())
+    }
+
     /// All keys under a prefix, by pages that keep what a page promises.
     pub(super) fn all_keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Broken> {
         all(limit, |after| self.keys(prefix, after, limit), |key| key)

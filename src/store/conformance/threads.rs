@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use super::bench::{Bench, Broken, Handle, broken, delete, ensure, entry, put, swap};
 use super::together::together;
-use crate::store::{Entry, Op, Outcome, StoreError, Tag};
+use crate::store::{Entry, Op, Outcome, StoreError, StoreFailure, Tag};
 
 const THREADS: usize = 4;
 const ROUNDS: usize = 40;
@@ -77,6 +77,86 @@ fn at_once<'a>(handle: &'a Handle<'_>, ops: Vec<Op>) -> Outcomes<'a> {
     }))
 }
 
+/// Each batch has some keys that all of them have, in an order of its own, and one that no other has.
+pub(super) fn batches_at_once(bench: &Bench<'_>) -> Result<(), Broken> {
+    let handles = bench.several(THREADS)?;
+    let first = handles.first().ok_or_else(|| broken("there is no handle"))?;
+    for round in 0..ROUNDS / 2 {
+        let shared: Vec<String> = (0..8).map(|n| format!("at-once/{round}/{n}")).collect();
+        let own = |thread: usize| format!("own/{round}/{thread}");
+        let found = together(THREADS, |thread| {
+            let handle = handles.get(thread % handles.len()).ok_or_else(|| broken("there is no handle"))?;
+            let mut keys = shared.clone();
+            keys.rotate_left(thread);
+            if thread % 2 == 1 {
+                keys.reverse();
+            }
+            keys.insert(4, own(thread));
+            let mut made = Made::default();
+            for some in keys.chunks(handle.limits().ops.max(1)) {
+                made.batch(handle, some, thread as u8)?;
+            }
+            Ok(made)
+        })?;
+        for key in &shared {
+            let won: Vec<_> = found.iter().zip(0_u8..).filter_map(|(made, n)| Some((made.tags.get(key)?, n))).collect();
+            let held = first.get(key)?;
+            match won.as_slice() {
+                [(tag, n)] => ensure(
+                    held == Some(entry(tag, &[*n])),
+                    "another value stands than that of the batch that was told of it",
+                )?,
+                [] => ensure(
+                    held.is_some() && found.iter().any(|made| made.again),
+                    "a change of a new key conflicts in every batch",
+                )?,
+                won => return Err(broken(format!("of several changes of one value {} are made", won.len()))),
+            }
+        }
+        for (made, thread) in found.iter().zip(0..) {
+            let key = own(thread);
+            let stands = first.get(&key)?.is_some_and(|held| held.value == [thread as u8]);
+            ensure(
+                stands && (made.again || made.tags.contains_key(&key)),
+                "a change conflicts because others of its batch do",
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What a thread was told of its batches.
+#[derive(Default)]
+struct Made {
+    tags: BTreeMap<String, Tag>,
+    /// It had to try again, and may have been told of a conflict with itself.
+    again: bool,
+}
+
+impl Made {
+    fn batch(&mut self, handle: &Handle<'_>, keys: &[String], value: u8) -> Result<(), Broken> {
+        let ops: Vec<Op> = keys.iter().map(|key| put(key, &[value])).collect();
+        let mut answer = handle.wait(handle.store.apply(ops.clone()));
+        // An engine may end one of two transactions that wait for each other.
+        for _ in 0..ROUNDS {
+            match &answer {
+                Err(error) if error.failure() == StoreFailure::Unavailable => {
+                    self.again = true;
+                    answer = handle.wait(handle.store.apply(ops.clone()));
+                }
+                _ => break,
+            }
+        }
+        let outcomes = answer?;
+        ensure(outcomes.len() == keys.len(), format!("{} changes have {} outcomes", keys.len(), outcomes.len()))?;
+        self.tags.extend(keys.iter().zip(outcomes).filter_map(|(key, outcome)| match outcome {
+            Outcome::Written(tag) => Some((key.clone(), tag)),
+            _ => None,
+        }));
+        Ok(())
+    }
+}
+
 pub(super) fn none_lost(bench: &Bench<'_>) -> Result<(), Broken> {
     const EACH: usize = 50;
     let handles = bench.several(THREADS)?;
@@ -136,7 +216,10 @@ pub(super) fn entry_is_whole(bench: &Bench<'_>) -> Result<(), Broken> {
     ensure(own, "a value is read under the tag of another one")
 }
 
-/// Until there were reads enough between the writes.
+/// More than a row or a document of many engines.
+const LARGE: usize = 3_000_000;
+
+/// Until there were enough writes, and reads between them.
 fn write_many(
     store: &Handle<'_>,
     read: &AtomicUsize,
@@ -144,14 +227,15 @@ fn write_many(
 ) -> Result<(), Broken> {
     let mut tag: Option<Tag> = None;
     for n in (0..=u8::MAX).cycle().take(2_000) {
-        let value = vec![n; 1 + usize::from(n % 7) * 20_000];
+        // Now and then two in a row that an engine may keep in pieces.
+        let value = vec![n; if n % 8 < 2 { LARGE } else { 1 + usize::from(n % 7) * 20_000 }];
         let now = store.write(match &tag {
             None => put("a", &value),
             Some(tag) => swap("a", tag, &value),
         })?;
         note(entry(&now, &value))?;
         tag = Some(now);
-        if read.load(Ordering::SeqCst) > 60 {
+        if n >= 40 && read.load(Ordering::SeqCst) > 60 {
             break;
         }
     }

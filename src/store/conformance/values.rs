@@ -44,6 +44,27 @@ pub(super) fn limit(bench: &Bench<'_>) -> Result<(), Broken> {
     ensure(store.get("b")? == Some(entry(&tag, b"1")), "of a batch that is refused, something is swapped")
 }
 
+/// Of what is asked for, half is there.
+pub(super) fn many(bench: &Bench<'_>) -> Result<(), Broken> {
+    let store = bench.empty()?;
+    let keys: Vec<String> = (0..MANY).map(|n| format!("k/{n:04}")).collect();
+    let (there, _) = keys.split_at(MANY / 2);
+    store.fill(there)?;
+    // Backwards, and what is not there first.
+    let asked: Vec<String> = keys.iter().rev().cloned().collect();
+    let held = store.get_all(&asked)?;
+    let whole = asked.iter().zip(&held).all(|(key, held)| match held {
+        Some(held) => held.value == key.as_bytes(),
+        None => !there.contains(key),
+    });
+    ensure(whole, format!("a read of {MANY} keys is not of what is there"))?;
+    let tags: Vec<Option<Tag>> = held.into_iter().map(|held| Some(held?.tag)).collect();
+    ensure(store.tags(&asked)? == tags, format!("the tags of {MANY} keys are not those of the values"))
+}
+
+/// More keys than this crate asks for at once, and than most engines take in a message.
+const MANY: usize = 3000;
+
 pub(super) fn tags(bench: &Bench<'_>) -> Result<(), Broken> {
     let store = bench.empty()?;
     let keys: Vec<String> = (0..12).map(|n| format!("k/{n:02}")).collect();

@@ -35,7 +35,7 @@ type Page = Result<Vec<String>, StoreError>;
 struct By(Shared, fn(&Inside, &str, &str, usize) -> Vec<String>);
 
 impl Inside {
-    fn all(&self) -> Vec<String> {
+    pub(super) fn all(&self) -> Vec<String> {
         block_on(self.store.keys("", "", usize::MAX)).unwrap()
     }
 
