@@ -167,6 +167,35 @@ fn a_damaged_row_is_named_and_the_others_are_whole_and_saved() {
     assert!(closed.held.iter().flatten().all(|entry| entry.tag != tag));
 }
 
+/// Rows are read from the first one on, and beyond the damage from the last one back.
+#[cfg(unix)]
+#[test]
+fn rows_on_either_side_of_damage_are_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = RedbStore::open(&path).unwrap();
+    for some in (0..3000).collect::<Vec<_>>().chunks(500) {
+        let ops = some.iter().map(|n| Op::Put { key: format!("k/{n:05}"), value: vec![7; 900] });
+        block_on(store.apply(ops.collect())).unwrap();
+    }
+    drop(store);
+    let whole = std::fs::read(&path).unwrap();
+    let mut gaps = 0;
+    for at in (4096..whole.len()).step_by(4096 * 23) {
+        std::fs::write(&path, &whole).unwrap();
+        // It comes when the file is open, or the engine would not open it.
+        let store = RedbStore::open_with(&path, &RedbOptions::new().cache(0).check(OpenCheck::AfterACrash)).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[whole[at] ^ 0x7f], at as u64).unwrap();
+        let Ok(findings) = block_on(store.check()) else { continue };
+        if findings.damaged().iter().any(|damage| damage.starts_with("between")) {
+            gaps += 1;
+            assert!(findings.damaged().iter().all(|damage| !damage.contains("not in its place")), "{at}: {findings}");
+        }
+    }
+    assert!(gaps > 0);
+}
+
 #[test]
 fn what_can_be_read_of_a_damaged_file_is_saved_wherever_the_damage_is() {
     let closed = Closed::new();

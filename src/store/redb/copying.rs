@@ -7,7 +7,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase};
 
 use super::failure::{caught, failed, unavailable};
 use super::file;
-use super::findings::{COUNT, Findings, Whole, read, walk};
+use super::findings::{COUNT, Findings, Found, Whole, read, walk};
 use super::held::Held;
 use super::options::RedbOptions;
 use super::row::{BODIES, ENTRIES, WRITTEN, written};
@@ -91,7 +91,7 @@ fn copy(reading: &ReadTransaction, to: &Path) -> Result<Findings, StoreError> {
     let target = file::open(to, &RedbOptions::new().builder_again())?;
     let bodies = caught(|| reading.open_table(BODIES).map_err(failed));
     let mut copying = Copying { target: &target, rows: Vec::new(), bytes: 0, most: 0, failed: None };
-    let gaps = walk(reading, &mut |key, row| {
+    let gaps = walk(reading, &mut |Found { key, row, .. }| {
         let bodies = bodies.as_ref().map_err(Clone::clone);
         match bodies.and_then(|bodies| read(bodies, key, row)) {
             Ok(whole) => {

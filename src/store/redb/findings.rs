@@ -62,12 +62,10 @@ pub(super) const COUNT: &str = "the count of writes is damaged";
 pub(super) fn check(reading: &ReadTransaction) -> Result<Findings, StoreError> {
     let mut findings = Findings::default();
     let bodies = reading.open_table(BODIES).map_err(failed)?;
-    let mut last = Vec::new();
-    walk(reading, &mut |key, row| {
-        if !last.is_empty() && key <= last.as_slice() {
+    walk(reading, &mut |Found { key, row, in_place }| {
+        if !in_place {
             findings.add(format!("{}: it is not in its place", name(key)));
         }
-        last = key.to_vec();
         match read(&bodies, key, row) {
             Ok(_) => findings.whole += 1,
             Err(error) => findings.add(error.text().to_owned()),
@@ -99,13 +97,22 @@ pub(super) fn read(
     Ok(Whole { number: u64::from_be_bytes(row.number), body })
 }
 
+/// A row that lies in a file.
+pub(super) struct Found<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) row: &'a [u8],
+    /// Whether its key is on the right side of the one that was found before it.
+    pub(super) in_place: bool,
+}
+
 /// Gives each row from the first on, and, where that ends at damage, from the last one back. Says what lies between.
-pub(super) fn walk(reading: &ReadTransaction, each: &mut dyn FnMut(&[u8], &[u8])) -> Option<String> {
+pub(super) fn walk(reading: &ReadTransaction, each: &mut dyn FnMut(Found<'_>)) -> Option<String> {
     let (mut first, mut last) = (None::<Vec<u8>>, None::<Vec<u8>>);
     let forward = caught(|| {
         for entry in reading.open_table(ENTRIES).map_err(failed)?.iter().map_err(failed)? {
             let (key, row) = entry.map_err(failed)?;
-            each(key.value(), row.value());
+            let in_place = first.as_deref().is_none_or(|first| first < key.value());
+            each(Found { key: key.value(), row: row.value(), in_place });
             first = Some(key.value().to_vec());
         }
         Ok(())
@@ -117,7 +124,8 @@ pub(super) fn walk(reading: &ReadTransaction, each: &mut dyn FnMut(&[u8], &[u8])
             if first.as_ref().is_some_and(|first| key.value() <= first.as_slice()) {
                 break;
             }
-            each(key.value(), row.value());
+            let in_place = last.as_deref().is_none_or(|last| key.value() < last);
+            each(Found { key: key.value(), row: row.value(), in_place });
             last = Some(key.value().to_vec());
         }
         Ok(())
