@@ -2,6 +2,8 @@
 //! sent.
 #![cfg(feature = "redb")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chartseal::ledger::Ledger;
 use chartseal::repository::Repository;
 use chartseal::store::{MemoryStore, Op, Outcome, RedbOptions, RedbStore, Store};
@@ -126,6 +128,32 @@ fn a_compacted_file_is_for_those_whom_it_was_for() {
         block_on(store.compact()).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
     }
+}
+
+/// Whoever waits for the file would get the one that is no longer in its place, and what he writes is lost.
+#[cfg(unix)]
+#[test]
+fn nobody_else_gets_a_file_while_it_is_compacted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = RedbStore::open(&path).unwrap();
+    block_on(store.apply(vec![put("a", b"1")])).unwrap();
+    let compacted = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let waiting = [(); 2].map(|()| {
+            scope.spawn(|| {
+                let wants = || RedbStore::open(&path).is_err();
+                while !compacted.load(Ordering::SeqCst) {
+                    assert!(wants(), "a second one has the file");
+                }
+            })
+        });
+        let done: Vec<_> = (0..60).map(|_| block_on(store.compact())).collect();
+        compacted.store(true, Ordering::SeqCst);
+        assert!(waiting.into_iter().all(|thread| thread.join().is_ok()));
+        assert!(done.iter().all(Result::is_ok), "{done:?}");
+    });
+    assert!(block_on(store.get(&["a".to_owned()])).unwrap()[0].is_some());
 }
 
 #[test]

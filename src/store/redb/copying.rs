@@ -28,12 +28,7 @@ pub(super) fn compact(held: &Held) -> Result<(), StoreError> {
             }
         })
     });
-    let exchanged = copied.and_then(|()| {
-        held.exchange(|path| {
-            fs::rename(&new, path).map_err(unavailable)?;
-            file::lasting(path).map_err(unavailable)
-        })
-    });
+    let exchanged = copied.and_then(|()| held.exchange(&new));
     let _gone = forget(&new);
     exchanged
 }

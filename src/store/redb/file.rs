@@ -27,8 +27,22 @@ pub(crate) fn open(path: &Path, builder: &Builder) -> Result<Database, StoreErro
 
 /// As [`open`], of a file that has to be there.
 pub(super) fn open_there(path: &Path, builder: &Builder) -> Result<Database, StoreError> {
-    caught(|| builder.open(path).map_err(not_opened))
+    let there = which(path);
+    let database = caught(|| builder.open(path).map_err(not_opened))?;
+    // Whoever held it until now may have compacted it in between: this is what was in its place before.
+    if which(path) == there { Ok(database) } else { Err(unavailable("another file was put in its place")) }
 }
+
+/// Which file lies there.
+#[cfg(unix)]
+fn which(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn which(_: &Path) {}
 
 /// Makes it beside its place: a process that dies before the database is one leaves nothing there that would not open
 /// again.

@@ -1,12 +1,14 @@
 //! The database that a store holds. The engine takes nothing more after an I/O error until the file is opened again: that
 //! is done here, so that a full disk or a reading that failed once does not end the store.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
-use super::failure::{caught, failed, gone, panicked};
+use super::failure::{caught, failed, gone, panicked, unavailable};
+use super::file;
 use crate::store::{StoreError, StoreFailure};
 
 pub(super) struct Held {
@@ -116,14 +118,17 @@ impl Held {
         Ok(())
     }
 
-    /// Puts another file in the place of this one, by the renaming that this does, and opens it.
-    pub(super) fn exchange(&self, rename: impl FnOnce(&Path) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    /// Puts another file in the place of this one. Both are held meanwhile, so that nobody who waits for this one gets what
+    /// is no longer in its place.
+    pub(super) fn exchange(&self, new: &Path) -> Result<(), StoreError> {
+        let database = (self.opener)(new)?;
         let mut state = self.state_mut();
+        fs::rename(new, &self.path).map_err(unavailable)?;
         close(&mut state);
         state.times += 1;
-        let renamed = rename(&self.path);
-        state.database = Some((self.opener)(&self.path)?);
-        renamed
+        state.database = Some(database);
+        drop(state);
+        file::lasting(&self.path).map_err(unavailable)
     }
 
     pub(super) fn path(&self) -> &Path {
