@@ -130,6 +130,20 @@ fn a_compacted_file_is_for_those_whom_it_was_for() {
     }
 }
 
+/// What was readable for one alone is not for everybody because it was damaged.
+#[cfg(unix)]
+#[test]
+fn a_salvaged_file_is_for_those_whom_the_damaged_one_is_for() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (path, saved) = (folder.path().join("store"), folder.path().join("saved"));
+    block_on(RedbStore::open(&path).unwrap().apply(vec![put("a", b"1")])).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(RedbStore::salvage(&path, &saved).unwrap().whole(), 1);
+    assert_eq!(std::fs::metadata(&saved).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
 /// Whoever waits for the file would get the one that is no longer in its place, and what he writes is lost.
 #[cfg(unix)]
 #[test]

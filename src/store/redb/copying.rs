@@ -69,6 +69,7 @@ pub(super) fn salvage(from: &Path, to: &Path) -> Result<Findings, StoreError> {
         file::take_for_closed(&trial).map_err(unavailable)?;
         let readable = file::read_only(&trial)?;
         let reading = readable.begin_read().map_err(failed)?;
+        make_alike(to, from)?;
         copy(&reading, to)
     });
     let _gone = forget(&trial);
