@@ -88,6 +88,10 @@ fn copy(reading: &ReadTransaction, to: &Path) -> Result<Findings, StoreError> {
     let bodies = caught(|| reading.open_table(BODIES).map_err(failed));
     let mut copying = Copying { target: &target, rows: Vec::new(), bytes: 0, most: 0, failed: None };
     let gaps = walk(reading, &mut |Found { key, row, .. }| {
+        // Without room for it, nothing more is read.
+        if copying.failed.is_some() {
+            return;
+        }
         let bodies = bodies.as_ref().map_err(Clone::clone);
         match bodies.and_then(|bodies| read(bodies, key, row)) {
             Ok(whole) => {
@@ -129,10 +133,13 @@ struct Copying<'a> {
 
 impl Copying<'_> {
     fn add(&mut self, key: &[u8], row: &[u8], whole: Whole) {
+        if self.failed.is_some() {
+            return;
+        }
         self.most = self.most.max(whole.number);
         self.bytes += key.len() + row.len() + whole.body.as_ref().map_or(0, Vec::len);
         self.rows.push(Copied { key: key.to_vec(), row: row.to_vec(), body: whole.body });
-        if self.bytes > AT_ONCE && self.failed.is_none() {
+        if self.bytes > AT_ONCE {
             self.failed = self.write(None).err();
         }
     }
@@ -166,3 +173,59 @@ impl Copying<'_> {
 
 /// Bytes of rows in one transaction of a copy.
 const AT_ONCE: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use redb::StorageBackend;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    /// A disk that is full from some time on.
+    #[derive(Debug)]
+    struct Full(InMemoryBackend, &'static AtomicBool);
+
+    impl StorageBackend for Full {
+        fn len(&self) -> std::io::Result<u64> {
+            self.0.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+            self.0.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> std::io::Result<()> {
+            if self.1.load(Ordering::SeqCst) {
+                Err(std::io::ErrorKind::StorageFull.into())
+            } else {
+                self.0.set_len(len)
+            }
+        }
+
+        fn sync_data(&self) -> std::io::Result<()> {
+            self.0.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+            self.0.write(offset, data)
+        }
+    }
+
+    #[test]
+    #[allow(clippy::unwrap_used, reason = "a test")]
+    fn a_copy_that_finds_no_room_keeps_nothing_of_the_rest_in_memory() {
+        static IS_FULL: AtomicBool = AtomicBool::new(false);
+        let target = Database::builder().create_with_backend(Full(InMemoryBackend::new(), &IS_FULL)).unwrap();
+        IS_FULL.store(true, Ordering::SeqCst);
+        let mut copying = Copying { target: &target, rows: Vec::new(), bytes: 0, most: 0, failed: None };
+        for n in 0..40_u64 {
+            let body = Some(vec![7; 4 << 20]);
+            copying.add(&n.to_be_bytes(), b"row", Whole { number: n, body });
+        }
+        let held: usize = copying.rows.iter().filter_map(|row| row.body.as_ref()).map(Vec::len).sum();
+        assert!(held <= 2 * AT_ONCE, "{held} bytes");
+        assert_eq!(copying.end(40).unwrap_err().failure(), StoreFailure::Full);
+    }
+}
