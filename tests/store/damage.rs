@@ -3,9 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use chartseal::store::{Entry, Op, OpenCheck, Outcome, RedbOptions, RedbStore, Store, StoreError, StoreFailure};
+use chartseal::backup;
+use chartseal::store::{
+    Entry, MemoryStore, Op, OpenCheck, Outcome, RedbOptions, RedbStore, Store, StoreError, StoreFailure,
+};
 
+use crate::support::stored::{contents, fill};
 use crate::support::waiting::block_on;
+use crate::support::world::World;
 
 /// A file of rows, one of them with a large value, as it is when it was closed.
 struct Closed {
@@ -194,6 +199,50 @@ fn rows_on_either_side_of_damage_are_whole() {
         }
     }
     assert!(gaps > 0);
+}
+
+/// By the runbook: what lies beside the damage fails with it until then.
+#[test]
+fn whatever_row_is_damaged_the_salvaged_store_lists_erases_and_backs_up_all_others() {
+    let world = World::new();
+    let (access, memory) = (world.access("a"), MemoryStore::new());
+    fill(&world, &memory, &access, 3);
+    let all = contents(&memory);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = RedbStore::open(&path).unwrap();
+    // Numbers that stand nowhere else.
+    let first = (0..9000).map(|n| Op::Put { key: format!("first/{n}"), value: Vec::new() });
+    block_on(store.apply(first.collect())).unwrap();
+    block_on(store.delete_prefix("first/")).unwrap();
+    all.iter().for_each(|(key, value)| _ = put(&store, key, value.clone()).unwrap());
+    let keys: Vec<String> = all.keys().cloned().collect();
+    let tags = block_on(store.tags(&keys)).unwrap();
+    // Nor in the count of writes.
+    put(&store, "last/1", Vec::new()).unwrap();
+    block_on(store.delete_prefix("last/")).unwrap();
+    block_on(store.compact()).unwrap();
+    drop(store);
+    let whole = std::fs::read(&path).unwrap();
+    let mut beside = 0;
+    for (n, (lost, tag)) in keys.iter().zip(tags).enumerate() {
+        let saved = folder.path().join(format!("saved-{n}"));
+        let mut damaged = whole.clone();
+        let places = copies(&damaged, tag.unwrap().as_bytes());
+        assert!(!places.is_empty());
+        places.into_iter().for_each(|at| damaged[at] ^= 1);
+        std::fs::write(&path, damaged).unwrap();
+        if let Ok(store) = unchecked(&path) {
+            beside += u32::from(block_on(backup::write(&store, &mut Vec::new())).is_err());
+        }
+        let findings = RedbStore::salvage(&path, &saved).unwrap();
+        assert_eq!((findings.whole() as usize, findings.damaged().len()), (all.len() - 1, 1), "{lost}: {findings}");
+        let store = RedbStore::open(&saved).unwrap();
+        let written = block_on(backup::write(&store, &mut Vec::new())).unwrap();
+        assert!(written.damaged.len() <= 1, "{lost}: {:?}", written.damaged);
+        assert_eq!(block_on(store.delete_prefix("")).unwrap() as usize, all.len() - 1);
+    }
+    assert!(beside > 0, "this test shows nothing");
 }
 
 #[test]
