@@ -147,36 +147,39 @@ pub(crate) async fn only(store: &dyn Store, key: &str) -> Result<Option<Entry>, 
     Ok(store.get(&[key.to_owned()]).await?.pop().flatten())
 }
 
-/// Deletes everything under a prefix, key by key.
+/// Deletes everything under a prefix, key by key. What is damaged, or keeps being changed, is the error of the whole in the end.
 pub(super) async fn delete_by_key<S: Store + ?Sized>(store: &S, prefix: &str) -> Result<u64, StoreError> {
-    let (mut deleted, mut after, mut damage) = (0, String::new(), Ok(()));
+    let (mut deleted, mut after, mut whole) = (0, String::new(), Ok(()));
     let limit = PAGE.min(store.limits().ops).max(1);
     loop {
-        let mut keys = store.keys(prefix, &after, limit).await?;
-        let Some(last) = keys.last() else { return damage.map(|()| deleted) };
+        let mut left = store.keys(prefix, &after, limit).await?;
+        let Some(last) = left.last() else { return whole.map(|()| deleted) };
         goes_on(&after, last)?;
         after.clone_from(last);
-        // What was changed meanwhile is read again; what keeps changing is not what was there when this began.
+        // What was changed meanwhile is read again.
         for _ in 0..MOST_TRIES {
-            let mut ops = Vec::with_capacity(keys.len());
-            let tags = tags_of_each(store, &keys).await?;
-            for (key, tag) in keys.into_iter().zip(tags) {
+            let mut ops = Vec::with_capacity(left.len());
+            let tags = tags_of_each(store, &left).await?;
+            for (key, tag) in std::mem::take(&mut left).into_iter().zip(tags) {
                 match tag {
                     Ok(tag) => ops.extend(tag.map(|tag| Op::Delete { key, tag })),
-                    Err(error) => damage = Err(error),
+                    Err(error) => whole = Err(error),
                 }
             }
             if ops.is_empty() {
                 break;
             }
-            keys = ops.iter().map(|op| op.key().to_owned()).collect();
+            let keys: Vec<String> = ops.iter().map(|op| op.key().to_owned()).collect();
             let outcomes = store.apply(ops).await?;
             deleted += outcomes.iter().filter(|outcome| **outcome == Outcome::Deleted).count() as u64;
-            let left = keys.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Conflict);
-            keys = left.map(|(key, _)| key).collect();
-            if keys.is_empty() {
+            let conflicts = keys.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Conflict);
+            left = conflicts.map(|(key, _)| key).collect();
+            if left.is_empty() {
                 break;
             }
+        }
+        if !left.is_empty() {
+            whole = whole.and(Err(StoreError::new(StoreFailure::Unavailable, "others keep changing what is to go")));
         }
     }
 }

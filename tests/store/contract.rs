@@ -1,5 +1,10 @@
 //! Stores keep what they promise, through faults, restarts and a killed process.
 
+use chartseal::store::{BoxFuture, MemoryStore, Op, Outcome, Store, StoreError, StoreFailure};
+
+use crate::support::store::hands_on;
+use crate::support::waiting::block_on;
+
 #[cfg(feature = "redb")]
 mod on_disk {
     use std::path::Path;
@@ -208,4 +213,36 @@ mod on_disk {
             }
         }
     }
+}
+
+/// Writes a key again before each deletion of it.
+struct Restless(MemoryStore);
+
+impl Store for Restless {
+    hands_on!(0: limits get tags keys scan);
+
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        let again = ops.iter().filter_map(|op| match op {
+            Op::Delete { key, tag } if key.ends_with("restless") => {
+                Some(Op::Swap { key: key.clone(), tag: tag.clone(), value: b"again".to_vec() })
+            }
+            _ => None,
+        });
+        let again = self.0.apply(again.collect());
+        Box::pin(async move {
+            again.await?;
+            self.0.apply(ops).await
+        })
+    }
+}
+
+#[test]
+fn what_keeps_being_changed_is_not_said_to_be_deleted() {
+    let store = Restless(MemoryStore::new());
+    let put = |key: &str| Op::Put { key: key.to_owned(), value: Vec::new() };
+    block_on(store.apply(vec![put("a/calm"), put("a/restless"), put("b/calm")])).unwrap();
+    let error = block_on(store.delete_prefix("a/")).unwrap_err();
+    assert_eq!(error.failure(), StoreFailure::Unavailable);
+    assert_eq!(block_on(store.keys("", "", 10)).unwrap(), ["a/restless", "b/calm"]);
+    assert_eq!(block_on(store.delete_prefix("b/")), Ok(1));
 }
