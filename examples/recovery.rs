@@ -35,7 +35,7 @@ const GUARDIANS: [&str; 3] = ["sister", "friend", "notary"];
 fn main() -> Result<(), Failure> {
     let bundle = Bundle::parse(CHART)?;
     let (store, ledger) = (MemoryStore::new(), MemoryStore::new());
-    let repository = Repository::new(&store).guarded(Ledger::new(&ledger));
+    let repository = block_on(Repository::bind(&store, block_on(Ledger::create(&ledger))?))?;
     let guardians = GUARDIANS.map(|name| Identity::generate(name.parse()?));
     let guardians = guardians.into_iter().collect::<Result<Vec<_>, chartseal::Error>>()?;
 

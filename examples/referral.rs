@@ -93,7 +93,7 @@ fn main() -> Result<(), Failure> {
         Ok(Part { section: CompartmentId::new(section.name())?, resources })
     };
     let (store, ledger) = (MemoryStore::new(), MemoryStore::new());
-    let repository = Repository::new(&store).guarded(Ledger::new(&ledger));
+    let repository = block_on(Repository::bind(&store, block_on(Ledger::create(&ledger))?))?;
     let mut server = Server { repository, pins: PinStore::default() };
     let (owner, phone) = Owner::generate_with_device(DeviceId::new("phone")?, NOW)?;
     let mut patient = Patient { owner, phone, pins: PinStore::default() };

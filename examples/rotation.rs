@@ -62,7 +62,7 @@ fn whole() -> Result<(), Failure> {
     let mut neds = Host::start(path, "ned")?;
     let nurse = ned.accept(&for_ned, &neds.trust, clock())?;
     let kept = {
-        let (disk, server, phones) = (Disk::open(path)?, Host::start(path, "server")?, Host::start(path, "phone")?);
+        let (disk, server, phones) = (Disk::set_up(path)?, Host::start(path, "server")?, Host::start(path, "phone")?);
         let consent = phone.consent(&phones.devices, compartment()?);
         let consent = consent.read(&phones.trust, hospital.id(), "role:doctor or role:nurse")?;
         let (_, access) = consent.seal(clock())?;
@@ -104,7 +104,7 @@ fn whole() -> Result<(), Failure> {
     let rotation = Rotation::new(&disk.records, &old, &opened.newest, &now)?;
     let found = block_on(rotation.verify())?;
     println!("\nVerified: {} records under the new key, {} behind, {} broken", found.moved, found.behind, found.broken);
-    match block_on(rotation.retire(&Ledger::new(&disk.ledger)))? {
+    match block_on(rotation.retire(&disk.noted()?))? {
         Retirement::Done { consents: 1, lost: 0 } => println!("The old key is destroyed."),
         other => return Err(format!("the old key is still needed: {other:?}").into()),
     }
@@ -127,9 +127,9 @@ fn look(
     if !opened.earlier.is_empty() {
         return Err("there is more than one consent left".into());
     }
-    let (reader, owner) = (doctor.reader(), doctor.devices.owner());
+    let (reader, owner, repository) = (doctor.reader(), doctor.devices.owner(), disk.repository()?);
     let read = |id: RecordId, text: &str| -> Result<bool, Failure> {
-        let Some(record) = block_on(disk.repository().get(owner, &id))? else { return Ok(false) };
+        let Some(record) = block_on(repository.get(owner, &id))? else { return Ok(false) };
         if reader.open(&record, &opened.accesses())?.get("/text")? != Some(text.as_bytes()) {
             return Err(format!("{id} says something else").into());
         }
@@ -208,11 +208,12 @@ fn go_on(disk: &Disk, path: &Path, done: &AtomicBool) -> Result<[u64; 2], Failur
     let author = Author::new(&ada, &issued.credential)?;
     let mut host = Host::start(path, "ada")?;
     let key = ada.accept(&issued, &host.trust, clock())?;
+    let repository = disk.repository()?;
     let (mut requests, mut behind) = (0, 0);
     while !done.load(Ordering::SeqCst) {
         let opened = host.open(disk, |live, pins| live.open(&key, pins))?;
         let number = requests * 7_919 % RECORDS;
-        let record = block_on(disk.repository().get(host.devices.owner(), &note(number)?))?.ok_or("a note is gone")?;
+        let record = block_on(repository.get(host.devices.owner(), &note(number)?))?.ok_or("a note is gone")?;
         if host.read(&record, &opened.accesses())?.get("/text")? != Some(format!("note {number}").as_bytes()) {
             return Err(format!("note {number} says something else meanwhile").into());
         }
@@ -221,7 +222,7 @@ fn go_on(disk: &Disk, path: &Path, done: &AtomicBool) -> Result<[u64; 2], Failur
         // What is written goes under the new key.
         let record = Record::new(written_meanwhile(std::process::id(), requests)?, "note".parse()?);
         let record = record.part(&opened.newest)?.field("/text", "still writing")?.seal(&author, clock())?;
-        if block_on(disk.repository().put(&record))? != Put::Done {
+        if block_on(repository.put(&record))? != Put::Done {
             return Err("a record was turned away".into());
         }
         requests += 1;
@@ -259,8 +260,19 @@ impl Disk {
         Ok(Self { records: RedbStore::open(path.join("records"))?, ledger: RedbStore::open(path.join("ledger"))? })
     }
 
-    fn repository(&self) -> Repository<'_> {
-        Repository::new(&self.records).guarded(Ledger::new(&self.ledger))
+    /// The hospital's first day: the two are bound to each other, and go with no other from then on.
+    fn set_up(path: &Path) -> Result<Self, Failure> {
+        let disk = Self::open(path)?;
+        block_on(Repository::bind(&disk.records, block_on(Ledger::create(&disk.ledger))?))?;
+        Ok(disk)
+    }
+
+    fn noted(&self) -> chartseal::Result<Ledger<'_>> {
+        block_on(Ledger::open(&self.ledger))
+    }
+
+    fn repository(&self) -> chartseal::Result<Repository<'_>> {
+        block_on(Repository::guarded(&self.records, self.noted()?))
     }
 }
 
@@ -290,14 +302,14 @@ impl Host {
         disk: &Disk,
         open: impl Fn(&LiveConsent, &mut dyn Pins) -> chartseal::Result<Access>,
     ) -> Result<OpenedConsents, Failure> {
-        let stored = block_on(disk.repository().consents(self.devices.owner(), &compartment()?, None))?;
+        let stored = block_on(disk.repository()?.consents(self.devices.owner(), &compartment()?, None))?;
         Ok(self.devices.open_consents(&compartment()?, &stored, &mut self.pins, clock(), open)?)
     }
 
     /// For the server: it opens nothing, and what it goes by is remembered by its ledger.
     fn publish(&self, disk: &Disk, consent: &StoredConsent) -> Result<(), Failure> {
         let live = consent.verify(&self.devices, &compartment()?, &self.pins, clock())?;
-        match block_on(disk.repository().publish(&live, consent))? {
+        match block_on(disk.repository()?.publish(&live, consent))? {
             Put::Done => Ok(()),
             _ => Err("the store has another consent".into()),
         }

@@ -6,8 +6,10 @@
 //! # Security
 //!
 //! A backup holds what the store holds: nothing that opens without a key, and everything that a key of that time opens.
-//! Who was revoked since is in it as he was. So a restored store is served through a [`Repository`] with the
-//! [`Ledger`](crate::ledger::Ledger), which is no part of backups, and which refuses until the store has caught up.
+//! A backup still admits anyone who was revoked after it was taken. So a restored store is served through a [`Repository`] with
+//! the [`Ledger`](crate::ledger::Ledger), which is no part of backups, and which refuses until the store has caught up. What the
+//! store says of its ledger is no part of them either: a restored store is another one, and takes the place of the lost one when
+//! the operator says so ([`Repository::replace_store`]).
 //! Records' own keys of that time are in it, too: if they had to be closed by sealing everything again, do so after the
 //! restore as well. A stream has a checksum against damage, and nothing against whoever
 //! changes it: records and consents are verified by those who read them.

@@ -4,6 +4,7 @@ mod unknown;
 
 pub use unknown::Unknown;
 
+use crate::ledger::LedgerError;
 use crate::policy::ParseError;
 use crate::store::{StoreError, StoreFailure};
 
@@ -84,6 +85,10 @@ pub enum Error {
     /// A value is larger than the documented limit of the named thing.
     #[error("{0} is over its limit")]
     TooLarge(&'static str),
+
+    /// A store and a ledger do not go together, or there is no ledger; the inner error says which.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 
     /// The store failed.
     #[error(transparent)]

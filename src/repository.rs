@@ -8,17 +8,20 @@
 //! What comes out of a store is only well-formed: verify consents, and open records with a
 //! [`Reader`](crate::record::Reader).
 
+mod binding;
 mod consents;
 mod erase;
 mod part;
+mod publish;
 mod reseal;
 pub(crate) mod restored;
+mod serve;
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, OwnerId, RecordId, Revision};
-use crate::ledger::{KeyState, Ledger};
+use crate::ledger::{KeyState, Ledger, Standing};
 use crate::record::SealedRecord;
 use crate::store::space::{self, Kind, place};
 use crate::store::{Entry, Op, Outcome, Store, Tag, apply_all, apply_in_order, only, tags_of_each};
@@ -46,16 +49,9 @@ pub enum Put {
 }
 
 impl<'a> Repository<'a> {
-    /// Over this store.
+    /// Over this store, without a ledger: nothing is refused for being old. [`Repository::guarded`] has one.
     pub fn new(store: &'a dyn Store) -> Self {
         Self { store, ledger: None }
-    }
-
-    /// With a ledger that is not restored from backups: writes under older compartment keys are refused, and what a backup
-    /// brought back is not served before it has caught up ([`Repository::behind`]).
-    #[must_use]
-    pub fn guarded(self, ledger: Ledger<'a>) -> Self {
-        Self { ledger: Some(ledger), ..self }
     }
 
     /// The store.
@@ -174,51 +170,6 @@ impl<'a> Repository<'a> {
         self.exchange(key, held.tag, contents).await
     }
 
-    /// Reads a record, all its parts that are there; none if there is no such record.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Malformed`] if what is stored is no record, or keeps changing while it is read; [`Error::Rollback`] if a
-    /// part lies under a compartment key that the ledger knows as destroyed, or in a compartment that has not caught up: it
-    /// came out of a backup; [`Error::Store`].
-    pub async fn get(&self, owner: &OwnerId, record: &RecordId) -> Result<Option<SealedRecord>> {
-        self.served(self.read(owner, record, &SealedRecord::content_key(owner, record)).await?).await
-    }
-
-    /// Reads a record as it was at an earlier revision, or is, if that is its latest.
-    ///
-    /// # Errors
-    ///
-    /// As [`Repository::get`].
-    pub async fn revision(
-        &self,
-        owner: &OwnerId,
-        record: &RecordId,
-        revision: Revision,
-    ) -> Result<Option<SealedRecord>> {
-        // In this order, so that one that is amended meanwhile is found in its new place.
-        if let Some(latest) = self.get(owner, record).await?.filter(|latest| latest.revision() == revision) {
-            return Ok(Some(latest));
-        }
-        let earlier = self.read(owner, record, &space::past(owner, record, revision)).await?;
-        // What a key says is the store's word alone.
-        self.served(earlier.filter(|earlier| earlier.revision() == revision)).await
-    }
-
-    async fn served(&self, record: Option<SealedRecord>) -> Result<Option<SealedRecord>> {
-        if let (Some(ledger), Some(record)) = (&self.ledger, &record) {
-            let compartments: Vec<&CompartmentId> = record.compartments().collect();
-            let known = ledger.standings(record.owner(), &compartments).await?;
-            let destroyed = compartments.iter().zip(&known).any(|(compartment, standing)| {
-                record.key_id(compartment).is_some_and(|key| standing.state(key) == KeyState::Destroyed)
-            });
-            if destroyed || self.lags(record.owner(), &compartments, &known).await? {
-                return Err(Error::Rollback("record"));
-            }
-        }
-        Ok(record)
-    }
-
     /// Whether a part that `before` did not have lies under a key that takes no new writes.
     async fn outdated(&self, record: &SealedRecord, before: Option<&SealedRecord>) -> Result<bool> {
         let Some(ledger) = &self.ledger else {
@@ -227,14 +178,19 @@ impl<'a> Repository<'a> {
         if self.is_restoring().await? {
             return Err(restored::RESTORE);
         }
-        for compartment in record.compartments() {
+        let written = record.compartments().filter(|compartment| {
             let same = before.is_some_and(|before| before.has_part_of(record, compartment));
-            let Some(key) = record.key_id(compartment).filter(|_| !same) else { continue };
-            if ledger.state(record.owner(), compartment, key).await? != KeyState::Active {
-                return Ok(true);
-            }
+            !same && record.key_id(compartment).is_some()
+        });
+        let written: Vec<&CompartmentId> = written.collect();
+        if written.is_empty() {
+            return Ok(false);
         }
-        Ok(false)
+        let known = self.standings(ledger, record.owner(), &written).await?;
+        let active = |(compartment, standing): (&&CompartmentId, &Standing)| {
+            record.key_id(compartment).is_some_and(|key| standing.state(key) == KeyState::Active)
+        };
+        Ok(!written.iter().zip(&known).all(active))
     }
 
     pub(crate) async fn read(&self, owner: &OwnerId, record: &RecordId, key: &str) -> Result<Option<SealedRecord>> {
@@ -408,3 +364,5 @@ impl std::fmt::Debug for Repository<'_> {
 
 /// How often a record that is being replaced is read again.
 const MOST_READS: usize = 8;
+/// How often what others keep changing is tried again.
+const MOST_TRIES: usize = 16;

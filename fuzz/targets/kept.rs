@@ -8,6 +8,7 @@ use chartseal::pin::Pin;
 use chartseal::policy::Attributes;
 use chartseal::store::{MemoryStore, Op, Store};
 use pollster::block_on;
+use sha2::{Digest, Sha256};
 
 use super::signed::CLINIC;
 
@@ -29,8 +30,8 @@ pub(crate) fn terms(data: &[u8]) -> bool {
     true
 }
 
-/// The first byte chooses: a row of pins, or the entry of a ledger, which is damaged or says of one compartment what it said
-/// before.
+/// The first byte chooses: a row of pins, or the body of a ledger's entry, which is none or says of one compartment what it said
+/// before. The checksum, which nobody finds by trying, is made here.
 pub(crate) fn kept(data: &[u8]) -> bool {
     let Some((kind, bytes)) = data.split_first() else { return false };
     if kind & 1 == 0 {
@@ -39,27 +40,34 @@ pub(crate) fn kept(data: &[u8]) -> bool {
         return true;
     }
     let store = MemoryStore::new();
-    block_on(store.apply(vec![Op::Put { key: NOTED.0.clone(), value: bytes.to_vec() }])).unwrap();
-    let ledger = Ledger::new(&store);
+    let ledger = block_on(Ledger::create(&store)).expect("it is empty");
+    let key = NOTED.0.clone();
+    let length = u64::try_from(key.len()).expect("a key");
+    let sum = Sha256::new().chain_update(length.to_be_bytes()).chain_update(&key).chain_update(bytes).finalize();
+    let value = [MAGIC, &sum[..SUM], bytes].concat();
+    block_on(store.apply(vec![Op::Put { key, value }])).unwrap();
     let (clinic, consent) = (&*CLINIC, &CLINIC.consents[0]);
     let section = &consent.consent().unverified().compartment;
     let Ok(newest) = block_on(ledger.newest(&clinic.owner, section)) else {
         assert!(block_on(ledger.advance(&clinic.live, consent)).is_err(), "what is damaged is not written over");
         return false;
     };
-    let newest = newest.expect("there is an entry");
     // Whatever it says, the genuine consent is taken or refused, and the entry can be read after it.
     let taken = block_on(ledger.advance(&clinic.live, consent)).is_ok();
-    let after = block_on(ledger.newest(&clinic.owner, section)).expect("it was read before").expect("it is there");
-    assert!(after == newest || (taken && after == *consent));
+    let after = block_on(ledger.newest(&clinic.owner, section)).expect("it was read before");
+    assert!(after == newest || (taken && after.as_ref() == Some(consent)));
     true
 }
 
-/// The key and the value of a genuine entry.
+/// The key and the body of a genuine entry.
 pub(crate) static NOTED: LazyLock<(String, Vec<u8>)> = LazyLock::new(|| {
     let store = MemoryStore::new();
-    block_on(Ledger::new(&store).advance(&CLINIC.live, &CLINIC.consents[0])).expect("it is genuine");
-    let key = block_on(store.keys("", "", 1)).unwrap().remove(0);
+    let ledger = block_on(Ledger::create(&store)).expect("it is empty");
+    block_on(ledger.advance(&CLINIC.live, &CLINIC.consents[0])).expect("it is genuine");
+    let key = block_on(store.keys("ledger/", "", 1)).unwrap().remove(0);
     let entry = block_on(store.get(std::slice::from_ref(&key))).unwrap().remove(0).expect("it was written");
-    (key, entry.value)
+    (key, entry.value[MAGIC.len() + SUM..].to_vec())
 });
+
+const MAGIC: &[u8] = b"csl\x01";
+const SUM: usize = 8;

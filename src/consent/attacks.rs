@@ -415,8 +415,8 @@ fn whatever_a_removed_device_signed_the_owners_next_consent_counts_and_takes_wri
     let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
     world.owner.add_device(&tablet.public(), NOW).unwrap();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let ledger = Ledger::new(&noted);
-    let repository = Repository::new(&store).guarded(ledger);
+    let ledger = block_on(Ledger::create(&noted)).unwrap();
+    let repository = block_on(Repository::bind(&store, ledger)).unwrap();
     let live = world.verify(&world.stored).unwrap();
     assert_eq!(block_on(repository.publish(&live, &world.stored)), Ok(Put::Done));
 

@@ -1,5 +1,6 @@
 //! Runbooks: a page for each event in the life of a system, with the calls in their order.
 //!
+//! - [`a_store_is_set_up`]: a store is set up, with its ledger;
 //! - [`grant_or_restrict`]: somebody is to read or write, or fewer are;
 //! - [`revoke_a_person`]: a person is to read no more;
 //! - [`rotate_a_compartment`]: a compartment moves to a new key;
@@ -27,6 +28,9 @@
 //! - [`the_ledger_is_lost`]: the ledger is lost;
 //! - [`a_patient_is_erased`]: a patient is erased;
 //! - [`a_clock_was_wrong`]: a clock was ahead when something was signed.
+
+#[doc = include_str!("runbooks/a_store_is_set_up.md")]
+pub mod a_store_is_set_up {}
 
 #[doc = include_str!("runbooks/grant_or_restrict.md")]
 pub mod grant_or_restrict {}

@@ -3,41 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::restored::caught_up;
-use super::{Put, Repository};
-use crate::consent::{Access, Evidence, StoredConsent};
+use super::{MOST_TRIES, Put, Repository};
+use crate::consent::{Access, StoredConsent};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, KeyId, OwnerId};
-use crate::ledger::{KeyState, Standing};
+use crate::ledger::{KeyState, Ledger, Standing};
 use crate::pin::Place;
 use crate::record::StoredWrap;
-use crate::store::space::{self, Kind, RESTORING};
+use crate::store::space::{self, Kind};
 use crate::store::{Entry, Op, Outcome, Pages, apply_all, each, is_there, scan_each};
 
 impl Repository<'_> {
-    /// Writes a consent that was verified, and opened if a custodian signed it, and takes note of it in the ledger, if
-    /// there is one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ledger::advance`](crate::ledger::Ledger::advance); what the ledger refuses is not written, unless it came to
-    /// know a later one meanwhile. After [`Error::Store`], publish it again: until then it may be served, and writers go
-    /// on under the one before.
-    pub async fn publish(&self, evidence: impl Into<Evidence> + Send, consent: &StoredConsent) -> Result<Put> {
-        let evidence: Evidence = evidence.into();
-        evidence.check(consent)?;
-        if let Some(ledger) = &self.ledger {
-            ledger.admits(consent).await?;
-        }
-        let mut put = self.put_consent(consent).await?;
-        if put == Put::Conflict {
-            put = self.mend(consent).await?;
-        }
-        if let (Put::Done, Some(ledger)) = (put, &self.ledger) {
-            ledger.advance(evidence, consent).await?;
-        }
-        Ok(put)
-    }
-
     /// Writes a consent, if the store has none in its place. Where two were made of one version before, an owner's and her
     /// custodian's, each has its own.
     ///
@@ -63,9 +39,10 @@ impl Repository<'_> {
         }
         let put = self.put_in_its_place(consent).await?;
         if let Some(newest) = &lacking
-            && !(self.is_restoring().await? || self.has_earlier_wraps(newest).await?)
+            && let statement = newest.consent().unverified()
+            && let place = (&statement.owner, &statement.compartment)
+            && !(self.is_restoring().await? || self.has_other_wraps(place, statement.key_id()).await?)
         {
-            let statement = newest.consent().unverified();
             caught_up(self.store, &statement.owner, &statement.compartment).await?;
         }
         // The key may have been destroyed meanwhile, with the consents that were there.
@@ -114,7 +91,7 @@ impl Repository<'_> {
     }
 
     /// Writes a verified consent over what is in its place, if that is the same consent damaged, or none at all.
-    async fn mend(&self, consent: &StoredConsent) -> Result<Put> {
+    pub(super) async fn mend(&self, consent: &StoredConsent) -> Result<Put> {
         let key = key_of(consent);
         let Some(Entry { tag, value }) = self.entry(&key).await? else { return Ok(Put::Conflict) };
         // The signature may be what is damaged.
@@ -143,10 +120,9 @@ impl Repository<'_> {
         let Some(ledger) = &self.ledger else {
             return self.stored_consents(owner, compartment, after).await;
         };
-        let standings = ledger.standings(owner, &[compartment]).await?;
-        if self.lags(owner, &[compartment], &standings).await? {
+        let (standing, true) = self.is_current(ledger, owner, compartment).await? else {
             return Err(Error::Rollback("consent"));
-        }
+        };
         let mut last = after.cloned();
         loop {
             let page = self.stored_consents(owner, compartment, last.as_ref()).await?;
@@ -154,16 +130,12 @@ impl Repository<'_> {
             last = Some(end.clone());
             let mut served = Vec::new();
             for consent in page {
-                let statement = consent.consent().unverified();
-                let mut superseded = false;
-                for standing in &standings {
-                    superseded |= standing.state(statement.key_id()) == KeyState::Destroyed;
-                    if let Standing::Known { newest, .. } = standing {
-                        let same = statement.has_key_of(newest.consent().unverified());
-                        superseded |= same && consent.place() < newest.place();
-                    }
-                }
-                if !superseded {
+                let key = consent.consent().unverified().key_id();
+                let superseded = match &standing {
+                    Standing::Known { newest, .. } => newest.key == key && consent.place() < newest.place,
+                    Standing::Unknown | Standing::Erased => false,
+                };
+                if !superseded && standing.state(key) != KeyState::Destroyed {
                     served.push(consent);
                 }
             }
@@ -267,7 +239,7 @@ impl Repository<'_> {
             last = Some(end.clone());
             for (owner, compartment) in page {
                 // What the ledger knew of one may be damaged: that is one to see to, and hides no other.
-                let is_behind = match self.is_behind(&owner, &compartment).await {
+                let is_behind = match self.is_behind(&ledger, &owner, &compartment).await {
                     Err(error) if error.is_damage() => true,
                     is_behind => is_behind?,
                 };
@@ -286,9 +258,9 @@ impl Repository<'_> {
     /// [`Error::ApiMisuse`] without a ledger; [`Error::Rollback`] if the owner was erased; [`Error::Malformed`] if others
     /// keep changing it, or with `"ledger"` or `"consent"` if the entry in the ledger is damaged; [`Error::Store`].
     pub async fn catch_up(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Option<StoredConsent>> {
-        let Some(newest) = self.ledger.ok_or(NO_LEDGER)?.newest(owner, compartment).await? else {
-            return Ok(None);
-        };
+        let ledger = self.ledger.ok_or(NO_LEDGER)?;
+        self.standings(&ledger, owner, &[compartment]).await?;
+        let Some(newest) = ledger.newest(owner, compartment).await? else { return Ok(None) };
         for _ in 0..MOST_TRIES {
             match self.put_consent(&newest).await? {
                 Put::Done => return Ok(Some(newest)),
@@ -306,16 +278,14 @@ impl Repository<'_> {
         Err(Error::Malformed("consent"))
     }
 
-    /// Whether records lie under other keys than this consent's.
-    async fn has_earlier_wraps(&self, consent: &StoredConsent) -> Result<bool> {
-        let statement = consent.consent().unverified();
-        let prefix = Kind::Wrap.of_compartment(&statement.owner, &statement.compartment);
-        let mut pages = Pages::new(self.store, prefix, 1000);
+    /// Whether records lie under other keys than this one.
+    async fn has_other_wraps(&self, (owner, compartment): (&OwnerId, &CompartmentId), key_id: KeyId) -> Result<bool> {
+        let mut pages = Pages::new(self.store, Kind::Wrap.of_compartment(owner, compartment), 1000);
         while let Some(page) = pages.entries().await? {
             for (key, entry) in page {
                 let Ok(Some(entry)) = entry else { continue };
                 let wrap = StoredWrap::read(&key, &entry.value);
-                if wrap.is_ok_and(|wrap| wrap.key_id() != statement.key_id()) {
+                if wrap.is_ok_and(|wrap| wrap.key_id() != key_id) {
                     return Ok(true);
                 }
             }
@@ -323,54 +293,41 @@ impl Repository<'_> {
         Ok(false)
     }
 
+    /// Whether the store lacks the newest consent to a compartment, or has records under other keys than that gives.
+    pub(super) async fn has_to_follow(
+        &self,
+        ledger: &Ledger<'_>,
+        owner: &OwnerId,
+        compartment: &CompartmentId,
+    ) -> Result<bool> {
+        let known = ledger.standings(owner, &[compartment]).await?;
+        let Some(Standing::Known { newest, .. }) = known.of.first() else { return Ok(false) };
+        let lacks = !is_there(self.store, &[key_at(owner, compartment, newest.place)]).await?.contains(&true);
+        Ok(lacks || self.has_other_wraps((owner, compartment), newest.key).await?)
+    }
+
     /// Whether there is anything in this consent's place.
     async fn has(&self, consent: &StoredConsent) -> Result<bool> {
         Ok(is_there(self.store, &[key_of(consent)]).await?.contains(&true))
     }
 
-    /// Whether the store came out of a backup and lacks what the ledger knows of a compartment, or has records under
-    /// older keys than before.
-    pub(super) async fn lags(
-        &self,
-        owner: &OwnerId,
-        compartments: &[&CompartmentId],
-        standings: &[Standing],
-    ) -> Result<bool> {
-        let (mut asked, mut places) = (vec![RESTORING.to_owned()], 0);
-        for (compartment, standing) in compartments.iter().zip(standings) {
-            match standing {
-                Standing::Erased => return Ok(true),
-                // Of what it does not know the ledger has nothing to say.
-                Standing::Unknown => {}
-                Standing::Known { newest, .. } => {
-                    asked.push(space::stale(owner, compartment));
-                    asked.push(key_of(newest));
-                    places += 1;
-                }
+    async fn is_behind(&self, ledger: &Ledger<'_>, owner: &OwnerId, compartment: &CompartmentId) -> Result<bool> {
+        let (standing, current) = self.is_current(ledger, owner, compartment).await?;
+        if standing == Standing::Erased || !current {
+            return Ok(standing != Standing::Erased);
+        }
+        let mut last = None::<StoredConsent>;
+        loop {
+            let page = self.stored_consents(owner, compartment, last.as_ref()).await?;
+            let destroyed = |consent: &StoredConsent| {
+                standing.state(consent.consent().unverified().key_id()) == KeyState::Destroyed
+            };
+            if page.iter().any(destroyed) {
+                return Ok(true);
             }
+            let Some(end) = page.into_iter().next_back() else { return Ok(false) };
+            last = Some(end);
         }
-        let held = is_there(self.store, &asked).await?;
-        let Some((restoring, held)) = held.split_first() else { return Ok(true) };
-        // What lies in the place may be damaged; but a store of before would have nothing there.
-        let current = held.chunks(2).filter(|held| matches!(held, [false, true])).count();
-        Ok(*restoring || current < places)
-    }
-
-    async fn is_behind(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<bool> {
-        let Some(ledger) = &self.ledger else { return Ok(false) };
-        let standings = ledger.standings(owner, &[compartment]).await?;
-        if matches!(standings.as_slice(), [Standing::Erased]) {
-            return Ok(false);
-        }
-        if self.lags(owner, &[compartment], &standings).await? {
-            return Ok(true);
-        }
-        let stored = self.stored_consents(owner, compartment, None).await?;
-        let destroyed = |consent: &StoredConsent| {
-            let key = consent.consent().unverified().key_id();
-            standings.iter().any(|standing| standing.state(key) == KeyState::Destroyed)
-        };
-        Ok(stored.iter().any(destroyed))
     }
 
     /// Deletes the consents that give one of these keys, and gives their number. What is no consent stays.
@@ -427,10 +384,9 @@ fn key_of(consent: &StoredConsent) -> String {
     key_at(&statement.owner, &statement.compartment, consent.place())
 }
 
-fn key_at(owner: &OwnerId, compartment: &CompartmentId, place: Place) -> String {
+/// The key of the consent in this place.
+pub(super) fn key_at(owner: &OwnerId, compartment: &CompartmentId, place: Place) -> String {
     space::consent(owner, compartment, (place.under.0, place.base.0, place.version.0))
 }
 
 const NO_LEDGER: Error = Error::ApiMisuse("there is no ledger");
-/// How often a consent that others keep replacing is written again.
-const MOST_TRIES: usize = 16;

@@ -1,5 +1,6 @@
 //! A job that several workers share, and that outlives each of them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -147,20 +148,22 @@ impl Rotation<'_> {
         Ok(broken)
     }
 
-    /// How many parts the last finished job to this key had come upon; none if there is none.
-    pub(super) async fn to_be_seen(&self) -> Result<Option<u64>> {
-        let mut last = None::<(u64, u64)>;
+    /// The finished job to this key that had come upon the most parts, but for those that are given up: its key, and how many.
+    /// Not the last one: it may have gone through a listing that lagged behind.
+    pub(super) async fn to_be_seen(&self, given_up: &BTreeSet<&str>) -> Result<Option<(u64, String)>> {
+        let mut most = None::<(u64, String)>;
         let mut pages = Pages::new(self.store, self.jobs(Kind::Job), BATCH);
         while let Some(page) = pages.entries().await? {
             for (key, entry) in page {
                 let Ok(Some(entry)) = entry else { continue };
                 let Ok(state) = wire::from_cbor::<State>(&entry.value, MAX_STATE, "job") else { continue };
-                if self.is_rewrap(&key) && state.claimed_all && state.claims.is_empty() {
-                    last = last.max(Some((state.started, state.records)));
+                let finished = self.is_rewrap(&key) && state.claimed_all && state.claims.is_empty();
+                if finished && !given_up.contains(key.as_str()) {
+                    most = most.max(Some((state.records, key)));
                 }
             }
         }
-        Ok(last.map(|(_, records)| records))
+        Ok(most)
     }
 
     /// The entries that the job of this name could not move.

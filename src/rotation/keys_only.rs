@@ -1,7 +1,7 @@
 //! What a custodian needs of a store to rotate a compartment, and no more.
 
 use crate::id::{CompartmentId, OwnerId};
-use crate::store::space::{self, Kind, RESTORING};
+use crate::store::space::{self, BOUND, Kind, RESTORING};
 use crate::store::{BoxFuture, Entry, Limits, Op, Outcome, Store, StoreError, StoreFailure, Tag};
 
 /// A view of a store for whoever rotates one compartment on another's behalf: the wraps, envelopes and consents of that
@@ -33,7 +33,7 @@ impl<'a> KeysOnly<'a> {
 
     fn shows(&self, key: &str) -> bool {
         let under = |prefix: &String| key.starts_with(prefix);
-        key == RESTORING || key == self.stale || self.read.iter().any(under) || self.jobs.iter().any(under)
+        [RESTORING, BOUND, &self.stale].contains(&key) || self.read.iter().any(under) || self.jobs.iter().any(under)
     }
 
     fn lets(&self, op: &Op) -> bool {

@@ -1,4 +1,4 @@
-//! Whether the consent of the new key is where its readers find it.
+//! Whether a job may begin: the consent of the new key is where its readers find it, and the store is the ledger's.
 
 use super::Rotation;
 use crate::consent::StoredConsent;
@@ -6,8 +6,12 @@ use crate::error::{Error, Result};
 use crate::repository::Repository;
 
 impl Rotation<'_> {
-    /// Refuses to move anything to a key that no consent in the store gives: nobody could open it.
+    /// Refuses to move anything to a key that no consent in the store gives: nobody could open it. Who seals again writes, and
+    /// does so by the store's own ledger.
     pub(super) async fn is_published(&self) -> Result<()> {
+        if let Some(sealer) = &self.sealer {
+            sealer.ledger.check(self.store).await?;
+        }
         let repository = Repository::new(self.store);
         let gives_it = |consent: &StoredConsent| consent.consent().unverified().key_id() == self.new.key_id();
         // Where it lies, if the access is of that one, and not of one before with the same key.

@@ -33,21 +33,25 @@ pub enum Retirement {
         found: Verification,
         /// Entries in the quarantine of any job to this key.
         quarantined: Vec<String>,
-        /// How many records' parts the last finished job had come upon that the walk did not see: a listing hides them, or
-        /// the database is another one. Run a job of another name if they were deleted since.
+        /// How many records' parts a finished job had come upon that the walk did not see: a listing hides them. Of several
+        /// jobs to this key, the one that had come upon the most counts: a later one may have gone through such a listing.
         unseen: u64,
+        /// The key of that job in the store, if it had. If the parts were deleted since, give the job up by it
+        /// ([`Rotation::retire_leaving`]), and run another one if there is none left.
+        counted: Option<String>,
     },
 }
 
 impl Rotation<'_> {
     /// Deletes the consents that give older compartment keys, and says in the ledger that these keys are gone: if nothing
     /// is left under them, by a walk of its own, and no job to this key has anything in its quarantine. The walk goes through
-    /// the wraps, the envelopes and the contents, asks for what these name by its key, and has to see as many parts as the
-    /// last job did: a listing that hides some destroys nothing. What lies
+    /// the wraps, the envelopes and the contents, asks for what these name by its key, and has to see as many parts as any
+    /// job did: a listing that hides some destroys nothing. What lies
     /// under keys that were destroyed before, and that no consent in the store gives, blocks nothing: it is lost already.
     ///
     /// Every writer has to go through a [guarded](Repository::guarded) repository with this ledger: what another one writes
-    /// under an older key from now on is lost.
+    /// under an older key from now on is lost. The ledger has to be bound to the rotation's store; this is asked here, before
+    /// the walk and after it.
     ///
     /// From then on readers need the newest consent alone. Copies that somebody kept of the old consents are not reached.
     ///
@@ -56,30 +60,28 @@ impl Rotation<'_> {
     /// [`Error::ApiMisuse`] if the consent of the new key is not the newest that the ledger knows, or one with the same
     /// key: writers may still use the older ones, or nobody has the new one; if no job to this key was finished in this
     /// store, which is another one then, or was restored since; and while a backup is being restored.
-    /// [`Error::Store`]: try again then.
+    /// [`Error::Ledger`] if the ledger is not this store's: in another database, an empty one or a copy, it would destroy the
+    /// keys of records that it does not have. [`Error::Store`]: try again then.
     pub async fn retire(&self, ledger: &Ledger<'_>) -> Result<Retirement> {
         self.retire_leaving(ledger, &[]).await
     }
 
     /// As [`Rotation::retire`], giving up what these keys in the store name, as [`Retirement::Blocked`] and
     /// [`Rotation::quarantined`] list them: the parts that need them can never be read again. For what is damaged beyond
-    /// repair, and would keep the old keys for ever.
+    /// repair, and would keep the old keys for ever. A finished job that is given up counts nothing.
     ///
     /// # Errors
     ///
     /// As there.
     pub async fn retire_leaving(&self, ledger: &Ledger<'_>, given_up: &[String]) -> Result<Retirement> {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
+        self.is_whole(ledger).await?;
+        let repository = Repository::unchecked(self.store, *ledger);
         // Before the walk: who writes under an older key from here on is turned away, and who did so before is seen.
-        let destroyed = match ledger.standings(owner, &[compartment]).await?.pop() {
-            Some(Standing::Known { newest, destroyed })
-                if newest.consent().unverified().key_id() == self.new.key_id() =>
-            {
-                destroyed
-            }
+        let destroyed = match repository.standings(ledger, owner, &[compartment]).await?.pop() {
+            Some(Standing::Known { newest, destroyed }) if newest.key == self.new.key_id() => destroyed.ids(),
             _ => return Err(Error::ApiMisuse("the newest consent that the ledger knows has another key")),
         };
-        self.is_whole().await?;
         let given = self.given().await?;
         // What an old access at hand opens is not lost either, whoever destroyed its key.
         let at_hand = self.old.iter().map(|access| access.key_id());
@@ -89,21 +91,24 @@ impl Rotation<'_> {
         let scope = Scope { lost, given_up };
         let mut found = self.walk_through(&scope).await?;
         self.hold_against_contents(&scope, &mut found).await?;
-        let to_be_seen = self.to_be_seen().await?;
-        let unseen = to_be_seen.unwrap_or(0).saturating_sub(found.seen());
+        let to_be_seen = self.to_be_seen(&scope.given_up).await?;
+        let unseen = to_be_seen.as_ref().map_or(0, |(parts, _)| parts.saturating_sub(found.seen()));
         // Under a later key there may be records by now, if the compartment went on to it meanwhile. Any other key that
         // records lie under is not this rotation's to destroy, whatever its number: an earlier key may have come back since.
-        let newest = ledger.newest(owner, compartment).await?;
-        let newest = newest.map(|newest| newest.consent().unverified().key_id());
+        let newest = match ledger.standings(owner, &[compartment]).await?.of.pop() {
+            Some(Standing::Known { newest, .. }) => Some(newest.key),
+            _ => None,
+        };
         let went_on = newest != Some(self.new.key_id()) && found.later_lie_under(newest);
         if !found.is_clean() || (found.later > 0 && !went_on) || !quarantined.is_empty() || unseen > 0 {
-            return Ok(Retirement::Blocked { found, quarantined, unseen });
+            let counted = to_be_seen.filter(|_| unseen > 0).map(|(_, job)| job);
+            return Ok(Retirement::Blocked { found, quarantined, unseen, counted });
         }
         if to_be_seen.is_none() {
             return Err(NO_JOB);
         }
-        // Nor has anything come back since.
-        self.is_whole().await?;
+        // Nor has anything come back since, nor another store taken the place of this one.
+        self.is_whole(ledger).await?;
         if self.given().await? != given {
             return Err(Error::ApiMisuse("consents came while the compartment was gone through: try again"));
         }
@@ -111,12 +116,11 @@ impl Rotation<'_> {
         gone.extend(self.old.iter().map(|access| access.key_id()));
         ledger.destroy(owner, compartment, self.new.key_id(), &gone).await?;
         // The ledger spares the key of a consent that came meanwhile, if it is an earlier one that came back.
-        match ledger.standings(owner, &[compartment]).await?.pop() {
-            Some(Standing::Known { destroyed, .. }) => gone.retain(|key| destroyed.contains(key)),
+        match ledger.standings(owner, &[compartment]).await?.of.pop() {
+            Some(Standing::Known { destroyed, .. }) => gone.retain(|key| destroyed.contains(*key)),
             // Erased meanwhile, and with it everything that was to be deleted.
             _ => gone.clear(),
         }
-        let repository = Repository::new(self.store);
         let consents = repository.delete_consents(owner, compartment, &gone, BATCH).await?;
         for key in &gone {
             // Nothing is left for the jobs to these keys.
@@ -128,7 +132,9 @@ impl Rotation<'_> {
         Ok(Retirement::Done { consents, lost: found.lost })
     }
 
-    async fn is_whole(&self) -> Result<()> {
+    /// The store is the ledger's, and no backup comes into it.
+    async fn is_whole(&self, ledger: &Ledger<'_>) -> Result<()> {
+        ledger.check(self.store).await?;
         if Repository::new(self.store).is_restoring().await? { Err(RESTORE) } else { Ok(()) }
     }
 

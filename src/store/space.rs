@@ -12,6 +12,7 @@
 //! job/owner/compartment/key/pass/name               how far a job is
 //! quarantine/owner/compartment/key/pass/name/hash   the key of an entry that a job could not move
 //! restoring                                         a note: a backup is being restored
+//! bound                                             the id of this store, and of its ledger
 //! authority/authority/name/head                     what a large value is made of; replaced
 //! authority/authority/name/part/id/number           one segment of a part of it; never replaced
 //! ```
@@ -44,6 +45,9 @@ pub(crate) enum Kind {
 
 /// There while a backup is being restored: of half a store, nothing is served.
 pub(crate) const RESTORING: &str = "restoring";
+
+/// What a store says of its ledger. It is about the store that it lies in, and part of no backup.
+pub(crate) const BOUND: &str = "bound";
 
 impl Kind {
     /// All of them; what gives keys first, so that an erasure that is cut off has deleted that.

@@ -1,5 +1,6 @@
 //! A custodian goes on while the owner is away, and the owner goes on from where she was: two branches of one compartment.
 
+use crate::support::guard;
 use crate::support::stored::{fill, now, read};
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, YEAR, after, record};
@@ -7,10 +8,9 @@ use chartseal::Error;
 use chartseal::consent::{Access, ConsentBuilder, Mandate, StoredConsent};
 use chartseal::id::{Generation, Time, Version};
 use chartseal::identity::Identity;
-use chartseal::ledger::Ledger;
 use chartseal::pin::PinStore;
 use chartseal::record::{Reader, SealedRecord};
-use chartseal::repository::{Put, Repository};
+use chartseal::repository::Put;
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{MemoryStore, Store};
 
@@ -97,8 +97,8 @@ fn a_custodians_numbers_let_nobody_write_on_whom_the_owner_shut_out() {
 fn both_branches_have_their_place_and_the_owners_is_the_later() {
     let branches = Branches::new();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let ledger = Ledger::new(&noted);
-    let repository = Repository::new(&store).guarded(ledger);
+    let ledger = guard::ledger(&noted);
+    let repository = guard::guarded(&store, ledger);
     let (world, section) = (&branches.world, branches.first.1.compartment());
     let publish = |stored: &StoredConsent| {
         let live = stored.verify(world.devices(), section, &PinStore::default(), after(LATER)).unwrap();

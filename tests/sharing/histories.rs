@@ -7,7 +7,6 @@ use chartseal::consent::{Access, Devices, Mandate, OpenedConsents, Removal, Stor
 use chartseal::id::{CompartmentId, RecordId, Time};
 use chartseal::identity::Identity;
 use chartseal::kem::UserKey;
-use chartseal::ledger::Ledger;
 use chartseal::owner::Device;
 use chartseal::pin::PinStore;
 use chartseal::record::Reader;
@@ -15,6 +14,7 @@ use chartseal::repository::{Put, Repository};
 use chartseal::rotation::Rotation;
 use chartseal::store::MemoryStore;
 
+use crate::support::guard;
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, record};
 
@@ -82,7 +82,7 @@ impl History {
     }
 
     fn repository(&self) -> Repository<'_> {
-        Repository::new(&self.store).guarded(Ledger::new(&self.noted))
+        guard::guarded(&self.store, guard::ledger(&self.noted))
     }
 
     fn devices(&self) -> Devices {
@@ -255,7 +255,7 @@ impl History {
                         let next = amendment.part(&opened.newest).unwrap().field("/a", value.as_str()).unwrap();
                         let next = next.seal(&ada, self.now);
                         let next = next.unwrap_or_else(|error| panic!("{error:?} {:?}", self.log));
-                        block_on(Repository::new(&self.store).guarded(Ledger::new(&self.noted)).amend(&held, &next))
+                        block_on(guard::guarded(&self.store, guard::ledger(&self.noted)).amend(&held, &next))
                     }
                 };
                 assert_eq!(put, Ok(Put::Done), "{:?}", self.log);
@@ -270,7 +270,7 @@ impl History {
                 let done = block_on(rotation.run(&format!("job-{}", self.log.len()), |_| ())).unwrap();
                 assert!(done.finished, "{:?}", self.log);
                 if rotate {
-                    let retired = block_on(rotation.retire(&Ledger::new(&self.noted)));
+                    let retired = block_on(rotation.retire(&guard::ledger(&self.noted)));
                     assert!(retired.is_ok(), "{retired:?} {:?}", self.log);
                     self.log.push(format!("{retired:?}"));
                 }
@@ -286,7 +286,7 @@ impl History {
     }
 
     fn check(&mut self) {
-        let known = block_on(Ledger::new(&self.noted).newest(self.world.alice.id(), &section())).unwrap().unwrap();
+        let known = block_on(guard::ledger(&self.noted).newest(self.world.alice.id(), &section())).unwrap().unwrap();
         for who in 0..4 {
             let opened = self.opened(who);
             assert_eq!(Ok(opened.newest.hash()), known.consent().hash(), "{who} {:?}", self.log);

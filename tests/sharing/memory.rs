@@ -1,12 +1,12 @@
 //! A reader with memory, request by request: what the server has of the consents, and records that a rotation is moving.
 
+use crate::support::guard;
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, YEAR, after, record};
 use chartseal::Error;
 use chartseal::consent::{Access, LiveConsent, MAX_EARLIER, OpenedConsents, Removal, StoredConsent};
 use chartseal::id::{Time, Version};
 use chartseal::kem::UserKey;
-use chartseal::ledger::Ledger;
 use chartseal::owner::Device;
 use chartseal::pin::{PinStore, Pins};
 use chartseal::record::SealedRecord;
@@ -131,7 +131,7 @@ fn to_what_was_opened_for_its_key_alone_nothing_is_moved_and_it_is_not_published
     assert!(matches!(old.rewrap(first, earlier), Err(Error::ApiMisuse(_))));
     assert_eq!(old.rewrap(first, &opened.newest), Ok(()));
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let repository = Repository::new(&store).guarded(Ledger::new(&noted));
+    let repository = guard::guarded(&store, guard::ledger(&noted));
     assert_eq!(block_on(repository.publish(earlier, &thiefs.0)), Err(Error::NotAllowed));
     // Nor does it say that another was replaced.
     let reader = world.reader().newest(earlier);

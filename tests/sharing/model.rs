@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chartseal::pin::PinStore;
 
+use crate::support::guard;
 use crate::support::policies::cases;
 use crate::support::stored::read;
 use crate::support::waiting::block_on;
@@ -15,7 +16,6 @@ use chartseal::backup;
 use chartseal::consent::{Access, Named, StoredConsent};
 use chartseal::id::{AuthorityId, Time};
 use chartseal::kem::UserKey;
-use chartseal::ledger::Ledger;
 use chartseal::owner::{Change, Sharing};
 use chartseal::record::Author;
 use chartseal::repository::{Put, Repository};
@@ -122,7 +122,7 @@ impl System {
     }
 
     fn repository(&self) -> Repository<'_> {
-        Repository::new(&self.store).guarded(Ledger::new(&self.ledger))
+        guard::guarded(&self.store, guard::ledger(&self.ledger))
     }
 
     fn publish(&mut self, stored: &StoredConsent, access: Access) {
@@ -231,7 +231,7 @@ impl System {
         let run = block_on(rotation.run(&name, |_| ()));
         if to_the_end {
             assert!(run.unwrap().finished);
-            let retired = block_on(rotation.retire(&Ledger::new(&self.ledger))).unwrap();
+            let retired = block_on(rotation.retire(&guard::ledger(&self.ledger))).unwrap();
             assert!(matches!(retired, Retirement::Done { .. }));
         }
     }

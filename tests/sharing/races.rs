@@ -3,13 +3,13 @@
 use chartseal::Error;
 use chartseal::consent::{Access, ConsentBuilder, Freshness, HEAD_LIMIT, Mandate, StoredConsent};
 use chartseal::identity::Identity;
-use chartseal::ledger::Ledger;
 use chartseal::owner::Device;
 use chartseal::pin::PinStore;
 use chartseal::repository::{Put, Repository};
 use chartseal::store::MemoryStore;
 use pollster::block_on;
 
+use crate::support::guard;
 use crate::support::world::{NOW, World, YEAR, after};
 
 /// The phone revokes Ada, and everybody hears of it. The tablet, at the same moment, signs its own second version, which
@@ -84,7 +84,7 @@ fn a_mandate_for_a_consent_that_lost_a_race_undoes_no_revocation() {
 fn a_ledger_takes_nothing_that_goes_on_from_a_consent_that_lost_a_race() {
     let lost = Lost::new();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let repository = Repository::new(&store).guarded(Ledger::new(&noted));
+    let repository = guard::guarded(&store, guard::ledger(&noted));
     for stored in [&lost.first.0, &lost.won.0] {
         assert_eq!(lost.publish(&repository, stored), Ok(Put::Done));
     }

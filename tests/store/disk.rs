@@ -4,10 +4,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chartseal::ledger::Ledger;
-use chartseal::repository::Repository;
 use chartseal::store::{MemoryStore, Op, Outcome, RedbOptions, RedbStore, Store};
 
+use crate::support::guard;
 use crate::support::stored::{contents, fill};
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World};
@@ -69,7 +68,7 @@ fn after_an_erasure_and_a_compaction_no_wrap_and_no_body_of_the_erased_lies_in_t
     fill(&world, &store, &access, 5);
     let of_hers = contents(&store);
     fill(&other, &store, &kept, 5);
-    let repository = Repository::new(&store).guarded(Ledger::new(&ledger));
+    let repository = guard::guarded(&store, guard::ledger(&ledger));
     let erasure = world.alice.erase(NOW, NOW).unwrap().accept(world.devices(), NOW).unwrap();
     let erased = block_on(repository.erase(&erasure)).unwrap();
     assert_eq!((erased.wraps, erased.bodies), (5, 5));

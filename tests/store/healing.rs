@@ -3,6 +3,7 @@
 use chartseal::pin::PinStore;
 
 use crate::support::branches::Branches;
+use crate::support::guard;
 use crate::support::hospital::{Around, Corrupt, Hospital, Interrupted, When, count, writes_wrap};
 use crate::support::stored::{contents, fill, now, read, sealed};
 use crate::support::waiting::{Meeting, block_on, calls};
@@ -10,7 +11,7 @@ use crate::support::world::{NOW, after};
 use chartseal::Error;
 use chartseal::backup::{self, BackupError};
 use chartseal::consent::{Access, StoredConsent};
-use chartseal::ledger::{KeyState, Ledger};
+use chartseal::ledger::KeyState;
 use chartseal::record::{Author, Reader};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, Retirement, Rotation, Scope, Sweep};
@@ -62,12 +63,15 @@ fn a_restored_store_is_opened_by_no_consent_alone_whenever_it_comes() {
             assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
 
             let store = MemoryStore::new();
-            let act = || act(&hospital, &store);
-            let slow = Interrupted::new(&store, When::Writing(&writes_wrap), &act);
+            // Half of it is guarded by nobody.
+            let refused = || {
+                let told = block_on(Repository::replace_store(&store, hospital.noted()));
+                assert_eq!(told.err(), Some(Error::ApiMisuse("a backup is being restored")));
+            };
+            let slow = Interrupted::new(&store, When::Writing(&writes_wrap), &refused);
             block_on(backup::restore(if during { &slow } else { &store }, &mut stream.as_slice())).unwrap();
-            if !during {
-                act();
-            }
+            assert_eq!(slow.happened(), during);
+            act(&hospital, &store);
             assert_eq!(block_on(hospital.over(&store).behind()).unwrap(), [hospital.place()]);
             assert!(!hospital.old_key_opens(&store));
             // What was read is the backup's own data: without the guard it opens.
@@ -91,8 +95,8 @@ fn nobody_writes_into_a_store_while_a_backup_is_restored() {
     // Through a guarded repository, he is told so.
     let store = MemoryStore::new();
     let refused = || {
-        let put = block_on(hospital.over(&store).put(&another));
-        assert_eq!(put, Err(Error::ApiMisuse("a backup is being restored")));
+        let told = block_on(Repository::replace_store(&store, hospital.noted()));
+        assert_eq!(told.err(), Some(Error::ApiMisuse("a backup is being restored")));
     };
     let slow = Interrupted::new(&store, When::Writing(&is_content), &refused);
     block_on(backup::restore(&slow, &mut stream.as_slice())).unwrap();
@@ -112,8 +116,8 @@ fn nobody_writes_into_a_store_while_a_backup_is_restored() {
 fn two_keys_of_one_generation_are_told_apart() {
     let branches = Branches::new();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let ledger = Ledger::new(&noted);
-    let repository = Repository::new(&store).guarded(ledger);
+    let ledger = guard::ledger(&noted);
+    let repository = guard::guarded(&store, ledger);
     for (stored, _) in [&branches.first, &branches.custodians, &branches.own] {
         assert_eq!(branches.publish(&repository, stored), Ok(Put::Done));
     }
@@ -147,8 +151,8 @@ fn two_keys_of_one_generation_are_told_apart() {
 fn a_retirement_destroys_no_key_that_records_lie_under_where_an_earlier_key_came_back() {
     let branches = Branches::new();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let ledger = Ledger::new(&noted);
-    let repository = Repository::new(&store).guarded(ledger);
+    let ledger = guard::ledger(&noted);
+    let repository = guard::guarded(&store, ledger);
     let [first, custodians] = [&branches.first.1, &branches.custodians.1];
     let reseal = branches.reseal();
     for stored in [&branches.first.0, &branches.custodians.0] {
@@ -182,8 +186,8 @@ fn a_retirement_destroys_no_key_that_records_lie_under_where_an_earlier_key_came
 fn a_retirement_deletes_no_consent_of_a_key_that_it_does_not_destroy() {
     let branches = Branches::new();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let ledger = Ledger::new(&noted);
-    let repository = Repository::new(&store).guarded(ledger);
+    let ledger = guard::ledger(&noted);
+    let repository = guard::guarded(&store, ledger);
     let [first, custodians] = [&branches.first.1, &branches.custodians.1];
     assert_eq!(branches.publish(&repository, &branches.first.0), Ok(Put::Done));
     fill(&branches.world, &store, first, 3);
@@ -217,8 +221,8 @@ fn a_retirement_deletes_no_consent_of_a_key_that_it_does_not_destroy() {
 fn what_the_old_key_at_hand_opens_is_not_lost() {
     let branches = Branches::new();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let ledger = Ledger::new(&noted);
-    let repository = Repository::new(&store).guarded(ledger);
+    let ledger = guard::ledger(&noted);
+    let repository = guard::guarded(&store, ledger);
     let [first, custodians] = [&branches.first.1, &branches.custodians.1];
     for stored in [&branches.first.0, &branches.custodians.0] {
         assert_eq!(branches.publish(&repository, stored), Ok(Put::Done));
@@ -244,7 +248,7 @@ fn what_the_old_key_at_hand_opens_is_not_lost() {
 fn a_consent_whose_key_is_destroyed_while_it_is_published_does_not_become_the_newest() {
     let branches = Branches::new();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let repository = Repository::new(&store).guarded(Ledger::new(&noted));
+    let repository = guard::guarded(&store, guard::ledger(&noted));
     let (owner, section) = (branches.first.1.owner(), branches.first.1.compartment());
     assert_eq!(branches.publish(&repository, &branches.first.0), Ok(Put::Done));
     fill(&branches.world, &store, &branches.first.1, 3);
@@ -253,13 +257,13 @@ fn a_consent_whose_key_is_destroyed_while_it_is_published_does_not_become_the_ne
     let rotation = Rotation::new(&store, &old, &branches.custodians.1, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     let act = || {
-        let retired = block_on(rotation.retire(&Ledger::new(&noted))).unwrap();
+        let retired = block_on(rotation.retire(&guard::ledger(&noted))).unwrap();
         assert!(matches!(retired, Retirement::Done { .. }));
     };
     let is_entry = |op: &Op| op.key().starts_with("ledger/");
     let slow = Interrupted::new(&noted, When::Writing(&is_entry), &act);
     let reseal = branches.reseal();
-    let told = branches.publish(&Repository::new(&store).guarded(Ledger::new(&slow)), &reseal.0);
+    let told = branches.publish(&guard::guarded(&store, guard::ledger(&slow)), &reseal.0);
     assert_eq!(told, Err(Error::Rollback("compartment key")));
     assert_eq!(branches.publish(&repository, &reseal.0), Err(Error::Rollback("compartment key")));
     assert!(block_on(repository.get(owner, &"r00000".parse().unwrap())).unwrap().is_some());
@@ -354,9 +358,10 @@ fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
     let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     let store = FaultyStore::new(Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &act));
+    let repository = hospital.over(&store);
     let calls = calls().find(|call| {
         store.fail_at(*call, Fault::AnswerLost);
-        let told = block_on(hospital.over(&store).put(&late));
+        let told = block_on(repository.put(&late));
         store.heal();
         store.inner().happened() || told == Ok(Put::Outdated)
     });

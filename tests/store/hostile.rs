@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
+use crate::support::guard;
 use crate::support::hospital::{self, Budget, Hospital, put};
 use crate::support::stored::{contents, now, read, sealed};
 use crate::support::waiting::block_on;
@@ -204,17 +205,19 @@ fn catching_up_writes_over_what_is_in_the_place_or_says_why_not() {
     let fork = world.phone.consent(world.devices(), "a".parse().unwrap()).after(hospital.access(1)).unwrap();
     let (fork, _) = fork.seal(world::NOW).unwrap();
     let restored = MemoryStore::new();
+    assert_eq!(block_on(Repository::new(&restored).put_consent(&hospital.chain[0].0)), Ok(Put::Done));
     let repository = hospital.over(&restored);
+    let before = contents(&restored);
     // The ledger refuses it, and so nothing of it is written.
     let published = block_on(repository.publish(&world.live(&fork), &fork));
     assert_eq!(published.err(), Some(Error::Fork("consent")));
-    assert!(contents(&restored).is_empty());
+    assert_eq!(contents(&restored), before);
     assert_eq!(block_on(Repository::new(&restored).put_consent(&fork)).unwrap(), Put::Done);
     let (owner, section) = hospital.place();
     let caught_up = block_on(repository.catch_up(&owner, &section)).unwrap();
     assert_eq!(caught_up.as_ref(), Some(&hospital.chain[2].0));
     let held = block_on(repository.stored_consents(&owner, &section, None)).unwrap();
-    assert_eq!(held, [hospital.chain[2].0.clone()]);
+    assert_eq!(held, [hospital.chain[0].0.clone(), hospital.chain[2].0.clone()]);
     let erasure = world.alice.erase(world::NOW, world::NOW).unwrap().accept(world.devices(), world::NOW).unwrap();
     assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     assert_eq!(block_on(repository.catch_up(&owner, &section)), Ok(None));
@@ -227,7 +230,7 @@ fn the_owners_word_has_a_place_whatever_numbers_a_thief_used_up() {
     let tablet = chartseal::owner::Device::generate("tablet".parse().unwrap()).unwrap();
     world.alice.add_device(&tablet.public(), world::NOW).unwrap();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let repository = Repository::new(&store).guarded(chartseal::ledger::Ledger::new(&noted));
+    let repository = guard::guarded(&store, guard::ledger(&noted));
     let (first, access) = world.consent("a", "role:doctor");
     let publish =
         |world: &World, stored: &StoredConsent| block_on(repository.publish(&world.live(stored), stored)).unwrap();
@@ -289,7 +292,7 @@ fn a_consent_that_counts_no_more_hides_none_that_does() {
     let tablet = chartseal::owner::Device::generate("tablet".parse().unwrap()).unwrap();
     world.alice.add_device(&tablet.public(), world::NOW).unwrap();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let repository = Repository::new(&store).guarded(chartseal::ledger::Ledger::new(&noted));
+    let repository = guard::guarded(&store, guard::ledger(&noted));
     let (first, access) = world.consent("a", "role:doctor");
     let list = world.devices().clone();
     let again = tablet.consent(&list, "a".parse().unwrap()).after(&access).unwrap().reseal().unwrap();

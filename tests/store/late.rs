@@ -12,7 +12,7 @@ use chartseal::Error;
 use chartseal::backup;
 use chartseal::consent::StoredConsent;
 use chartseal::record::{Author, SealedRecord};
-use chartseal::repository::Put;
+use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, Retirement, Rotation, Scope, Sweep};
 use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Store, StoreError};
 
@@ -41,53 +41,31 @@ impl Hospital {
     }
 }
 
-/// Somebody who catches up began before the backup came in, and ends while it does, or afterwards.
+/// Whoever is in a hurry comes before the backup, or while it comes in.
 #[test]
-fn who_catches_up_around_a_restore_does_not_open_the_store() {
-    for after in [true, false] {
-        let hospital = Hospital::new();
-        let mut stream = Vec::new();
-        assert!(block_on(backup::write(&hospital.store, &mut stream)).unwrap().damaged.is_empty());
-        hospital.publish(1);
-        let old = [hospital.access(0)];
-        let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
-        assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
-        let store = MemoryStore::new();
-        let (owner, section) = hospital.place();
-        if after {
-            let mut told = None;
-            let restored = std::sync::Mutex::new(&mut told);
-            let act = || **restored.lock().unwrap() = Some(block_on(backup::restore(&store, &mut stream.as_slice())));
-            let slow = Interrupted::new(&store, When::Writing(&writes_consent), &act);
-            assert!(block_on(hospital.over(&slow).catch_up(&owner, &section)).unwrap().is_some());
-            assert!(slow.happened());
-            // The store was not empty any more, or it was restored whole.
-            assert!(told.unwrap().is_err() || !hospital.old_key_opens_what_is_there(&store));
-        } else {
-            let [asked, marked, done] =
-                ["the other has asked", "it is marked", "the other has caught up"].map(Meeting::new);
-            std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    asked.meet();
-                    let act = || {
-                        marked.meet();
-                        done.meet();
-                    };
-                    let store = Interrupted::new(&store, When::Writing(&writes_wrap), &act);
-                    assert!(block_on(backup::restore(&store, &mut stream.as_slice())).is_ok());
-                });
-                let act = || {
-                    asked.meet();
-                    marked.meet();
-                };
-                let is_mark = |op: &Op| op.key().starts_with("stale/");
-                let slow = Interrupted::new(&store, When::Writing(&is_mark), &act);
-                assert!(block_on(hospital.over(&slow).catch_up(&owner, &section)).unwrap().is_some());
-                done.meet();
-            });
-        }
-        assert!(!hospital.old_key_opens_what_is_there(&store), "{after}");
-    }
+fn nobody_guards_a_store_before_a_backup_is_whole_in_it() {
+    let hospital = Hospital::new();
+    let mut stream = Vec::new();
+    assert!(block_on(backup::write(&hospital.store, &mut stream)).unwrap().damaged.is_empty());
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+    let store = MemoryStore::new();
+    let (owner, section) = hospital.place();
+    let refused = || {
+        assert!(block_on(Repository::replace_store(&store, hospital.noted())).is_err());
+        assert!(block_on(Repository::guarded(&store, hospital.noted())).is_err());
+    };
+    refused();
+    let inner = Interrupted::new(&store, When::Writing(&writes_consent), &refused);
+    let slow = Interrupted::new(&inner, When::Writing(&writes_wrap), &refused);
+    assert!(block_on(backup::restore(&slow, &mut stream.as_slice())).is_ok());
+    assert!(inner.happened() && slow.happened());
+    let repository = block_on(Repository::replace_store(&store, hospital.noted())).unwrap();
+    assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
+    assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()]);
+    assert!(!hospital.old_key_opens_what_is_there(&store));
 }
 
 impl Hospital {
@@ -224,8 +202,8 @@ fn a_second_try_takes_back_what_the_first_one_wrote() {
         let kind = if consent { "consent/" } else { "wrap/" };
         let is_due = |op: &Op| op.key().starts_with(kind);
         let store = FaultyStore::new(Interrupted::new(&hospital.store, When::Writing(&is_due), &act));
+        let repository = hospital.over(&store);
         let work = || {
-            let repository = hospital.over(&store);
             if consent { block_on(repository.put_consent(next)) } else { block_on(repository.reseal(&before, &after)) }
         };
         for call in 1..50 {
@@ -260,7 +238,7 @@ fn a_damaged_consent_in_a_backup_gives_way_to_whoever_catches_up() {
     assert_eq!(block_on(backup::write(&hospital.store, &mut stream)).unwrap().damaged[0], key);
     let store = MemoryStore::new();
     let (owner, section) = hospital.place();
-    let act = || assert!(block_on(hospital.over(&store).catch_up(&owner, &section)).unwrap().is_some());
+    let act = || assert_eq!(block_on(Repository::new(&store).put_consent(&hospital.chain[0].0)), Ok(Put::Done));
     let slow = Interrupted::new(&store, When::Writing(&writes_consent), &act);
     assert!(block_on(backup::restore(&slow, &mut stream.as_slice())).is_ok());
     assert_eq!(block_on(hospital.over(&store).stored_consents(&owner, &section, None)).unwrap().len(), 1);

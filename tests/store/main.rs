@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
 
 mod authority;
+mod binding;
 mod broken;
 mod bulletins;
 mod contract;
@@ -10,8 +11,11 @@ mod disk;
 mod healing;
 mod hostile;
 mod late;
+mod ledger;
 mod owner_returns;
+mod publication;
 mod races;
+mod reading;
 mod reencryption;
 mod restore;
 mod retirement;

@@ -7,7 +7,6 @@ use chartseal::Error;
 use chartseal::backup;
 use chartseal::consent::{Access, DeviceList, Devices, LiveConsent, OpenedConsents, Removal, StoredConsent};
 use chartseal::id::{CompartmentId, OwnerId, Time};
-use chartseal::ledger::Ledger;
 use chartseal::owner::recovery::RecoveryKey;
 use chartseal::owner::{Device, Owner, Recovery};
 use chartseal::pin::{PinStore, Pins};
@@ -16,6 +15,7 @@ use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::MemoryStore;
 
+use crate::support::guard;
 use crate::support::stored::sealed;
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, after};
@@ -47,7 +47,7 @@ struct Server {
 
 impl Server {
     fn repository(&self) -> Repository<'_> {
-        Repository::new(&self.store).guarded(Ledger::new(&self.ledger))
+        guard::guarded(&self.store, guard::ledger(&self.ledger))
     }
 
     fn accept(&mut self, list: &DeviceList, now: Time) -> Result<Devices, Error> {
@@ -77,7 +77,7 @@ impl Server {
             assert_eq!(block_on(rotation.retry(failed)).unwrap(), 0, "none is left");
         }
         assert!(block_on(rotation.run(job, |_| ())).unwrap().finished);
-        block_on(rotation.retire(&Ledger::new(&self.ledger))).unwrap()
+        block_on(rotation.retire(&guard::ledger(&self.ledger))).unwrap()
     }
 
     /// A backup is taken.

@@ -1,5 +1,6 @@
 //! Who is overtaken, dies or is revoked in the middle of something loses nothing, and leaves nothing behind.
 
+use crate::support::guard;
 use crate::support::store::hands_on;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +13,6 @@ use chartseal::Error;
 use chartseal::authority::Reason;
 use chartseal::consent::Removal;
 use chartseal::id::Time;
-use chartseal::ledger::Ledger;
 use chartseal::owner::Device;
 use chartseal::record::Author;
 use chartseal::repository::{Put, Repository};
@@ -96,8 +96,8 @@ fn a_try_that_is_turned_away_takes_nothing_from_the_one_that_was_not() {
     let repository = hospital.repository();
     let then = |act: &(dyn Fn() + Sync), call: &dyn Fn(&Repository<'_>) -> Put| {
         let ledger = AfterPieces { store: &hospital.ledger, act, calls: AtomicU64::new(0) };
-        let put = call(&Repository::new(&hospital.store).guarded(Ledger::new(&ledger)));
-        assert!(ledger.calls.load(Ordering::SeqCst) > 1);
+        let put = call(&guard::guarded(&hospital.store, guard::ledger(&ledger)));
+        assert!(ledger.calls.load(Ordering::SeqCst) > 3);
         put
     };
     let publish = || hospital.publish(1);
@@ -119,9 +119,10 @@ fn a_try_that_is_turned_away_takes_nothing_from_the_one_that_was_not() {
     assert!(reader.open(&first, &[hospital.access(0)]).is_ok());
 }
 
-/// A ledger at whose second question, which comes after the pieces were written, something happens first.
+/// A ledger at whose fourth question something happens first: it is opened, held against its store, and asked before and
+/// after the pieces are written.
 struct AfterPieces<'a> {
-    store: &'a MemoryStore,
+    store: &'a dyn Store,
     act: &'a (dyn Fn() + Sync),
     calls: AtomicU64,
 }
@@ -130,7 +131,7 @@ impl Store for AfterPieces<'_> {
     hands_on!(store: limits tags keys scan apply);
 
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        if self.calls.fetch_add(1, Ordering::SeqCst) == 1 {
+        if self.calls.fetch_add(1, Ordering::SeqCst) == 3 {
             (self.act)();
         }
         self.store.get(keys)
@@ -165,7 +166,7 @@ fn of_an_erased_patient_no_writer_brings_anything_back() {
     let when = |op: &Op| op.key().starts_with("ledger/");
     let ledger = Interrupted::new(&hospital.ledger, When::Writing(&when), &act);
     let stored = &hospital.chain[1].0;
-    let noted = block_on(Ledger::new(&ledger).advance(&hospital.world.live(stored), stored));
+    let noted = block_on(guard::ledger(&ledger).advance(&hospital.world.live(stored), stored));
     assert_eq!(noted, Err(Error::Rollback("consent")));
     assert!(ledger.happened());
     assert_eq!(contents(&hospital.ledger).into_keys().collect::<Vec<_>>(), [format!("erased/{}", hospital.place().0)]);
@@ -236,8 +237,8 @@ fn what_a_device_sealed_again_when_it_was_removed_opens() {
     let tablet = Device::generate("tablet".parse().unwrap()).unwrap();
     world.alice.add_device(&tablet.public(), NOW).unwrap();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let ledger = Ledger::new(&noted);
-    let repository = Repository::new(&store).guarded(ledger);
+    let ledger = guard::ledger(&noted);
+    let repository = guard::guarded(&store, ledger);
     let (first, access) = world.consent("a", "role:doctor");
     assert_eq!(block_on(repository.publish(&world.live(&first), &first)).unwrap(), Put::Done);
     fill(&world, &store, &access, 2);

@@ -1,5 +1,6 @@
 //! Parts are sealed again under new keys of their own, in bulk; amendments keep what they replace.
 
+use crate::support::guard;
 use crate::support::hospital::Scanned;
 use crate::support::store::hands_on;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +13,6 @@ use crate::support::world::{NOW, World};
 use chartseal::Error;
 use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::{Revision, Time};
-use chartseal::ledger::Ledger;
 use chartseal::owner::Device;
 use chartseal::record::{Author, SealedRecord, Writer};
 use chartseal::repository::{Put, Repository};
@@ -59,7 +59,7 @@ fn a_reencryption_gives_each_part_a_new_key_and_keeps_its_author() {
     let moved = world.reader().open(&read(&store, &new, "r00003"), &[&new]).unwrap();
     assert_eq!(moved.parts()[0].resealed, None);
 
-    let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
+    let rotation = rotation.reencrypt(guard::bound(&store, &ledger), &world.trust, world.devices(), &author);
     let progress = block_on(rotation.run("second", |_| ())).unwrap();
     assert!(progress.finished);
     assert!(!opens_with_kept_wraps(&world, &store, &kept, &old));
@@ -93,7 +93,7 @@ fn earlier_revisions_stay_and_are_sealed_again_with_the_rest() {
     publish(&world, &store, &new);
     let author = device(&world);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
-    let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
+    let rotation = rotation.reencrypt(guard::bound(&store, &ledger), &world.trust, world.devices(), &author);
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     assert!(block_on(rotation.quarantined("job")).unwrap().is_empty());
     for (revision, before, value) in [(0, &first, "of r"), (1, &second, "second"), (2, &third, "third")] {
@@ -173,7 +173,7 @@ fn a_reencryption_that_dies_at_any_call_loses_nothing_and_ends_whole() {
             let time = AtomicU64::new(NOW.as_secs());
             let clock = || Time::from_secs(time.load(Ordering::SeqCst)).unwrap();
             let rotation = Rotation::new(&store, &[&old], &new, &clock).unwrap();
-            let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
+            let rotation = rotation.reencrypt(guard::bound(&store, &ledger), &world.trust, world.devices(), &author);
             store.fail_at(call, fault);
             let died = block_on(rotation.run("job", |_| ())).is_err();
             store.heal();
@@ -235,7 +235,7 @@ fn an_amendment_in_the_middle_of_a_reencryption_is_not_lost() {
     publish(&world, &store, &new);
     let author = device(&world);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
-    let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
+    let rotation = rotation.reencrypt(guard::bound(&store, &ledger), &world.trust, world.devices(), &author);
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     assert!(!store.armed.load(Ordering::SeqCst));
     let held = read(&store, &old, "r");
@@ -271,7 +271,7 @@ fn a_sweep_seals_all_compartments_of_a_patient_again() {
     let blind = block_on(Sweep::new(&store, &now, scope.clone()).run("blind", keys, |_, _| ())).unwrap();
     assert!(blind.refused.iter().all(|(_, _, why)| matches!(why, Error::ApiMisuse(_))));
     assert_eq!((blind.refused.len(), blind.finished), (2, 0));
-    let swept = block_on(Sweep::new(&store, &now, scope).trusting(Ledger::new(&ledger), &world.trust).run(
+    let swept = block_on(Sweep::new(&store, &now, scope).trusting(guard::bound(&store, &ledger), &world.trust).run(
         "job",
         keys,
         |_, _| (),
@@ -332,7 +332,7 @@ fn a_record_is_sealed_again_in_as_many_reads_as_it_has_revisions() {
         }
         let counting = Counting { store: &store, keys: AtomicU64::new(0) };
         let rotation = Rotation::new(&counting, &[&old], &new, &now).unwrap();
-        let rotation = rotation.reencrypt(Ledger::new(&ledger), &world.trust, world.devices(), &author);
+        let rotation = rotation.reencrypt(guard::bound(&store, &ledger), &world.trust, world.devices(), &author);
         assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
         assert!(block_on(rotation.verify()).unwrap().is_clean());
         // Each revision opens under the new key.

@@ -1,5 +1,6 @@
 //! Old keys retire when nothing needs them any more, and stay away when a backup of before comes back.
 
+use crate::support::guard;
 use crate::support::store::hands_on;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +12,7 @@ use chartseal::backup::{self, BackupError};
 use chartseal::consent::{Access, Freshness, HEAD_LIMIT, Head, StoredConsent};
 use chartseal::id::Version;
 use chartseal::identity::Identity;
-use chartseal::ledger::{KeyState, Ledger};
+use chartseal::ledger::KeyState;
 use chartseal::pin::PinStore;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, KeysOnly, Retirement, Rotation, Scope, Sweep};
@@ -40,7 +41,7 @@ impl Hospital {
     }
 
     fn repository(&self) -> Repository<'_> {
-        Repository::new(&self.store).guarded(Ledger::new(&self.ledger))
+        guard::guarded(&self.store, guard::ledger(&self.ledger))
     }
 
     fn publish(&self, consent: &StoredConsent) {
@@ -52,13 +53,13 @@ impl Hospital {
         let old = [&self.first.1];
         let rotation = Rotation::new(&self.store, &old, &self.second.1, &now).unwrap();
         assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
-        block_on(rotation.retire(&Ledger::new(&self.ledger))).unwrap()
+        block_on(rotation.retire(&guard::ledger(&self.ledger))).unwrap()
     }
 
     fn state(&self, generation: u64) -> KeyState {
         let (owner, compartment) = (self.first.1.owner(), self.first.1.compartment());
         let access = if generation == 1 { &self.first.1 } else { &self.second.1 };
-        block_on(Ledger::new(&self.ledger).state(owner, compartment, access.key_id())).unwrap()
+        block_on(guard::ledger(&self.ledger).state(owner, compartment, access.key_id())).unwrap()
     }
 
     fn consents(&self) -> Result<Vec<Version>, Error> {
@@ -97,7 +98,7 @@ fn a_key_goes_from_active_to_decrypt_only_to_destroyed() {
 fn a_consent_older_than_one_noted_or_another_of_its_version_is_not_noted() {
     let hospital = Hospital::new();
     hospital.publish(&hospital.second.0);
-    let ledger = Ledger::new(&hospital.ledger);
+    let ledger = guard::ledger(&hospital.ledger);
     let (first, _) = &hospital.first;
     assert_eq!(block_on(ledger.advance(&hospital.world.live(first), first)).err(), Some(Error::Rollback("consent")));
     let builder = hospital.world.phone.consent(hospital.world.devices(), "a".parse().unwrap());
@@ -160,10 +161,11 @@ fn no_key_retires_that_writers_may_still_use() {
     let rotation = Rotation::new(&hospital.store, &[&hospital.first.1], &hospital.second.1, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     let calls = hospital.store.calls();
-    let retired = block_on(rotation.retire(&Ledger::new(&hospital.ledger)));
+    let retired = block_on(rotation.retire(&guard::ledger(&hospital.ledger)));
     assert!(matches!(retired, Err(Error::ApiMisuse(_))));
-    // Before it looks at anything: a walk from before the writers knew would prove nothing.
-    assert_eq!(hospital.store.calls(), calls);
+    // It asks whose the store is, and whether it is whole, and looks at nothing else: a walk from before the writers knew would
+    // prove nothing.
+    assert_eq!(hospital.store.calls(), calls + 2);
     assert_eq!(hospital.consents().unwrap(), [Version(1), Version(2)]);
 }
 
@@ -176,7 +178,7 @@ fn a_retirement_that_dies_at_any_call_is_finished_by_the_next() {
         let rotation = Rotation::new(&hospital.store, &old, &hospital.second.1, &now).unwrap();
         assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
         hospital.store.fail_at(call, Fault::Crash);
-        let died = block_on(rotation.retire(&Ledger::new(&hospital.ledger))).is_err();
+        let died = block_on(rotation.retire(&guard::ledger(&hospital.ledger))).is_err();
         hospital.store.heal();
         assert!(matches!(hospital.rotate(), Retirement::Done { .. }));
         assert_eq!(hospital.consents().unwrap(), [Version(2)]);
@@ -212,7 +214,7 @@ fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
     let unguarded = block_on(Repository::new(&restored).get(&owner, &id)).unwrap().unwrap();
     assert!(hospital.world.reader().open(&unguarded, &[old]).is_ok());
 
-    let repository = Repository::new(&restored).guarded(Ledger::new(&hospital.ledger));
+    let repository = guard::guarded(&restored, guard::ledger(&hospital.ledger));
     assert_eq!(block_on(repository.get(&owner, &id)).err(), Some(Error::Rollback("record")));
     assert_eq!(block_on(repository.consents(&owner, &compartment, None)).err(), Some(Error::Rollback("consent")));
     assert_eq!(block_on(repository.put_consent(&hospital.first.0)).unwrap(), Put::Outdated);
@@ -226,7 +228,7 @@ fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
     assert_eq!(block_on(repository.get(&owner, &id)).err(), Some(Error::Rollback("record")));
     let rotation = Rotation::new(&restored, &[old], new, &now).unwrap();
     assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
-    let retired = block_on(rotation.retire(&Ledger::new(&hospital.ledger))).unwrap();
+    let retired = block_on(rotation.retire(&guard::ledger(&hospital.ledger))).unwrap();
     assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
     assert!(block_on(repository.behind()).unwrap().is_empty());
 
@@ -393,11 +395,11 @@ fn an_erased_owner_is_gone_and_does_not_come_back_with_a_backup() {
 
     let restored = MemoryStore::new();
     block_on(backup::restore(&restored, &mut stream.as_slice())).unwrap();
-    let repository = Repository::new(&restored).guarded(Ledger::new(&hospital.ledger));
+    let repository = guard::guarded(&restored, guard::ledger(&hospital.ledger));
     assert_eq!(block_on(repository.get(&owner, &id)).err(), Some(Error::Rollback("record")));
     let section = hospital.first.1.compartment();
     assert_eq!(block_on(repository.consents(&owner, section, None)).err(), Some(Error::Rollback("consent")));
-    for erased in block_on(Ledger::new(&hospital.ledger).erased(None)).unwrap() {
+    for erased in block_on(guard::ledger(&hospital.ledger).erased(None)).unwrap() {
         assert_eq!(block_on(repository.erase_restored(&erased)).unwrap().records, 3);
     }
     assert!(contents(&restored).keys().all(|key| !key.contains(owner.as_str())));
@@ -416,8 +418,8 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     let (stored, access) = consent.seal(NOW).unwrap();
     fill(&world, &store, &access, 3);
     let noted = MemoryStore::new();
-    let ledger = Ledger::new(&noted);
-    let repository = Repository::new(&store).guarded(ledger);
+    let ledger = guard::ledger(&noted);
+    let repository = guard::guarded(&store, ledger);
     assert_eq!(block_on(repository.publish(&world.live(&stored), &stored)).unwrap(), Put::Done);
     let mandate = world.phone.mandate((world.devices(), &access), &service.public(), after(100), NOW).unwrap();
     let old = world.live(&stored).open_as(&service, &mut PinStore::default()).unwrap();
@@ -505,7 +507,7 @@ fn a_write_in_flight_while_its_key_retires_is_turned_away_and_not_lost() {
         assert!(matches!(hospital.rotate(), Retirement::Done { .. }));
     };
     let store = Meanwhile { store: &hospital.store, armed: AtomicBool::new(true), act: &retire };
-    let repository = Repository::new(&store).guarded(Ledger::new(&hospital.ledger));
+    let repository = guard::guarded(&store, guard::ledger(&hospital.ledger));
     let late = sealed(world, old, "late");
     assert_eq!(block_on(repository.put(&late)).unwrap(), Put::Outdated);
     assert!(!store.armed.load(Ordering::SeqCst));

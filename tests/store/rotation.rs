@@ -1,5 +1,6 @@
 //! Records of a compartment move to a new key: through crashes, beside other workers and against racing writers.
 
+use crate::support::guard;
 use crate::support::store::hands_on;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,7 +12,7 @@ use crate::support::world::{NOW, World};
 use chartseal::Error;
 use chartseal::consent::Access;
 use chartseal::id::{Generation, Time};
-use chartseal::ledger::{KeyState, Ledger};
+use chartseal::ledger::KeyState;
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation, Verification};
@@ -380,7 +381,7 @@ fn a_writer_who_is_faster_at_every_swap_loses_nothing_and_holds_nothing_up() {
 fn a_retirement_is_not_held_up_by_others_either() {
     let world = World::new();
     let (store, ledger) = (Racing::new(5, "", &rewrite), Racing::new(5, "", &rewrite));
-    let repository = Repository::new(&store).guarded(Ledger::new(&ledger));
+    let repository = guard::guarded(&store, guard::ledger(&ledger));
     let (first, old) = world.consent("a", "role:doctor");
     assert_eq!(block_on(repository.publish(&world.live(&first), &first)).unwrap(), Put::Done);
     fill(&world, &store.store, &old, 3);
@@ -389,13 +390,14 @@ fn a_retirement_is_not_held_up_by_others_either() {
     assert_eq!(block_on(repository.publish(&world.live(&second), &second)).unwrap(), Put::Done);
     let rotation = Rotation::new(&store, &[&old], &new, &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
-    let retired = block_on(rotation.retire(&Ledger::new(&ledger))).unwrap();
+    let retired = block_on(rotation.retire(&guard::ledger(&ledger))).unwrap();
     assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
     for (store, what) in [(&ledger, "ledger/"), (&store, "consent/")] {
         let raced = store.raced.lock().unwrap();
         assert!(raced.iter().any(|(key, times)| key.starts_with(what) && *times == 5), "{raced:?}");
     }
-    let state = |access: &Access| block_on(Ledger::new(&ledger).state(old.owner(), old.compartment(), access.key_id()));
+    let state =
+        |access: &Access| block_on(guard::ledger(&ledger).state(old.owner(), old.compartment(), access.key_id()));
     assert_eq!((state(&old).unwrap(), state(&new).unwrap()), (KeyState::Destroyed, KeyState::Active));
     let consents = block_on(repository.consents(old.owner(), old.compartment(), None)).unwrap();
     assert_eq!(consents, [second]);

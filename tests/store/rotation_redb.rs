@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chartseal::pin::PinStore;
 
+use crate::support::guard;
 use crate::support::stored::{self, fill, read};
 use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, Person, World};
@@ -15,8 +16,7 @@ use chartseal::backup;
 use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::Time;
 use chartseal::kem::UserKey;
-use chartseal::ledger::Ledger;
-use chartseal::repository::{Put, Repository};
+use chartseal::repository::Put;
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{Fault, FaultyStore, RedbStore, Store};
 
@@ -59,7 +59,7 @@ impl Hospital {
     }
 
     fn publish(&self, store: &dyn Store, ledger: &dyn Store, consent: &StoredConsent) {
-        let repository = Repository::new(store).guarded(Ledger::new(ledger));
+        let repository = guard::guarded(store, guard::ledger(ledger));
         assert_eq!(block_on(repository.publish(&self.world.live(consent), consent)).unwrap(), Put::Done);
     }
 
@@ -73,7 +73,7 @@ impl Hospital {
 
     /// Whom the store serves each record to, of those who come with their keys and with what they once opened.
     fn readers(&self, store: &dyn Store, ledger: &dyn Store) -> (bool, bool) {
-        let repository = Repository::new(store).guarded(Ledger::new(ledger));
+        let repository = guard::guarded(store, guard::ledger(ledger));
         let (owner, section) = (self.first.1.owner(), self.first.1.compartment());
         let consents = block_on(repository.consents(owner, section, None)).unwrap();
         let reads = |key| {
@@ -119,7 +119,7 @@ fn a_rotation_on_disk_that_dies_at_any_call_ends_with_the_nurse_outside() {
             let rotation = Rotation::new(&store, &[old], new, &clock).unwrap();
             let progress = block_on(rotation.run("job", |_| ()))?;
             assert!(progress.finished && progress.records == RECORDS as u64);
-            block_on(rotation.retire(&Ledger::new(&ledger)))
+            block_on(rotation.retire(&guard::ledger(&ledger)))
         };
         let died = work(Some(if call % 2 == 0 { Fault::Crash } else { Fault::CrashTorn(5) })).is_err();
         deaths += u64::from(died);
@@ -128,7 +128,7 @@ fn a_rotation_on_disk_that_dies_at_any_call_ends_with_the_nurse_outside() {
         assert!(matches!(work(None).unwrap(), Retirement::Done { lost: 0, .. }), "{call}");
         let (store, ledger) = (hospital.open(&data), hospital.open(&ledger));
         assert_eq!(hospital.readers(&store, &ledger), (true, false), "{call}");
-        let repository = Repository::new(&store).guarded(Ledger::new(&ledger));
+        let repository = guard::guarded(&store, guard::ledger(&ledger));
         let left = block_on(repository.consents(old.owner(), old.compartment(), None)).unwrap();
         assert_eq!(left, std::slice::from_ref(&hospital.second.0));
         if !died {
@@ -149,12 +149,12 @@ fn a_backup_on_disk_of_before_lets_the_nurse_in_at_no_time() {
         hospital.publish(&store, &ledger, &hospital.second.0);
         let rotation = Rotation::new(&store, &[old], new, &stored::now).unwrap();
         assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
-        assert!(matches!(block_on(rotation.retire(&Ledger::new(&ledger))).unwrap(), Retirement::Done { .. }));
+        assert!(matches!(block_on(rotation.retire(&guard::ledger(&ledger))).unwrap(), Retirement::Done { .. }));
     }
     // Another file, the same ledger.
     let (store, ledger) = (hospital.open("restored"), hospital.open("ledger"));
     block_on(backup::restore(&store, &mut stream.as_slice())).unwrap();
-    let repository = Repository::new(&store).guarded(Ledger::new(&ledger));
+    let repository = guard::guarded(&store, guard::ledger(&ledger));
     let (owner, section) = (old.owner(), old.compartment());
     let consents = || block_on(repository.consents(owner, section, None));
     let record = || block_on(repository.get(owner, &"r00000".parse().unwrap()));
@@ -165,7 +165,7 @@ fn a_backup_on_disk_of_before_lets_the_nurse_in_at_no_time() {
     assert_eq!((consents().err(), record().err()), (Some(Error::Rollback("consent")), Some(Error::Rollback("record"))));
     let rotation = Rotation::new(&store, &[old], new, &stored::now).unwrap();
     assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
-    assert!(matches!(block_on(rotation.retire(&Ledger::new(&ledger))).unwrap(), Retirement::Done { .. }));
+    assert!(matches!(block_on(rotation.retire(&guard::ledger(&ledger))).unwrap(), Retirement::Done { .. }));
     // What is served first.
     assert_eq!(consents().unwrap(), std::slice::from_ref(&hospital.second.0));
     assert_eq!(hospital.readers(&store, &ledger), (true, false));

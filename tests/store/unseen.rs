@@ -6,8 +6,8 @@ use crate::support::stored::{contents, now, read};
 use crate::support::waiting::block_on;
 use crate::support::world::after;
 use chartseal::Error;
-use chartseal::ledger::KeyState;
-use chartseal::repository::Repository;
+use chartseal::ledger::{KeyState, LedgerError};
+use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{BoxFuture, Fault, MemoryStore, Store, StoreError};
 
@@ -99,7 +99,7 @@ fn an_empty_database_beside_the_real_ledger_retires_nothing() {
     let stored = Repository::new(&empty);
     let old = [hospital.access(0)];
     let rotation = Rotation::new(&empty, &old, hospital.access(1), &now).unwrap();
-    assert!(matches!(block_on(rotation.retire(&hospital.noted())), Err(Error::ApiMisuse(_))));
+    assert_eq!(block_on(rotation.retire(&hospital.noted())), Err(LedgerError::OtherStore.into()));
     assert!(matches!(block_on(rotation.run("job", |_| ())), Err(Error::ApiMisuse(_))));
     assert_eq!(block_on(stored.stored_consents(old[0].owner(), old[0].compartment(), None)), Ok(Vec::new()));
     hospital.is_kept("an empty database");
@@ -128,4 +128,66 @@ fn an_operator_breaks_the_lease_of_a_dead_worker() {
     hospital.publish(2);
     assert!(matches!(hospital.rotate(1, 2, "next"), Retirement::Done { .. }));
     assert_eq!(contents(&hospital.store).into_keys().filter(|key| key.starts_with("job/")).count(), 1);
+}
+
+#[test]
+fn an_empty_database_that_caught_up_beside_the_real_ledger_retires_nothing() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let empty = MemoryStore::new();
+    // By the ledger it is refused, and takes no place. The consent comes there all the same.
+    for refused in [
+        block_on(Repository::guarded(&empty, hospital.noted())).map(drop),
+        block_on(Repository::bind(&empty, hospital.noted())).map(drop),
+    ] {
+        assert_eq!(refused, Err(LedgerError::OtherStore.into()));
+    }
+    let replaced = block_on(Repository::replace_store(&empty, hospital.noted()));
+    assert_eq!(replaced.err(), Some(LedgerError::NothingRestored.into()));
+    assert_eq!(block_on(Repository::new(&empty).put_consent(&hospital.chain[1].0)), Ok(Put::Done));
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&empty, &old, hospital.access(1), &now).unwrap();
+    assert_eq!(block_on(rotation.run("job", |_| ())).unwrap().records, 0);
+    let retired = block_on(rotation.retire(&hospital.noted()));
+    assert_eq!(retired, Err(LedgerError::OtherStore.into()));
+    hospital.is_kept("an empty database");
+}
+
+/// The last run of a job went through a listing that lagged behind, and came upon less than one before.
+#[test]
+fn a_run_over_a_listing_that_lags_lowers_no_count_of_what_has_to_be_seen() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let hidden: Vec<String> = contents(&hospital.store).into_keys().filter(|key| key.contains("r00001")).collect();
+    let hidden: Vec<&str> = hidden.iter().map(String::as_str).collect();
+    let lagging = Hides { store: &hospital.store, hidden: &hidden };
+    let whole = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert_eq!(block_on(whole.run("whole", |_| ())).unwrap().records, 3);
+    let late = || after(60);
+    let rotation = Rotation::new(&lagging, &old, hospital.access(1), &late).unwrap();
+    assert_eq!(block_on(rotation.run("lagging", |_| ())).unwrap().records, 2);
+    let retired = block_on(rotation.retire(&hospital.noted())).unwrap();
+    let Retirement::Blocked { unseen: 1, counted: Some(job), .. } = retired else { panic!("{retired:?}") };
+    assert!(job.ends_with("/whole"));
+    hospital.is_kept("by the run that saw all");
+    assert!(matches!(block_on(whole.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
+}
+
+/// The operator knows that a part was deleted since, and says so: by the job that had come upon it.
+#[test]
+fn a_part_that_was_deleted_since_keeps_its_key_until_its_job_is_given_up() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+    assert_eq!(block_on(rotation.run("before", |_| ())).unwrap().records, 3);
+    for key in contents(&hospital.store).into_keys().filter(|key| key.contains("r00001")) {
+        crate::support::hospital::remove(&hospital.store, &key);
+    }
+    assert_eq!(block_on(rotation.run("since", |_| ())).unwrap().records, 2);
+    let retired = block_on(rotation.retire(&hospital.noted())).unwrap();
+    let Retirement::Blocked { unseen: 1, counted: Some(job), .. } = retired else { panic!("{retired:?}") };
+    let retired = block_on(rotation.retire_leaving(&hospital.noted(), &[job])).unwrap();
+    assert!(matches!(retired, Retirement::Done { .. }), "{retired:?}");
 }

@@ -4,6 +4,7 @@
 pub(crate) mod branches;
 pub(crate) mod case;
 pub(crate) mod forge;
+pub(crate) mod guard;
 pub(crate) mod hospital;
 pub(crate) mod policies;
 pub(crate) mod store;

@@ -11,6 +11,7 @@ use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{BoxFuture, Entry, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError, StoreFailure, Tag};
 
+use super::guard;
 use super::stored::{fill, now};
 use super::waiting::block_on;
 use super::world::{NOW, World};
@@ -18,7 +19,7 @@ use super::world::{NOW, World};
 pub(crate) struct Hospital {
     pub(crate) world: World,
     pub(crate) store: FaultyStore<MemoryStore>,
-    pub(crate) ledger: MemoryStore,
+    pub(crate) ledger: FaultyStore<MemoryStore>,
     /// Versions 1 to 4, each with a key of its own.
     pub(crate) chain: Vec<(StoredConsent, Access)>,
 }
@@ -33,7 +34,10 @@ impl Hospital {
             let next = world.phone.consent(world.devices(), "a".parse().unwrap()).after(last).unwrap();
             chain.push(next.write(&world.trust, world.hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap());
         }
-        let hospital = Self { world, store: FaultyStore::new(MemoryStore::new()), ledger: MemoryStore::new(), chain };
+        let hospital = {
+            let [store, ledger] = [(); 2].map(|()| FaultyStore::new(MemoryStore::new()));
+            Self { world, store, ledger, chain }
+        };
         hospital.publish(0);
         fill(&hospital.world, &hospital.store, hospital.access(0), 3);
         hospital
@@ -44,7 +48,7 @@ impl Hospital {
     }
 
     pub(crate) fn noted(&self) -> Ledger<'_> {
-        Ledger::new(&self.ledger)
+        guard::ledger(&self.ledger)
     }
 
     pub(crate) fn repository(&self) -> Repository<'_> {
@@ -53,7 +57,7 @@ impl Hospital {
 
     /// A guarded repository over another store.
     pub(crate) fn over<'a>(&'a self, store: &'a dyn Store) -> Repository<'a> {
-        Repository::new(store).guarded(self.noted())
+        guard::guarded(store, self.noted())
     }
 
     pub(crate) fn publish(&self, at: usize) {
@@ -98,7 +102,7 @@ pub(crate) fn count(entries: &BTreeMap<String, Vec<u8>>, kind: &str) -> usize {
 pub(crate) type Scanned<'a> = BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>>;
 pub(crate) type Tags<'a> = BoxFuture<'a, Result<Vec<Option<Tag>>, StoreError>>;
 
-/// Does something, once, just before a write or a listing for which it is time.
+/// Does something, once, just before a write, a listing or a read for which it is time.
 pub(crate) struct Interrupted<'a> {
     store: &'a dyn Store,
     armed: AtomicBool,
@@ -109,6 +113,8 @@ pub(crate) struct Interrupted<'a> {
 pub(crate) enum When<'a> {
     Writing(&'a (dyn Fn(&Op) -> bool + Sync)),
     Listing(&'a str),
+    /// Of values or of tags, of a key that begins so.
+    Reading(&'a str),
 }
 
 impl<'a> Interrupted<'a> {
@@ -128,7 +134,17 @@ impl<'a> Interrupted<'a> {
 }
 
 impl Store for Interrupted<'_> {
-    hands_on!(store: limits get tags);
+    hands_on!(store: limits);
+
+    fn tags<'a>(&'a self, keys: &'a [String]) -> Tags<'a> {
+        self.now(matches!(self.when, When::Reading(begin) if keys.iter().any(|key| key.starts_with(begin))));
+        self.store.tags(keys)
+    }
+
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        self.now(matches!(self.when, When::Reading(begin) if keys.iter().any(|key| key.starts_with(begin))));
+        self.store.get(keys)
+    }
 
     fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         self.now(matches!(self.when, When::Listing(kind) if prefix == kind));

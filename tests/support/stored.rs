@@ -33,8 +33,10 @@ pub(crate) fn read(store: &dyn Store, access: &Access, id: &str) -> SealedRecord
     block_on(Repository::new(store).get(access.owner(), &id.parse().unwrap())).unwrap().unwrap()
 }
 
+/// What is kept in a store, or noted in a ledger; not what the two say of each other.
 pub(crate) fn contents(store: &dyn Store) -> BTreeMap<String, Vec<u8>> {
-    let keys = block_on(store.keys("", "", usize::MAX)).unwrap();
+    let mut keys = block_on(store.keys("", "", usize::MAX)).unwrap();
+    keys.retain(|key| !["bound", "identity"].contains(&key.as_str()));
     let entries = block_on(store.get(&keys)).unwrap();
     keys.into_iter().zip(entries).map(|(key, entry)| (key, entry.unwrap().value)).collect()
 }

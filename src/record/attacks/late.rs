@@ -13,7 +13,8 @@ use crate::store::MemoryStore;
 fn a_revision_before_that_was_made_up_lets_nothing_in_under_an_older_key() {
     let world = world();
     let (store, noted) = (MemoryStore::new(), MemoryStore::new());
-    let repository = Repository::new(&store).guarded(Ledger::new(&noted));
+    let ledger = block_on(Ledger::create(&noted)).unwrap();
+    let repository = block_on(Repository::bind(&store, ledger)).unwrap();
     let consent = world.phone.consent(world.alice.devices(), "cardiology".parse().unwrap());
     let (stored, first) = consent.seal(NOW).unwrap();
     assert_eq!(block_on(repository.publish(&first, &stored)), Ok(Put::Done));

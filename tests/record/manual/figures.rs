@@ -178,8 +178,8 @@ fn phrases(constants: &Constants) -> Vec<Phrase> {
         format!("each content has 1 to {} parts", of("record.rs MAX_PARTS")),
         format!("with 0 to {} fields", commas("record.rs MAX_FIELDS")),
         format!("`data` of at most {}.", sized("seal/field.rs MAX_FIELD")),
-        format!("each once, the earliest first, at most {};", commas("ledger.rs MAX_KEYS")),
-        format!("those that were retired, at most {}.", commas("ledger.rs MAX_DESTROYED")),
+        format!("each once, the earliest first, at most {};", commas("ledger/known.rs MAX_KEYS")),
+        format!("those that were retired, at most {}.", commas("ledger/known.rs MAX_DESTROYED")),
         format!("\"started\": time}}`, at most {} claims", of("rotation/job.rs MOST_CLAIMS")),
     ];
     let elsewhere = vec![

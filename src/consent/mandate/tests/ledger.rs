@@ -18,17 +18,19 @@ struct Server {
 impl Server {
     fn new() -> Self {
         let server = Self { world: World::new(), store: MemoryStore::new(), noted: MemoryStore::new() };
+        let ledger = block_on(Ledger::create(&server.noted)).unwrap();
+        assert!(block_on(Repository::bind(&server.store, ledger)).is_ok());
         let world = &server.world;
         assert_eq!(server.publish(&world.stored, &world.verify(&world.stored, NOW).unwrap()), Ok(Put::Done));
         server
     }
 
     fn ledger(&self) -> Ledger<'_> {
-        Ledger::new(&self.noted)
+        block_on(Ledger::open(&self.noted)).unwrap()
     }
 
     fn repository(&self) -> Repository<'_> {
-        Repository::new(&self.store).guarded(self.ledger())
+        block_on(Repository::guarded(&self.store, self.ledger())).unwrap()
     }
 
     fn publish(&self, stored: &StoredConsent, evidence: impl Into<Evidence> + Send) -> Result<Put, Error> {
@@ -211,13 +213,7 @@ fn the_owners_next_word_takes_writes_whatever_numbers_a_custodian_used_up() {
 
 /// What the ledger's entry says of who gave the earlier keys.
 fn earlier(server: &Server) -> Vec<(crate::id::KeyId, String)> {
-    #[derive(serde::Deserialize)]
-    struct Entry {
-        past: Vec<(crate::id::KeyId, String)>,
-    }
-    let keys = block_on(server.noted.keys("ledger/", "", 10)).unwrap();
-    let held = block_on(server.noted.get(&keys)).unwrap().pop().flatten().unwrap();
-    cbor4ii::serde::from_slice::<Entry>(&held.value).unwrap().past
+    block_on(server.ledger().past(server.world.owner.id(), &compartment())).unwrap()
 }
 
 /// He goes on under it, and then under one of his own: what is forgotten first is his.

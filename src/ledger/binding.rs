@@ -1,0 +1,226 @@
+//! Which ledger is whose: a ledger and a store that know each other.
+//!
+//! Each has a random id, and keeps the other's. The store is told first, by writing what was not there; then the ledger, by
+//! an exchange of what it said before. Whoever dies in between leaves a store that names the ledger, and a ledger that names
+//! none, or the store before: neither goes with the other yet, and to do it again ends it.
+
+use super::entry::{opened, sealed};
+use super::{Ledger, LedgerError};
+use crate::error::{Error, Result};
+use crate::store::space::BOUND;
+use crate::store::{Entry, Op, Outcome, Store, Tag, is_there, only};
+
+/// The random id of a ledger, or of a store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Id([u8; 16]);
+
+/// What store and ledger say of each other.
+pub(crate) struct Sides {
+    /// What the store says, and which write that was.
+    store: Option<(Tag, Bound)>,
+    /// What the ledger says, and which write that was.
+    ledger: (Tag, Identity),
+}
+
+/// What a store says of its ledger.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Bound {
+    store: Id,
+    ledger: Id,
+}
+
+/// What a ledger says of itself and its store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    ledger: Id,
+    store: Option<Id>,
+}
+
+/// How a store and a ledger stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Relation {
+    /// Each names the other.
+    Bound,
+    /// The store names this ledger, which names none yet: a binding was begun.
+    Begun,
+    /// Neither names anybody.
+    Free,
+    /// The store names another ledger, this ledger none.
+    StoreOfAnother,
+    /// The store names nobody, or this ledger under another id than that of the store that the ledger names.
+    LedgerOfAnother,
+    /// The ledger names this store, which names a ledger of before: it is a copy from before the ledger was replaced.
+    Earlier,
+    /// Each names another.
+    Strangers,
+}
+
+impl Id {
+    fn random() -> Result<Self> {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| Error::Randomness)?;
+        Ok(Self(id))
+    }
+}
+
+impl<'a> Ledger<'a> {
+    /// Creates a ledger in an empty store, which is not the one that records lie in, nor restored with it. It refuses nothing
+    /// yet: [bind](crate::repository::Repository::bind) it to a new store.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Occupied`] if a ledger lies there, or anything else: of several who create one at once, one does it.
+    /// After [`Error::Store`] it may have been created: [open](Ledger::open) it then. [`Error::Randomness`].
+    pub async fn create(store: &'a dyn Store) -> Result<Self> {
+        if !store.keys("", "", 1).await?.is_empty() {
+            return Err(LedgerError::Occupied.into());
+        }
+        let identity = Identity { ledger: Id::random()?, store: None };
+        let op = Op::Put { key: IDENTITY.to_owned(), value: identity.encode() };
+        match store.apply(vec![op]).await?.as_slice() {
+            [Outcome::Written(_)] => Ok(Self { store, id: identity.ledger }),
+            _ => Err(LedgerError::Occupied.into()),
+        }
+    }
+
+    /// The ledger in this store.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Missing`] if there is none; [`Error::Malformed`] if what it says of itself is damaged;
+    /// [`Error::Store`].
+    pub async fn open(store: &'a dyn Store) -> Result<Self> {
+        let held = only(store, IDENTITY).await?.ok_or(LedgerError::Missing)?;
+        Ok(Self { store, id: Identity::decode(&held.value)?.ledger })
+    }
+
+    /// Refuses a store that this ledger is not bound to.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`]; [`Error::Malformed`] if what one of the two says is damaged; [`Error::Store`].
+    pub(crate) async fn check(&self, store: &dyn Store) -> Result<()> {
+        let sides = self.sides(store).await?;
+        match sides.relation(self) {
+            Relation::Bound => Ok(()),
+            // Else this would be said of a store that is the ledger's own.
+            _ if self.lies_in(store).await? => Err(LedgerError::SameStore.into()),
+            Relation::Begun | Relation::Free => Err(LedgerError::Unbound.into()),
+            Relation::StoreOfAnother | Relation::Earlier | Relation::Strangers => Err(LedgerError::OtherLedger.into()),
+            Relation::LedgerOfAnother => Err(LedgerError::OtherStore.into()),
+        }
+    }
+
+    /// What a store and this ledger say of each other.
+    pub(crate) async fn sides(&self, store: &dyn Store) -> Result<Sides> {
+        let said = only(store, BOUND).await?;
+        let said = said.map(|held| Ok::<_, Error>((held.tag, Bound::decode(&held.value)?))).transpose()?;
+        let Entry { tag, value } = only(self.store, IDENTITY).await?.ok_or(LedgerError::Missing)?;
+        let identity = Identity::decode(&value)?;
+        // Another ledger was put into its place.
+        if identity.ledger != self.id {
+            return Err(LedgerError::Missing.into());
+        }
+        Ok(Sides { store: said, ledger: (tag, identity) })
+    }
+
+    /// Whether a ledger lies in this store; not where a view of it does not show that.
+    pub(crate) async fn lies_in(&self, store: &dyn Store) -> Result<bool> {
+        Ok(is_there(store, &[IDENTITY.to_owned()]).await.is_ok_and(|held| held.contains(&true)))
+    }
+
+    /// Whether it knows of nothing yet.
+    pub(crate) async fn is_blank(&self) -> Result<bool> {
+        let keys = self.store.keys("", "", 2).await?;
+        Ok(keys.iter().all(|key| key == IDENTITY))
+    }
+
+    /// Has store and ledger name each other. Says whether it is done; if not, somebody else changed what one of them says.
+    pub(crate) async fn tie(&self, store: &dyn Store, sides: Sides) -> Result<bool> {
+        let Sides { store: said, ledger: (tag, identity) } = sides;
+        let (before, said) = said.map_or((None, None), |(tag, said)| (Some(tag), Some(said)));
+        // A store that named another ledger stays what it is; one that is restored is another than that of before.
+        let id = said.map_or_else(Id::random, |said| Ok(said.store))?;
+        let bound = Bound { store: id, ledger: self.id };
+        let mut mine = None;
+        if said != Some(bound) {
+            let (key, value) = (BOUND.to_owned(), bound.encode());
+            let op = match before.clone() {
+                None => Op::Put { key, value },
+                Some(tag) => Op::Swap { key, tag, value },
+            };
+            match store.apply(vec![op]).await?.pop() {
+                Some(Outcome::Written(tag)) => mine = Some(tag),
+                _ => return Ok(false),
+            }
+        }
+        if identity.store == Some(id) {
+            return Ok(true);
+        }
+        let next = Identity { store: Some(id), ..identity };
+        let op = Op::Swap { key: IDENTITY.to_owned(), tag, value: next.encode() };
+        if matches!(self.store.apply(vec![op]).await?.as_slice(), [Outcome::Written(_)]) {
+            return Ok(true);
+        }
+        // Bound to another store meanwhile: this one stays free.
+        if let (Some(tag), None) = (mine, before)
+            && self.sides(store).await?.ledger.1.store != Some(id)
+        {
+            store.apply(vec![Op::Delete { key: BOUND.to_owned(), tag }]).await?;
+        }
+        Ok(false)
+    }
+
+    pub(super) fn is_identity(&self, key: &str, value: &[u8]) -> bool {
+        key == IDENTITY && Identity::decode(value).is_ok()
+    }
+}
+
+impl Sides {
+    pub(crate) fn relation(&self, ledger: &Ledger<'_>) -> Relation {
+        let said = self.store.as_ref().map(|(_, said)| said);
+        match (said, self.ledger.1.store) {
+            (None, None) => Relation::Free,
+            (None, Some(_)) => Relation::LedgerOfAnother,
+            (Some(said), store) if said.ledger == ledger.id => match store {
+                None => Relation::Begun,
+                Some(store) if store == said.store => Relation::Bound,
+                Some(_) => Relation::LedgerOfAnother,
+            },
+            (Some(_), None) => Relation::StoreOfAnother,
+            (Some(said), Some(store)) if said.store == store => Relation::Earlier,
+            (Some(_), Some(_)) => Relation::Strangers,
+        }
+    }
+}
+
+impl Bound {
+    fn encode(self) -> Vec<u8> {
+        sealed(BOUND, &[self.store.0, self.ledger.0].concat())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut reader = opened(BOUND, bytes)?;
+        let (store, ledger) = (Id(*reader.array()?), Id(*reader.array()?));
+        reader.finish()?;
+        Ok(Self { store, ledger })
+    }
+}
+
+impl Identity {
+    fn encode(self) -> Vec<u8> {
+        let store = self.store.map(|store| store.0);
+        sealed(IDENTITY, &[&self.ledger.0[..], store.as_ref().map_or(&[], |store| store)].concat())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut reader = opened(IDENTITY, bytes)?;
+        let ledger = Id(*reader.array()?);
+        let store = if reader.clone().rest().is_empty() { None } else { Some(Id(*reader.array()?)) };
+        reader.finish()?;
+        Ok(Self { ledger, store })
+    }
+}
+
+/// What a ledger says of itself.
+const IDENTITY: &str = "identity";

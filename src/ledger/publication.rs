@@ -1,0 +1,89 @@
+//! A consent that is on its way into the store.
+//!
+//! Store and ledger are two, and nothing changes both at once. So the ledger is told before that a consent is coming, and
+//! again when it is in the store. Whoever comes by in between, a reader or a writer, ends what was begun. He needs no word of
+//! anybody's for that: the ledger was told by somebody who had it, and a store cannot say so.
+
+use super::known::Noted;
+use super::{Ledger, key};
+use crate::consent::{Evidence, StoredConsent};
+use crate::error::{Error, Result};
+use crate::id::{CompartmentId, OwnerId};
+
+/// What became of an announcement.
+#[derive(Debug)]
+pub(crate) enum Announced {
+    /// It is noted: write the consent into the store, and confirm it.
+    Now,
+    /// The consent is the newest already.
+    Before,
+    /// Another one was announced and is not ended: end that first.
+    Another,
+}
+
+impl Ledger<'_> {
+    /// Notes that a consent is about to be published.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::advance`].
+    pub(crate) async fn announce(&self, evidence: Evidence, stored: &StoredConsent) -> Result<Announced> {
+        evidence.check(stored)?;
+        let noted = Noted::of(stored)?;
+        let statement = stored.consent().unverified();
+        self.unless_erased(stored, |known| {
+            let free = known.gives_way_to(stored)? && known.announced.is_none();
+            Ok(free.then(|| known.announcing(Some(noted.clone()))))
+        })
+        .await?;
+        let known = self.known(&key(&statement.owner, &statement.compartment)).await?;
+        let known = known.map(|(_, known)| known).unwrap_or_default();
+        Ok(match &known.announced {
+            Some(announced) if *announced == noted => Announced::Now,
+            Some(_) => Announced::Another,
+            // Somebody took it back meanwhile.
+            None if known.gives_way_to(stored)? => Announced::Another,
+            None => Announced::Before,
+        })
+    }
+
+    /// The consent that was announced and not ended.
+    pub(crate) async fn announced(
+        &self,
+        owner: &OwnerId,
+        compartment: &CompartmentId,
+    ) -> Result<Option<StoredConsent>> {
+        let known = self.known(&key(owner, compartment)).await?;
+        known.and_then(|(_, known)| known.announced).map(|announced| announced.read()).transpose()
+    }
+
+    /// A consent that was announced is in the store: it is the newest from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rollback`] if a later one is known by now, or its key is destroyed, or it was taken back; [`Error::Fork`] if
+    /// another one of the same version is known; [`Error::Store`].
+    pub(crate) async fn confirm(&self, stored: &StoredConsent) -> Result<()> {
+        let noted = Noted::of(stored)?;
+        self.unless_erased(stored, |known| {
+            if !known.gives_way_to(stored)? {
+                return Ok(None);
+            }
+            if known.announced.as_ref() != Some(&noted) {
+                return Err(Error::Rollback("consent"));
+            }
+            known.then(noted.clone()).map(Some)
+        })
+        .await
+    }
+
+    /// A consent that was announced is not to be published: there is another one in its place, or its key is gone.
+    pub(crate) async fn withdraw(&self, stored: &StoredConsent) -> Result<()> {
+        let (noted, statement) = (Noted::of(stored)?, stored.consent().unverified());
+        self.change(&key(&statement.owner, &statement.compartment), |known| {
+            let mine = known.announced.as_ref() == Some(&noted);
+            Ok(mine.then(|| known.announcing(None)))
+        })
+        .await
+    }
+}
