@@ -10,6 +10,7 @@ mod damage;
 mod disk;
 mod healing;
 mod hostile;
+mod kills;
 mod late;
 mod ledger;
 mod owner_returns;

@@ -131,6 +131,13 @@ impl Again {
         }
     }
 
+    /// Kills it, and gives what it wrote that nobody had read.
+    pub(crate) fn killed(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::iter::from_fn(|| self.line()).take(10_000).collect()
+    }
+
     /// Whether it ran the test, and the test passed.
     pub(crate) fn passed(mut self) -> bool {
         // A name that is none selects no test, which is no failure to the process.
