@@ -22,6 +22,7 @@ mod restore;
 mod retirement;
 mod rotation;
 mod rotation_redb;
+mod send;
 #[path = "../support/all.rs"]
 mod support;
 mod unseen;
