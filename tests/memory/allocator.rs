@@ -1,8 +1,10 @@
 //! The allocator of these tests: it counts what is held, and looks at what is given back. It does both for each thread by
-//! itself, so that tests run side by side; nothing that they measure starts a thread.
+//! itself, so that tests run side by side. What works in several threads is measured in a process of its own, in which
+//! nothing else runs.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 use super::kem_wiping::SECRETS;
 
@@ -17,7 +19,15 @@ thread_local! {
     static LOOKED_AT: Cell<usize> = const { Cell::new(0) };
 }
 
+/// Of all threads.
+static ALL_HELD: AtomicIsize = AtomicIsize::new(0);
+static ALL_PEAK: AtomicIsize = AtomicIsize::new(0);
+
 fn hold(change: isize) {
+    let all = ALL_HELD.fetch_add(change, Ordering::Relaxed) + change;
+    if change > 0 {
+        ALL_PEAK.fetch_max(all, Ordering::Relaxed);
+    }
     let held = HELD.get() + change;
     HELD.set(held);
     PEAK.set(PEAK.get().max(held));
@@ -62,6 +72,15 @@ pub(crate) fn peak(f: impl FnOnce()) -> usize {
     PEAK.set(before);
     f();
     (PEAK.get() - before).cast_unsigned()
+}
+
+/// The most bytes that the process held at once beyond those before.
+#[cfg(feature = "redb")]
+pub(crate) fn peak_of_all<T>(f: impl FnOnce() -> T) -> (T, usize) {
+    let before = ALL_HELD.load(Ordering::SeqCst);
+    ALL_PEAK.store(before, Ordering::SeqCst);
+    let out = f();
+    (out, (ALL_PEAK.load(Ordering::SeqCst) - before).cast_unsigned())
 }
 
 /// The secrets that this thread gave back unwiped.

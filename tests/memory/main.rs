@@ -4,6 +4,8 @@
 #![allow(unsafe_code, reason = "an allocator and a stack of our own")]
 
 mod allocator;
+#[cfg(feature = "redb")]
+mod costs;
 mod decoders;
 mod kem_wiping;
 mod rotation;
