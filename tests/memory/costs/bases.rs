@@ -12,6 +12,7 @@ use chartseal::store::{Op, Outcome, Store};
 
 use super::counted::Counted;
 use crate::allocator::peak_of_all;
+use crate::support::guard::guarded;
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, record};
 
@@ -40,20 +41,23 @@ impl Base {
             consents,
             of,
         };
+        let ledger = block_on(Ledger::create(&base.noted)).unwrap();
+        block_on(Repository::bind(&base.data, ledger)).unwrap();
         base.publish_last();
         base
     }
 
     pub(crate) fn ledger(&self) -> Ledger<'_> {
-        Ledger::new(&self.noted)
+        self.noted.uncounted(|| block_on(Ledger::open(&self.noted)).unwrap())
     }
 
     pub(crate) fn repository(&self) -> Repository<'_> {
         self.over(&self.data)
     }
 
-    pub(crate) fn over<'a>(&'a self, store: &'a dyn Store) -> Repository<'a> {
-        Repository::new(store).guarded(self.ledger())
+    pub(crate) fn over<'a>(&'a self, store: &'a Counted) -> Repository<'a> {
+        let ledger = self.ledger();
+        self.noted.uncounted(|| store.uncounted(|| guarded(store, ledger)))
     }
 
     pub(crate) fn newest(&self) -> &Access {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use chartseal::store::{
     BoxFuture, Entry, Limits, Op, OpenCheck, Outcome, RedbOptions, RedbStore, Store, StoreError, Tag,
@@ -12,6 +12,7 @@ pub(crate) struct Counted {
     store: RedbStore,
     calls: [AtomicU64; 6],
     read: AtomicU64,
+    paused: AtomicBool,
 }
 
 const NAMES: [&str; 6] = ["get", "tags", "keys", "scan", "apply", "delete"];
@@ -22,7 +23,7 @@ impl Counted {
     pub(crate) fn open(path: &Path) -> Self {
         let options = RedbOptions::new().cache(CACHE).check(OpenCheck::AfterACrash);
         let store = RedbStore::open_with(path, &options).unwrap();
-        Self { store, calls: Default::default(), read: AtomicU64::new(0) }
+        Self { store, calls: Default::default(), read: AtomicU64::new(0), paused: AtomicBool::new(false) }
     }
 
     /// The calls since this was asked last, in words.
@@ -43,12 +44,24 @@ impl Counted {
         self.read.swap(0, Ordering::SeqCst)
     }
 
+    /// Does what a host does once, and is no part of a verb.
+    pub(crate) fn uncounted<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.paused.store(true, Ordering::SeqCst);
+        let done = work();
+        self.paused.store(false, Ordering::SeqCst);
+        done
+    }
+
     fn call(&self, number: usize) {
-        self.calls[number].fetch_add(1, Ordering::SeqCst);
+        if !self.paused.load(Ordering::SeqCst) {
+            self.calls[number].fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     fn reads(&self, bytes: usize) {
-        self.read.fetch_add(bytes as u64, Ordering::SeqCst);
+        if !self.paused.load(Ordering::SeqCst) {
+            self.read.fetch_add(bytes as u64, Ordering::SeqCst);
+        }
     }
 }
 

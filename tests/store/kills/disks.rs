@@ -20,7 +20,10 @@ pub(crate) struct Disks {
 impl Disks {
     /// Once, before anybody works.
     pub(crate) fn create(folder: &Path) -> Self {
-        Self::open(folder)
+        let disks = Self::open(folder);
+        let ledger = block_on(Ledger::create(&disks.noted)).unwrap();
+        block_on(Repository::bind(&disks.data, ledger)).unwrap();
+        disks
     }
 
     pub(crate) fn open(folder: &Path) -> Self {
@@ -32,15 +35,11 @@ impl Disks {
     }
 
     pub(crate) fn ledger(&self) -> Ledger<'_> {
-        Ledger::new(&self.noted)
+        block_on(Ledger::open(&self.noted)).unwrap()
     }
 
     pub(crate) fn repository(&self) -> Repository<'_> {
-        self.over(&self.data)
-    }
-
-    pub(crate) fn over<'a>(&'a self, store: &'a dyn Store) -> Repository<'a> {
-        Repository::new(store).guarded(self.ledger())
+        block_on(Repository::guarded(&self.data, self.ledger())).unwrap()
     }
 
     pub(crate) fn stored(&self, patient: &Patient) -> Vec<StoredConsent> {

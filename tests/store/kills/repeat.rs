@@ -7,7 +7,7 @@ use chartseal::backup;
 use chartseal::consent::StoredConsent;
 use chartseal::pin::PinStore;
 use chartseal::record::SealedRecord;
-use chartseal::repository::Put;
+use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{MemoryStore, RedbStore, Store};
 
@@ -31,8 +31,8 @@ pub(crate) fn what_was_cut(
     }
     let Some(verb) = known.cut.take() else { return };
     known.was_cut(&verb);
-    // What nobody does again stands in nobody's way either. An erasure or a publication is for whoever began it.
-    if !["erase", "publish"].contains(&verb.name.as_str()) && random.below(4) == 0 {
+    // What nobody does again stands in nobody's way either. An erasure is for whoever began it.
+    if verb.name != "erase" && random.below(4) == 0 {
         known.patients.entry(verb.patient).or_default().is_behind |= verb.name == "retire";
         return;
     }
@@ -67,7 +67,7 @@ fn repeated(verb: &Verb, known: &Known, cast: &Cast, disks: &Disks, (folder, num
             is_restored(&restored(&file), &known.snapshot(), cast, name);
             return false;
         }
-        "restore" => restore_again(&folder.join(format!("backup-0-{name}")), cast, disks, folder),
+        "restore" => restore_again(&folder.join(format!("backup-0-{name}")), disks, folder),
         // Whoever reads next does it.
         _ => return false,
     }
@@ -97,19 +97,18 @@ fn retire(patient: &Patient, disks: &Disks, number: u64) {
 }
 
 /// A store that was cut off while a backup was put into it serves nothing; it is thrown away, and another one is whole.
-fn restore_again(from: &Path, cast: &Cast, disks: &Disks, folder: &Path) {
+fn restore_again(from: &Path, disks: &Disks, folder: &Path) {
     let place = PathBuf::from(fs::read_to_string(folder.join("place")).unwrap());
     let whole = contents(&restored(from));
     if place.exists() {
         let half = RedbStore::open(&place).unwrap();
         let held = contents(&half);
         if held != whole {
-            for patient in &cast.patients {
-                for name in (0..10).map(|n| format!("r{n}")) {
-                    let served = block_on(disks.over(&half).get(patient.owner.id(), &name.parse().unwrap()));
-                    assert!(!matches!(served, Ok(Some(_))), "{name} of a store that is half a backup");
-                }
-            }
+            assert!(block_on(Repository::guarded(&half, disks.ledger())).is_err(), "half a backup is guarded");
+            assert!(
+                block_on(Repository::replace_store(&half, disks.ledger())).is_err(),
+                "half a backup takes the place"
+            );
         }
         drop(half);
         fs::remove_file(&place).unwrap();
