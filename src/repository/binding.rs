@@ -27,8 +27,8 @@ impl<'a> Repository<'a> {
         Self { store, ledger: Some(ledger) }
     }
 
-    /// Binds a store that has no records and no consents, and a new ledger, to each other, once, when a system is set up. To do it again does no harm, and
-    /// ends what was begun.
+    /// Binds a store that has no records and no consents, and a new ledger, to each other, once, when a system is set up.
+    /// To do it again does no harm, and ends what was begun.
     ///
     /// # Errors
     ///

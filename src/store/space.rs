@@ -18,9 +18,9 @@
 //! ```
 //!
 //! `content` and `root` are hashes in base64url without padding, `hash` is SHA-256 of the key that is the value,
-//! `revision` and the numbers of `place` have 20 decimal digits, `number` has two. Every key down to `quarantine` begins with its kind and its owner, so that
-//! whatever goes through an owner's entries ([`Kind::ALL`]) leaves none out. What is an authority's is no owner's: no erasure
-//! touches it, and no backup holds it. `name` is `state`, `parameters`, `revocations` or `people`, `id` is 16 bytes in base64url,
+//! `revision` and the numbers of `place` have 20 decimal digits, `number` has two. Every key down to `quarantine` begins with
+//! its kind and its owner, so that whatever goes through an owner's entries ([`Kind::ALL`]) leaves none out. What is an
+//! authority's is no owner's: no erasure touches it, and no backup holds it. `name` is `state`, `parameters`, `revocations` or `people`, `id` is 16 bytes in base64url,
 //! and the `number` there has four digits. Keys of a ledger stand in `ledger`, which has a store of its own.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
