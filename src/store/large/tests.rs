@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -127,18 +126,38 @@ fn of_two_writers_one_wins_and_the_other_is_told() {
     }
 }
 
-/// Does something just before the head is written for the first time.
-struct BeforeTheHead<'a> {
+/// Does something just before a call, as often as it may.
+struct Interrupted<'a> {
     store: &'a dyn Store,
-    act: Mutex<Option<&'a (dyn Fn() + Sync)>>,
+    before: Before,
+    left: AtomicUsize,
+    act: &'a (dyn Fn() + Sync),
 }
 
-impl Store for BeforeTheHead<'_> {
+#[derive(PartialEq, Eq)]
+enum Before {
+    HeadIsWritten,
+    SegmentsAreRead,
+}
+
+impl Interrupted<'_> {
+    fn now(&self, before: Before) {
+        let may = || self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        if self.before == before && may() {
+            (self.act)();
+        }
+    }
+}
+
+impl Store for Interrupted<'_> {
     fn limits(&self) -> Limits {
         self.store.limits()
     }
 
     fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        if keys.iter().any(|key| key.contains("/part/")) {
+            self.now(Before::SegmentsAreRead);
+        }
         self.store.get(keys)
     }
 
@@ -160,10 +179,8 @@ impl Store for BeforeTheHead<'_> {
     }
 
     fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        if ops.iter().any(|op| op.key().ends_with("/head"))
-            && let Some(act) = self.act.lock().unwrap().take()
-        {
-            act();
+        if ops.iter().any(|op| op.key().ends_with("/head")) {
+            self.now(Before::HeadIsWritten);
         }
         self.store.apply(ops)
     }
@@ -178,53 +195,11 @@ fn whoever_takes_a_slow_writer_for_dead_has_shut_him_out() {
             write(&store, &value(1));
         }
         let act = || _ = write(&store, &[b"other".to_vec()]);
-        let slow = BeforeTheHead { store: &store, act: Mutex::new(Some(&act)) };
+        let slow = Interrupted { store: &store, before: Before::HeadIsWritten, left: AtomicUsize::new(1), act: &act };
         let held = block_on(large(&slow).held()).unwrap();
         assert!(matches!(replace(&slow, held, &value(7)), Ok(Replaced::Conflict)));
         assert_eq!(read(&store), Ok(Some(vec![b"other".to_vec()])));
         assert_eq!(keys(&store).len(), 2);
-    }
-}
-
-/// Does something just before a read of segments, as often as it may.
-struct BeforeSegments<'a> {
-    store: &'a dyn Store,
-    left: AtomicUsize,
-    act: &'a (dyn Fn() + Sync),
-}
-
-impl Store for BeforeSegments<'_> {
-    fn limits(&self) -> Limits {
-        self.store.limits()
-    }
-
-    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
-        let segments = keys.iter().any(|key| key.contains("/part/"));
-        if segments && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
-            (self.act)();
-        }
-        self.store.get(keys)
-    }
-
-    fn tags<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Tag>>, StoreError>> {
-        self.store.tags(keys)
-    }
-
-    fn keys<'a>(&'a self, prefix: &'a str, after: &'a str, n: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.store.keys(prefix, after, n)
-    }
-
-    fn scan<'a>(
-        &'a self,
-        prefix: &'a str,
-        after: &'a str,
-        n: usize,
-    ) -> BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>> {
-        self.store.scan(prefix, after, n)
-    }
-
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        self.store.apply(ops)
     }
 }
 
@@ -233,7 +208,9 @@ fn a_reader_who_races_a_writer_reads_again_and_not_for_ever() {
     let store = MemoryStore::new();
     write(&store, &value(1));
     let act = || _ = write(&store, &[b"short".to_vec(), b"other".to_vec()]);
-    let raced = |times: usize| read(&BeforeSegments { store: &store, left: AtomicUsize::new(times), act: &act });
+    let raced = |times: usize| {
+        read(&Interrupted { store: &store, before: Before::SegmentsAreRead, left: AtomicUsize::new(times), act: &act })
+    };
     assert_eq!(raced(3), Ok(Some(vec![b"short".to_vec(), b"other".to_vec()])));
     let told = raced(usize::MAX).unwrap_err();
     assert!(matches!(&told, Error::Store(told) if told.failure() == StoreFailure::Unavailable), "{told}");

@@ -146,7 +146,7 @@ fn sealed_again(folder: &Path, many: usize) {
 
 /// One record that was amended again and again.
 fn revisions(folder: &Path, many: usize) {
-    let mut base = Base::new(folder, "revisions, from 2");
+    let base = Base::new(folder, "revisions, from 2");
     let mut last = base.sealed("r", 100);
     assert_eq!(block_on(base.repository().put(&last)).unwrap(), Put::Done);
     let amend = |last: &SealedRecord| {
@@ -160,6 +160,11 @@ fn revisions(folder: &Path, many: usize) {
     base.measure("`amend`", || last = amend(&last));
     base.measure("`get`", || drop(base.read("r")));
     base.measure("`revision`", || assert!(base.at_first(&last).is_some()));
+    to_its_end(base, folder);
+}
+
+/// What befalls all records in the end.
+fn to_its_end(mut base: Base, folder: &Path) {
     base.rotate();
     base.publish_last();
     reencrypted(&base);
@@ -170,14 +175,9 @@ fn revisions(folder: &Path, many: usize) {
 
 /// One record with a body of so many bytes.
 fn bodies(folder: &Path, bytes: usize) {
-    let mut base = Base::new(folder, "bytes of a body, from 20,000");
+    let base = Base::new(folder, "bytes of a body, from 20,000");
     of_one_record(&base, &base.sealed("r", bytes));
-    base.rotate();
-    base.publish_last();
-    reencrypted(&base);
-    moved(&base, "`Rotation::");
-    backed_up(&base, folder);
-    erased(&base);
+    to_its_end(base, folder);
 }
 
 /// Consents to one compartment.
