@@ -84,7 +84,9 @@ pub enum FhirErrorKind {
     RepeatedMember,
     /// A member's name that is no part of a [`FieldPath`](crate::seal::FieldPath): it holds an invisible character, or a
     /// space at an end or after another.
-    #[error("the name of a member of FHIR text holds a character that is not seen")]
+    #[error(
+        "the name of a member of FHIR text holds a character that is not seen, or a space at an end or after another"
+    )]
     HiddenName,
     /// `resourceType` is missing, or is not a string of 1 to 64 ASCII letters and digits.
     #[error("the `resourceType` of a FHIR resource is missing or is not a name")]
