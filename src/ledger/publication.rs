@@ -4,6 +4,8 @@
 //! again when it is in the store. Whoever comes by in between, a reader or a writer, ends what was begun. He needs no word of
 //! anybody's for that: the ledger was told by somebody who had it, and a store cannot say so.
 
+use std::cmp::Ordering;
+
 use super::known::Noted;
 use super::{Ledger, key};
 use crate::consent::{Evidence, StoredConsent};
@@ -13,8 +15,8 @@ use crate::id::{CompartmentId, OwnerId};
 /// What became of an announcement.
 #[derive(Debug)]
 pub(crate) enum Announced {
-    /// It is noted: write the consent into the store, and confirm it.
-    Now,
+    /// It is noted: write the consent into the store, and confirm it. With what is the newest until then.
+    Now(Option<Box<StoredConsent>>),
     /// The consent is the newest already.
     Before,
     /// Another one was announced and is not ended: end that first.
@@ -28,18 +30,39 @@ impl Ledger<'_> {
     ///
     /// As [`Ledger::advance`].
     pub(crate) async fn announce(&self, evidence: Evidence, stored: &StoredConsent) -> Result<Announced> {
+        self.announce_where(evidence, stored, &|announced| Ok(announced.is_none())).await
+    }
+
+    /// As [`Ledger::announce`], in the place of an earlier one that nobody can end: its place in the store takes nothing.
+    pub(crate) async fn announce_over(&self, evidence: Evidence, stored: &StoredConsent) -> Result<Announced> {
+        let later = |announced: Option<&Noted>| {
+            let Some(announced) = announced else { return Ok(true) };
+            let earlier = announced.read()?.precedence()?;
+            Ok(stored.precedence()?.compare(&earlier, "consent")? == Ordering::Greater)
+        };
+        self.announce_where(evidence, stored, &later).await
+    }
+
+    async fn announce_where(
+        &self,
+        evidence: Evidence,
+        stored: &StoredConsent,
+        free: &(dyn Fn(Option<&Noted>) -> Result<bool> + Sync),
+    ) -> Result<Announced> {
         evidence.check(stored)?;
         let noted = Noted::of(stored)?;
         let statement = stored.consent().unverified();
         self.unless_erased(stored, |known| {
-            let free = known.gives_way_to(stored)? && known.announced.is_none();
+            let free = known.gives_way_to(stored)? && free(known.announced.as_ref())?;
             Ok(free.then(|| known.announcing(Some(noted.clone()))))
         })
         .await?;
         let known = self.known(&key(&statement.owner, &statement.compartment)).await?;
         let known = known.map(|(_, known)| known).unwrap_or_default();
         Ok(match &known.announced {
-            Some(announced) if *announced == noted => Announced::Now,
+            Some(announced) if *announced == noted => {
+                Announced::Now(known.newest.as_ref().map(Noted::read).transpose()?.map(Box::new))
+            }
             Some(_) => Announced::Another,
             // Somebody took it back meanwhile.
             None if known.gives_way_to(stored)? => Announced::Another,
@@ -47,14 +70,15 @@ impl Ledger<'_> {
         })
     }
 
-    /// The consent that was announced and not ended.
+    /// The consent that was announced and not ended, and the newest until it is.
     pub(crate) async fn announced(
         &self,
         owner: &OwnerId,
         compartment: &CompartmentId,
-    ) -> Result<Option<StoredConsent>> {
-        let known = self.known(&key(owner, compartment)).await?;
-        known.and_then(|(_, known)| known.announced).map(|announced| announced.read()).transpose()
+    ) -> Result<Option<(StoredConsent, Option<StoredConsent>)>> {
+        let Some((_, known)) = self.known(&key(owner, compartment)).await? else { return Ok(None) };
+        let Some(announced) = known.announced else { return Ok(None) };
+        Ok(Some((announced.read()?, known.newest.as_ref().map(Noted::read).transpose()?)))
     }
 
     /// A consent that was announced is in the store: it is the newest from now on.

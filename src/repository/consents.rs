@@ -65,14 +65,15 @@ impl Repository<'_> {
         Ok(())
     }
 
-    /// The newest consent to the compartment that the ledger knows, if the store lacks it.
+    /// The newest consent to the compartment that the ledger knows, if the store lacks it, or is closed for having lacked it:
+    /// who wrote it may have died before he opened.
     async fn lacking(&self, consent: &StoredConsent) -> Result<Option<StoredConsent>> {
         let Some(ledger) = &self.ledger else { return Ok(None) };
         let statement = consent.consent().unverified();
         let mut newest = ledger.newest(&statement.owner, &statement.compartment).await?;
         loop {
             let Some(known) = newest else { return Ok(None) };
-            if self.has(&known).await? {
+            if self.has_caught_up(&known).await? {
                 return Ok(None);
             }
             // A retirement may have deleted it, after a later one came.
@@ -261,21 +262,46 @@ impl Repository<'_> {
         let ledger = self.ledger.ok_or(NO_LEDGER)?;
         self.standings(&ledger, owner, &[compartment]).await?;
         let Some(newest) = ledger.newest(owner, compartment).await? else { return Ok(None) };
+        match self.put_over(&newest).await? {
+            Put::Outdated => Err(Error::Rollback("consent")),
+            _ => Ok(Some(newest)),
+        }
+    }
+
+    /// Writes a consent that the ledger goes by, if it is not there, over anything else in its place.
+    async fn put_over(&self, consent: &StoredConsent) -> Result<Put> {
         for _ in 0..MOST_TRIES {
-            match self.put_consent(&newest).await? {
-                Put::Done => return Ok(Some(newest)),
-                Put::Outdated => return Err(Error::Rollback("consent")),
+            match self.put_consent(consent).await? {
                 Put::Conflict => {
-                    let key = key_of(&newest);
+                    let key = key_of(consent);
                     if let Some(Entry { tag, .. }) = self.entry(&key).await?
-                        && self.exchange(key, tag, newest.to_cbor()?).await? == Put::Done
+                        && self.exchange(key, tag, consent.to_cbor()?).await? == Put::Done
                     {
-                        return Ok(Some(newest));
+                        return Ok(Put::Done);
                     }
                 }
+                put => return Ok(put),
             }
         }
         Err(Error::Malformed("consent"))
+    }
+
+    /// Has the store keep the newest consent that the ledger knows, which is about to forget it for a later one: what lies
+    /// under its key could be opened by nobody any more.
+    pub(super) async fn keep_newest(&self, newest: &StoredConsent) -> Result<()> {
+        match self.is_as_known(newest).await {
+            // What is destroyed meanwhile is needed no more.
+            Ok(false) => self.put_over(newest).await.map(drop),
+            Ok(true) => Ok(()),
+            // What the engine cannot read it holds all the same, and one bad place holds up nothing that is new.
+            Err(error) if error.is_damage() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn is_as_known(&self, consent: &StoredConsent) -> Result<bool> {
+        let value = consent.to_cbor()?;
+        Ok(self.entry(&key_of(consent)).await?.is_some_and(|held| held.value == value))
     }
 
     /// Whether records lie under other keys than this one.
@@ -306,9 +332,11 @@ impl Repository<'_> {
         Ok(lacks || self.has_other_wraps((owner, compartment), newest.key).await?)
     }
 
-    /// Whether there is anything in this consent's place.
-    async fn has(&self, consent: &StoredConsent) -> Result<bool> {
-        Ok(is_there(self.store, &[key_of(consent)]).await?.contains(&true))
+    /// Whether there is anything in this consent's place, and its compartment is not closed.
+    async fn has_caught_up(&self, consent: &StoredConsent) -> Result<bool> {
+        let statement = consent.consent().unverified();
+        let asked = [key_of(consent), space::stale(&statement.owner, &statement.compartment)];
+        Ok(matches!(is_there(self.store, &asked).await?.as_slice(), [true, false]))
     }
 
     async fn is_behind(&self, ledger: &Ledger<'_>, owner: &OwnerId, compartment: &CompartmentId) -> Result<bool> {

@@ -23,18 +23,33 @@ impl Repository<'_> {
         evidence.check(consent)?;
         let Some(ledger) = &self.ledger else { return self.put_or_mend(consent).await };
         let statement = consent.consent().unverified();
+        let mut announced = ledger.announce(evidence, consent).await?;
         for _ in 0..MOST_TRIES {
-            match ledger.announce(evidence, consent).await? {
-                Announced::Now => return self.end(ledger, consent).await,
+            match announced {
+                Announced::Now(newest) => return self.end(ledger, consent, newest.as_deref()).await,
                 Announced::Before => return self.put_or_mend(consent).await,
-                Announced::Another => self.end_announced(ledger, &statement.owner, &statement.compartment).await?,
+                Announced::Another => {}
             }
+            announced = match self.end_announced(ledger, &statement.owner, &statement.compartment).await {
+                // Where the store does not take that one, it keeps no later one out.
+                Err(error @ Error::Store(_)) => match ledger.announce_over(evidence, consent).await? {
+                    Announced::Another => return Err(error),
+                    over => over,
+                },
+                ended => {
+                    ended?;
+                    ledger.announce(evidence, consent).await?
+                }
+            };
         }
         Err(Error::Malformed("ledger"))
     }
 
-    /// Writes a consent that was announced, and has the ledger go by it; or takes the announcement back.
-    async fn end(&self, ledger: &Ledger<'_>, consent: &StoredConsent) -> Result<Put> {
+    /// Writes a consent that was announced, and has the ledger go by it instead of the newest; or takes the announcement back.
+    async fn end(&self, ledger: &Ledger<'_>, consent: &StoredConsent, newest: Option<&StoredConsent>) -> Result<Put> {
+        if let Some(newest) = newest {
+            self.keep_newest(newest).await?;
+        }
         let put = self.put_or_mend(consent).await?;
         match put {
             Put::Done => ledger.confirm(consent).await?,
@@ -45,8 +60,8 @@ impl Repository<'_> {
 
     /// Ends what somebody announced who may be dead.
     async fn end_announced(&self, ledger: &Ledger<'_>, owner: &OwnerId, compartment: &CompartmentId) -> Result<()> {
-        let Some(consent) = ledger.announced(owner, compartment).await? else { return Ok(()) };
-        match self.end(ledger, &consent).await {
+        let Some((consent, newest)) = ledger.announced(owner, compartment).await? else { return Ok(()) };
+        match self.end(ledger, &consent, newest.as_ref()).await {
             // The ledger went on without it.
             Err(Error::Rollback(_) | Error::Fork(_)) => ledger.withdraw(&consent).await,
             ended => ended.map(drop),

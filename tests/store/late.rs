@@ -277,7 +277,7 @@ impl Store for Overtaken<'_> {
     hands_on!(inner: limits get keys scan apply);
 
     fn tags<'a>(&'a self, keys: &'a [String]) -> Tags<'a> {
-        if keys.len() == 1 && keys[0].starts_with("consent/") {
+        if keys[0].starts_with("consent/") {
             (self.act)();
         }
         self.inner.tags(keys)

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use crate::support::guard;
-use crate::support::hospital::{Budget, Hospital, Interrupted, When, remove};
+use crate::support::hospital::{Budget, Hospital, Interrupted, When, put, remove};
 use crate::support::store::hands_on;
 use crate::support::stored::{contents, sealed};
 use crate::support::waiting::{block_on, calls};
@@ -190,6 +190,75 @@ fn of_two_consents_of_one_number_the_one_that_was_announced_first_is_published()
     let told = block_on(hospital.repository().publish(&world.live(&twin), &twin));
     assert_eq!(told, Err(Error::Fork("consent")));
     assert!(is_whole(&hospital, "the other one came"));
+}
+
+impl Hospital {
+    /// Where the consent at this place of the chain lies in the store.
+    fn lies_at(&self, at: usize) -> String {
+        let published = Self::new();
+        (1..=at).for_each(|at| published.publish(at));
+        let key = contents(&published.store).into_keys().filter(|key| key.starts_with("consent/")).nth(at).unwrap();
+        format!("{}{}", self.prefix("consent"), key.rsplit('/').next().unwrap())
+    }
+}
+
+/// The file was salvaged, and that consent was not whole; the patient signs the next one before anybody catches up.
+#[test]
+fn a_publication_leaves_the_consent_before_it_in_the_store_if_the_ledger_alone_had_it() {
+    for (damaged, died) in [(false, false), (false, true), (true, false), (true, true)] {
+        let hospital = Hospital::new();
+        let key = hospital.lies_at(0);
+        if died {
+            hospital.announce(1);
+        }
+        remove(&hospital.store, &key);
+        if damaged {
+            put(&hospital.store, &key, b"damaged");
+        }
+        if died {
+            let (owner, section) = hospital.place();
+            assert!(block_on(hospital.repository().catch_up(&owner, &section)).unwrap().is_some());
+        } else {
+            hospital.publish(1);
+        }
+        let both: Vec<_> = hospital.chain[..2].iter().map(|(stored, _)| stored.clone()).collect();
+        assert_eq!(hospital.held(), both, "{damaged} {died}");
+        assert!(is_whole(&hospital, "both are there"));
+    }
+}
+
+/// A store that cannot write one of its keys.
+struct BadPlace<'a>(&'a dyn Store, String);
+
+impl Store for BadPlace<'_> {
+    hands_on!(0: limits get tags keys scan);
+
+    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
+        if ops.iter().any(|op| op.key() == self.1) {
+            return Box::pin(async { Err(StoreError::new(StoreFailure::Corrupt, "a bad page")) });
+        }
+        self.0.apply(ops)
+    }
+}
+
+#[test]
+fn a_publication_that_can_never_be_ended_keeps_no_later_one_out() {
+    let hospital = Hospital::new();
+    let store = BadPlace(&hospital.store, hospital.lies_at(1));
+    let repository = hospital.over(&store);
+    let told = hospital.published(&repository, 1);
+    assert!(matches!(told, Err(Error::Store(_))), "{told:?}");
+    // Nor does another of the same number take its place.
+    let world = &hospital.world;
+    let builder = world.phone.consent(world.devices(), "a".parse().unwrap()).after(hospital.access(0)).unwrap();
+    let (twin, _) = builder.seal(NOW).unwrap();
+    let told = block_on(repository.publish(&world.live(&twin), &twin));
+    assert!(matches!(told, Err(Error::Fork(_))), "{told:?}");
+    assert_eq!(hospital.newest(), hospital.chain[0].0);
+    assert_eq!(hospital.published(&repository, 2), Ok(Put::Done));
+    assert_eq!(hospital.newest(), hospital.chain[2].0);
+    // And whoever was on his way with it is told.
+    assert_eq!(hospital.published(&hospital.repository(), 1), Err(Error::Rollback("consent")));
 }
 
 /// The next version comes while the one before is on its way.

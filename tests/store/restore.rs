@@ -469,3 +469,26 @@ fn a_backup_can_be_written_by_a_task_that_moves_between_threads() {
     assert!(block_on(moves(backup::write(&store, &mut stream))).is_ok());
     assert!(block_on(moves(backup::restore(&store, &mut stream.as_slice()))).is_ok());
 }
+
+/// Nothing lies under another key, so nothing has to follow.
+#[test]
+fn whoever_dies_while_he_catches_up_is_followed_by_one_who_opens_the_compartment() {
+    let hospital = Hospital::new();
+    let (owner, section) = hospital.place();
+    let consent = contents(&hospital.store).into_keys().find(|key| key.starts_with("consent/")).unwrap();
+    let repository = hospital.repository();
+    for fault in [Fault::Crash, Fault::AnswerLost] {
+        for call in calls() {
+            hospital::remove(&hospital.store, &consent);
+            hospital.store.fail_at(call, fault);
+            let died = block_on(repository.catch_up(&owner, &section)).is_err();
+            hospital.store.heal();
+            assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
+            assert!(block_on(repository.behind()).unwrap().is_empty(), "{fault:?} {call}");
+            assert!(block_on(repository.get(&owner, &"r00000".parse().unwrap())).unwrap().is_some());
+            if !died {
+                break;
+            }
+        }
+    }
+}
