@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use crate::consent::{Evidence, StoredConsent};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, KeyId, OwnerId};
-use crate::store::{Entry, Op, Outcome, Store, Tag, is_there, only};
+use crate::store::{Entry, Op, Outcome, Store, Tag};
 use binding::Id;
 use known::{Known, Noted};
 
@@ -36,6 +36,9 @@ pub(crate) use publication::Announced;
 pub(crate) use standing::{Standing, Standings};
 
 /// The newest consents, and which compartment keys are gone.
+///
+/// Where it is gone itself, emptied or replaced by another one while somebody has it open, every call is
+/// [`LedgerError::Missing`].
 #[derive(Clone, Copy)]
 pub struct Ledger<'a> {
     store: &'a dyn Store,
@@ -98,7 +101,7 @@ impl Ledger<'_> {
     pub(crate) async fn standings(&self, owner: &OwnerId, compartments: &[&CompartmentId]) -> Result<Standings> {
         let mut keys = vec![erased(owner)];
         keys.extend(compartments.iter().map(|compartment| key(owner, compartment)));
-        let held = self.store.get(&keys).await?;
+        let held = self.held(&keys).await?;
         let mut held = keys.iter().zip(held);
         if held.next().is_some_and(|(_, erased)| erased.is_some()) {
             return Ok(Standings { of: vec![Standing::Erased; compartments.len()], announced: false });
@@ -122,11 +125,12 @@ impl Ledger<'_> {
     /// [`Error::Store`].
     pub async fn is_erased(&self, owner: &OwnerId) -> Result<bool> {
         // A note that is damaged is one.
-        Ok(is_there(self.store, &[erased(owner)]).await?.contains(&true))
+        self.has(erased(owner)).await
     }
 
     /// Notes an owner as erased, and forgets her consents.
     pub(crate) async fn erase(&self, owner: &OwnerId) -> Result<()> {
+        self.is_there().await?;
         let key = erased(owner);
         let value = entry::sealed(&key, &[]);
         self.store.apply(vec![Op::Put { key, value }]).await?;
@@ -190,7 +194,7 @@ impl Ledger<'_> {
     }
 
     async fn known(&self, key: &str) -> Result<Option<(Tag, Known)>> {
-        match only(self.store, key).await? {
+        match self.held(&[key.to_owned()]).await?.pop().flatten() {
             None => Ok(None),
             Some(Entry { tag, value }) => Ok(Some((tag, Known::decode(key, &value)?))),
         }

@@ -124,6 +124,30 @@ impl<'a> Ledger<'a> {
         Ok(Sides { store: said, ledger: (tag, identity) })
     }
 
+    /// What lies under these keys, if this ledger is still there: where it is gone, and nothing lies, nothing is known.
+    pub(super) async fn held(&self, keys: &[String]) -> Result<Vec<Option<Entry>>> {
+        let asked: Vec<String> = std::iter::once(IDENTITY.to_owned()).chain(keys.iter().cloned()).collect();
+        let mut held = self.store.get(&asked).await?.into_iter();
+        let identity = held.next().flatten().ok_or(LedgerError::Missing)?;
+        if Identity::decode(&identity.value)?.ledger != self.id {
+            return Err(LedgerError::Missing.into());
+        }
+        Ok(held.collect())
+    }
+
+    /// Whether something lies under this key, damaged or not, if a ledger is still there.
+    pub(super) async fn has(&self, key: String) -> Result<bool> {
+        match is_there(self.store, &[IDENTITY.to_owned(), key]).await?.as_slice() {
+            [true, held] => Ok(*held),
+            _ => Err(LedgerError::Missing.into()),
+        }
+    }
+
+    /// Refuses a store that no ledger is in any more: that it lists nothing says nothing.
+    pub(super) async fn is_there(&self) -> Result<()> {
+        self.has(IDENTITY.to_owned()).await.map(drop)
+    }
+
     /// Whether a ledger lies in this store; not where a view of it does not show that.
     pub(crate) async fn lies_in(&self, store: &dyn Store) -> Result<bool> {
         Ok(is_there(store, &[IDENTITY.to_owned()]).await.is_ok_and(|held| held.contains(&true)))

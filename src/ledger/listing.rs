@@ -51,6 +51,7 @@ impl Ledger<'_> {
                 }
             }
         }
+        self.is_there().await?;
         Ok(damaged)
     }
 
@@ -72,6 +73,7 @@ impl Ledger<'_> {
                 return Ok(found);
             }
         }
+        self.is_there().await?;
         Ok(Vec::new())
     }
 }

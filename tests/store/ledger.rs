@@ -2,9 +2,11 @@
 
 use crate::support::guard;
 use crate::support::hospital::{Hospital, put, remove};
+use crate::support::stored::{contents, sealed};
 use crate::support::waiting::block_on;
 use crate::support::world::NOW;
 use chartseal::Error;
+use chartseal::ledger::{Ledger, LedgerError};
 use chartseal::rotation::Retirement;
 use chartseal::store::{Entry, MemoryStore, Store};
 
@@ -107,4 +109,51 @@ fn a_ledger_is_opened_again_and_says_what_it_said() {
     let stored = &hospital.chain[0].0;
     block_on(guard::ledger(&noted).advance(&hospital.world.live(stored), stored)).unwrap();
     assert_eq!(block_on(guard::ledger(&noted).newest(&owner, &section)).unwrap().as_ref(), Some(stored));
+}
+
+/// Its disk is changed for an empty one while the server runs, or for another ledger's.
+#[test]
+fn a_ledger_that_goes_while_it_is_used_is_an_error_and_no_blank_one() {
+    for another in [false, true] {
+        let hospital = Hospital::new();
+        hospital.publish(1);
+        let (owner, section) = hospital.place();
+        let (repository, noted, id) = (hospital.repository(), hospital.noted(), "r00000".parse().unwrap());
+        let late = sealed(&hospital.world, hospital.access(0), "late");
+        let (next, _) = &hospital.chain[2];
+        let live = hospital.world.live(next);
+        let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+        block_on(hospital.ledger.delete_prefix("")).unwrap();
+        if another {
+            block_on(Ledger::create(&hospital.ledger)).unwrap();
+        }
+        let before = contents(&hospital.store);
+        let mut told = vec![
+            block_on(noted.newest(&owner, &section)).map(drop),
+            block_on(noted.state(&owner, &section, hospital.access(0).key_id())).map(drop),
+            block_on(noted.advance(&live, next)),
+            block_on(repository.consents(&owner, &section, None)).map(drop),
+            block_on(repository.get(&owner, &id)).map(drop),
+            block_on(repository.put(&late)).map(drop),
+            block_on(repository.put_consent(next)).map(drop),
+            block_on(repository.publish(&live, next)).map(drop),
+            block_on(repository.catch_up(&owner, &section)).map(drop),
+        ];
+        // A listing has no id in it.
+        if !another {
+            told.extend([
+                block_on(noted.is_erased(&owner)).map(drop),
+                block_on(noted.compartments(None)).map(drop),
+                block_on(noted.erased(None)).map(drop),
+                block_on(noted.damaged()).map(drop),
+                block_on(repository.behind()).map(drop),
+                block_on(repository.erase(&erasure)).map(drop),
+            ]);
+        }
+        for (at, told) in told.into_iter().enumerate() {
+            assert_eq!(told, Err(LedgerError::Missing.into()), "{at} {another}");
+        }
+        assert_eq!(contents(&hospital.store), before);
+        assert!(contents(&hospital.ledger).is_empty());
+    }
 }
