@@ -34,6 +34,8 @@ struct Bound {
 struct Identity {
     ledger: Id,
     store: Option<Id>,
+    /// The ledger that was lost, into whose place this one came.
+    before: Option<Id>,
 }
 
 /// How a store and a ledger stand to each other.
@@ -49,7 +51,7 @@ pub(crate) enum Relation {
     StoreOfAnother,
     /// The store names nobody, or this ledger under another id than that of the store that the ledger names.
     LedgerOfAnother,
-    /// The ledger names this store, which names a ledger of before: it is a copy from before the ledger was replaced.
+    /// The ledger names this store, which names the ledger of before: it is a copy from before the ledger was replaced.
     Earlier,
     /// Each names another.
     Strangers,
@@ -75,7 +77,7 @@ impl<'a> Ledger<'a> {
         if !store.keys("", "", 1).await?.is_empty() {
             return Err(LedgerError::Occupied.into());
         }
-        let identity = Identity { ledger: Id::random()?, store: None };
+        let identity = Identity { ledger: Id::random()?, store: None, before: None };
         let op = Op::Put { key: IDENTITY.to_owned(), value: identity.encode() };
         match store.apply(vec![op]).await?.as_slice() {
             [Outcome::Written(_)] => Ok(Self { store, id: identity.ledger }),
@@ -163,8 +165,12 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn tie(&self, store: &dyn Store, sides: Sides) -> Result<bool> {
         let Sides { store: said, ledger: (tag, identity) } = sides;
         let (before, said) = said.map_or((None, None), |(tag, said)| (Some(tag), Some(said)));
-        // A store that named another ledger stays what it is; one that is restored is another than that of before.
-        let id = said.map_or_else(Id::random, |said| Ok(said.store))?;
+        // A store that named another ledger stays what it is; one that is restored is another than that of before, and so is
+        // a copy from before the ledger was replaced, which has the store's own id.
+        let id = match said {
+            Some(said) if said.ledger == self.id || identity.store != Some(said.store) => said.store,
+            _ => Id::random()?,
+        };
         let bound = Bound { store: id, ledger: self.id };
         let mut mine = None;
         if said != Some(bound) {
@@ -181,7 +187,8 @@ impl<'a> Ledger<'a> {
         if identity.store == Some(id) {
             return Ok(true);
         }
-        let next = Identity { store: Some(id), ..identity };
+        let lost = said.map(|said| said.ledger).filter(|ledger| *ledger != self.id);
+        let next = Identity { store: Some(id), before: lost.or(identity.before), ..identity };
         let op = Op::Swap { key: IDENTITY.to_owned(), tag, value: next.encode() };
         if matches!(self.store.apply(vec![op]).await?.as_slice(), [Outcome::Written(_)]) {
             return Ok(true);
@@ -212,7 +219,9 @@ impl Sides {
                 Some(_) => Relation::LedgerOfAnother,
             },
             (Some(_), None) => Relation::StoreOfAnother,
-            (Some(said), Some(store)) if said.store == store => Relation::Earlier,
+            (Some(said), Some(store)) if said.store == store && self.ledger.1.before == Some(said.ledger) => {
+                Relation::Earlier
+            }
             (Some(_), Some(_)) => Relation::Strangers,
         }
     }
@@ -233,16 +242,21 @@ impl Bound {
 
 impl Identity {
     fn encode(self) -> Vec<u8> {
-        let store = self.store.map(|store| store.0);
-        sealed(IDENTITY, &[&self.ledger.0[..], store.as_ref().map_or(&[], |store| store)].concat())
+        let ids = [Some(self.ledger), self.store, self.before];
+        sealed(IDENTITY, &ids.into_iter().flatten().map(|id| id.0).collect::<Vec<_>>().concat())
     }
 
     fn decode(bytes: &[u8]) -> Result<Self> {
         let mut reader = opened(IDENTITY, bytes)?;
         let ledger = Id(*reader.array()?);
-        let store = if reader.clone().rest().is_empty() { None } else { Some(Id(*reader.array()?)) };
+        let [mut store, mut before] = [None; 2];
+        for id in [&mut store, &mut before] {
+            if !reader.clone().rest().is_empty() {
+                *id = Some(Id(*reader.array()?));
+            }
+        }
         reader.finish()?;
-        Ok(Self { ledger, store })
+        Ok(Self { ledger, store, before })
     }
 }
 

@@ -348,6 +348,56 @@ fn a_new_ledger_takes_the_place_of_a_lost_one_and_a_copy_from_before_that_is_clo
     assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()]);
 }
 
+/// Both have the id by which the new ledger knows its store.
+#[test]
+fn of_a_store_and_its_copy_from_before_the_ledger_was_replaced_one_alone_is_served() {
+    let hospital = Hospital::new();
+    let copy = snapshot(&hospital.store);
+    let noted = MemoryStore::new();
+    let ledger = create(&noted);
+    assert_eq!(replace_ledger(&hospital.store, ledger), Ok(()));
+    let both: [&dyn Store; 2] = [&copy, &hospital.store];
+    for [served, refused] in [both, [both[1], both[0]]] {
+        assert_eq!(replace_store(served, ledger), Ok(()));
+        assert_eq!(guarded(served, ledger), Ok(()));
+        assert_eq!(guarded(refused, ledger), Err(LedgerError::OtherStore.into()));
+    }
+}
+
+/// It knows nothing of what was published since, nor of which keys are destroyed.
+#[test]
+fn a_ledger_that_was_replaced_and_is_found_again_takes_no_place_back() {
+    let hospital = Hospital::new();
+    let noted = MemoryStore::new();
+    let ledger = create(&noted);
+    assert_eq!(replace_ledger(&hospital.store, ledger), Ok(()));
+    let old = block_on(Ledger::open(&hospital.ledger)).unwrap();
+    for refused in [guarded as Bind, bind as Bind, replace_store as Bind] {
+        assert_eq!(refused(&hospital.store, old), Err(LedgerError::OtherLedger.into()));
+    }
+    assert_eq!(replace_ledger(&hospital.store, old), Err(LedgerError::OtherStore.into()));
+    assert_eq!(guarded(&hospital.store, ledger), Ok(()));
+}
+
+/// It says that it is the ledger's, as the store does, and another retirement is done in it.
+#[test]
+fn a_retirement_in_a_forgotten_copy_closes_the_store_and_loses_nothing_of_it() {
+    let hospital = Hospital::new();
+    hospital.publish(1);
+    let copy = snapshot(&hospital.store);
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&copy, &old, hospital.access(1), &now).unwrap();
+    assert!(block_on(rotation.run("copy", |_| ())).unwrap().finished);
+    assert!(matches!(block_on(rotation.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
+    let ((owner, _), id) = (hospital.place(), "r00000".parse().unwrap());
+    let repository = hospital.repository();
+    assert_eq!(block_on(repository.get(&owner, &id)).err(), Some(Error::Rollback("record")));
+    assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()]);
+    assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
+    let held = block_on(repository.get(&owner, &id)).unwrap().unwrap();
+    assert!(hospital.world.reader().open(&held, &[hospital.access(1)]).is_ok());
+}
+
 #[test]
 fn what_is_damaged_of_a_binding_is_refused() {
     let hospital = Hospital::new();
