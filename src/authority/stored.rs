@@ -22,7 +22,7 @@ use crate::store::{Held, Large, LargeLimits, Next, Replaced, Store, StoreError, 
 /// person writes those whom she is among, and a list of all. Two processes may have one authority open; each change goes on from
 /// what the other one wrote.
 ///
-/// Keep it in a store that outlives backups and is never restored from one, such as the ledger's: an authority that is
+/// Keep it in a store of its own that outlives backups and is never restored from one: an authority that is
 /// taken back to an earlier state gives numbers and versions out twice. The [`Pins`] remember how often it was written, and
 /// refuse one that was taken back. [`backup`](crate::backup) leaves it out, and no erasure of a patient touches it.
 ///

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
-use chartseal::authority::{Authority, Reason, StoredAuthority};
+use chartseal::authority::{Authority, BulletinBoard, REVOCATION_LIMIT, Reason, StoredAuthority, Trust};
 use chartseal::backup;
 use chartseal::identity::{Identity, PublicIdentity, Signed};
 use chartseal::pin::PinStore;
@@ -390,6 +390,50 @@ fn after_a_change_that_was_dropped_the_next_one_goes_on_from_what_lies_there() {
         assert!(change.poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
     assert_eq!(enrol(&mut house, &person("next")).unwrap().get(), 1);
+}
+
+/// By the runbook: of a list that was published before, `publish` alone says no later version, and one that is renewed
+/// without the revocations since gives a host that was started since nothing to hold it against.
+#[test]
+fn an_authority_from_a_safe_is_believed_again_and_nobody_who_was_revoked_since_is() {
+    let (board, mut pins) = (MemoryStore::new(), PinStore::default());
+    let board = BulletinBoard::new(&board);
+    let ned = Identity::generate("ned".parse().unwrap()).unwrap();
+    let mut house = house();
+    house.enrol(&ned.enrol().unwrap()).unwrap();
+    let issued = house.issue(ned.id(), &"role:nurse".parse().unwrap(), NOW, after(YEAR), NOW).unwrap();
+    house.publish(NOW).unwrap();
+    let safe = Authority::decode(house.to_secret_bytes().unwrap().expose()).unwrap();
+    house.revoke(ned.id(), NOW, Reason::Compromised, NOW).unwrap();
+    let published = house.publish(NOW).unwrap();
+    block_on(board.post(&published)).unwrap();
+    let host = || {
+        let mut trust = Trust::new(REVOCATION_LIMIT);
+        trust.add(house.anchor()).unwrap();
+        trust
+    };
+    let (mut remembers, mut started_since) = (host(), host());
+    remembers.update(&published, &mut pins, NOW).unwrap();
+    drop(published);
+
+    let (lost, mut kept) = (MemoryStore::new(), PinStore::default());
+    let mut house = create(&lost, &mut kept, safe);
+    let last = block_on(board.revocations(&"st-olave".parse().unwrap())).unwrap().unwrap();
+    let last = last.unverified();
+    let revoked = block_on(house.change(|house| {
+        last.revoked.iter().try_for_each(|it| house.revoke(&it.person, it.since, it.reason, after(1)))
+    }));
+    revoked.unwrap();
+    let same = block_on(house.change(|house| house.publish(after(1)))).unwrap();
+    assert!(remembers.update(&same, &mut pins, after(1)).is_err(), "one version, said at two times");
+    let mut renew = || block_on(house.change(|house| house.renew_revocations(after(2)))).unwrap();
+    while renew().unverified().version <= last.version {}
+    let next = block_on(house.change(|house| house.publish(after(2)))).unwrap();
+    block_on(board.post(&next)).unwrap();
+    for trust in [&mut remembers, &mut started_since] {
+        trust.update(&next, &mut pins, after(2)).unwrap();
+        assert!(matches!(trust.credential(&issued.credential, after(2)), Err(Error::Revoked(_))));
+    }
 }
 
 /// In the store of a hospital's records, though it is not made for that.
