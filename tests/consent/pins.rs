@@ -1,5 +1,8 @@
 //! The memory of readers: rows in a store of the host's.
 
+#[cfg(feature = "redb")]
+mod on_disk;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -72,140 +75,6 @@ fn a_damaged_memory_is_no_empty_one() {
     assert_eq!(verify(&mut table), Ok(()));
     table.rows.values_mut().for_each(|row| row.truncate(3));
     assert!(matches!(verify(&mut table), Err(Error::Store(error)) if error.failure() == StoreFailure::Corrupt));
-}
-
-#[cfg(feature = "redb")]
-#[test]
-fn pins_on_disk_outlive_the_process_that_wrote_them() {
-    use chartseal::pin::RedbPins;
-
-    let world = World::new();
-    let (first, access) = world.sealed("role:doctor");
-    let (second, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pins.redb");
-    let verify = |stored: &chartseal::consent::StoredConsent| {
-        // Each time a new one on the same file.
-        let mut pins = RedbPins::open(&path).unwrap();
-        let live = stored.verify(world.owner.devices(), access.compartment(), &pins, NOW)?;
-        live.open_as_device(&world.phone, &mut pins).map(drop)
-    };
-    assert_eq!(verify(&first), Ok(()));
-    assert_eq!(verify(&second), Ok(()));
-    assert_eq!(verify(&first), Err(Error::Rollback("consent")));
-    let row = format!("consent/{}/{}", access.owner(), access.compartment());
-    for _ in 0..2 {
-        RedbPins::open(&path).unwrap().remove(&row).unwrap();
-        assert_eq!(RedbPins::open(&path).unwrap().get(&row), Ok(None));
-    }
-    assert_eq!(verify(&first), Ok(()));
-    std::fs::write(&path, b"no database").unwrap();
-    assert!(RedbPins::open(&path).is_err());
-}
-
-/// A row that is not found is taken for nothing seen.
-#[cfg(feature = "redb")]
-#[test]
-fn no_flipped_bit_of_a_file_of_pins_makes_it_forget_or_takes_the_process_with_it() {
-    use chartseal::pin::RedbPins;
-
-    let world = World::new();
-    let (stored, access) = world.sealed("role:doctor");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pins.redb");
-    let mut pins = RedbPins::open(&path).unwrap();
-    let live = stored.verify(world.owner.devices(), access.compartment(), &pins, NOW).unwrap();
-    live.open_as_device(&world.phone, &mut pins).unwrap();
-    let row = format!("consent/{}/{}", access.owner(), access.compartment());
-    let pin = pins.get(&row).unwrap();
-    assert!(pin.is_some());
-    drop(pins);
-    let whole = std::fs::read(&path).unwrap();
-    // Around each copy of the row, and here and there.
-    let rows = whole.windows(row.len()).enumerate().filter(|(_, at)| *at == row.as_bytes()).map(|(at, _)| at);
-    let near = rows.flat_map(|at| at.saturating_sub(16)..at + row.len() + 80);
-    let mut refused = 0;
-    for at in near.step_by(5).chain((0..400).step_by(7)).chain((0..whole.len()).step_by(997)) {
-        let mut damaged = whole.clone();
-        damaged[at] ^= 0x10;
-        std::fs::write(&path, &damaged).unwrap();
-        match RedbPins::open(&path).and_then(|pins| pins.get(&row)) {
-            Ok(found) => assert_eq!(found, pin, "{at}"),
-            Err(_) => refused += 1,
-        }
-    }
-    assert!(refused > 0);
-}
-
-/// The bits that say which commit is the last one are damaged, of a file that nobody closed.
-#[cfg(feature = "redb")]
-#[test]
-fn no_flipped_bit_takes_pins_of_a_killed_process_back_by_a_commit() {
-    use chartseal::pin::RedbPins;
-
-    let world = World::new();
-    let (first, access) = world.sealed("role:doctor");
-    let (second, _) = world.consent().after(&access).unwrap().seal(NOW).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pins.redb");
-    let mut pins = RedbPins::open(&path).unwrap();
-    for stored in [&first, &second] {
-        let live = stored.verify(world.owner.devices(), access.compartment(), &pins, NOW).unwrap();
-        live.open_as_device(&world.phone, &mut pins).unwrap();
-    }
-    let row = format!("consent/{}/{}", access.owner(), access.compartment());
-    let pin = pins.get(&row).unwrap();
-    let killed = std::fs::read(&path).unwrap();
-    drop(pins);
-    std::fs::write(&path, &killed).unwrap();
-    assert_eq!(RedbPins::open(&path).unwrap().get(&row).unwrap(), pin);
-    let mut refused = 0;
-    // The marks, and here and there in what says where the last two commits lie.
-    for (at, bit) in (0..8).map(|bit| (9, 1 << bit)).chain((0..320).step_by(3).map(|at| (at, 0x01))) {
-        let mut damaged = killed.clone();
-        damaged[at] ^= bit;
-        std::fs::write(&path, &damaged).unwrap();
-        match RedbPins::open(&path).and_then(|pins| pins.get(&row)) {
-            Ok(found) => assert_eq!(found, pin, "{at}"),
-            Err(_) => refused += 1,
-        }
-    }
-    assert!(refused > 0);
-}
-
-/// A file of millions of rows is not read at each start.
-#[cfg(feature = "redb")]
-#[test]
-fn no_flipped_bit_of_a_file_of_pins_that_is_not_checked_makes_it_forget() {
-    use chartseal::pin::RedbPins;
-    use chartseal::store::{OpenCheck, RedbOptions};
-
-    let world = World::new();
-    let (stored, access) = world.sealed("role:doctor");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pins.redb");
-    let mut pins = RedbPins::open(&path).unwrap();
-    let live = stored.verify(world.owner.devices(), access.compartment(), &pins, NOW).unwrap();
-    live.open_as_device(&world.phone, &mut pins).unwrap();
-    let row = format!("consent/{}/{}", access.owner(), access.compartment());
-    let pin = pins.get(&row).unwrap();
-    assert!(pin.is_some());
-    drop(pins);
-    let whole = std::fs::read(&path).unwrap();
-    let rows = whole.windows(row.len()).enumerate().filter(|(_, at)| *at == row.as_bytes()).map(|(at, _)| at);
-    let near = rows.flat_map(|at| at.saturating_sub(16)..at + row.len() + 80);
-    let options = RedbOptions::new().check(OpenCheck::AfterACrash);
-    let mut refused = 0;
-    for at in near.step_by(5) {
-        let mut damaged = whole.clone();
-        damaged[at] ^= 0x10;
-        std::fs::write(&path, &damaged).unwrap();
-        match RedbPins::open_with(&path, &options).and_then(|pins| pins.get(&row)) {
-            Ok(found) => assert_eq!(found, pin, "{at}"),
-            Err(_) => refused += 1,
-        }
-    }
-    assert!(refused > 0);
 }
 
 #[test]

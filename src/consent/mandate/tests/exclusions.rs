@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::policy::PersonNumber;
 
 /// A stolen key, and a custodian who makes room for it in what the owner will say next.
 #[test]
@@ -237,7 +238,7 @@ fn a_custodian_fills_the_terms_with_no_more_exclusions_than_he_may_add() {
     for (many, taken) in [(64, true), (65, false)] {
         let add = |terms: &mut Terms| {
             for number in 1..=many {
-                let number = crate::policy::PersonNumber::new(1000 + number).unwrap();
+                let number = PersonNumber::new(1000 + number).unwrap();
                 let again =
                     Exclusion { numbers: [(world.hospital.clone(), number)].into(), ..terms.exclusions[0].clone() };
                 terms.exclusions.push(again);
@@ -264,10 +265,9 @@ fn a_custodian_excludes_by_name_whom_he_excluded_by_number() {
     assert!(world.verify(&stored, later(2)).unwrap().open_as(&world.keeper, &mut PinStore::default()).is_ok());
 }
 
-/// The owner revoked her by a name that no authority knows yet; he says that another's number is hers, and waits for the
-/// owner to let that one in again.
-#[test]
-fn whoever_is_let_in_by_number_brings_nobody_back_who_was_revoked_by_name() {
+/// The owner revoked somebody by a name that no authority knows yet, and a custodian says that another's number is hers. Gives
+/// the number, and what is opened then.
+fn revoked_by_name_with_anothers_number() -> (World, PersonNumber, Access) {
     let mut world = World::new();
     world.known_elsewhere("dr-eve");
     let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
@@ -278,6 +278,13 @@ fn whoever_is_let_in_by_number_brings_nobody_back_who_was_revoked_by_name() {
     let lie = |terms: &mut Terms| terms.exclusions[0].numbers.extend([(world.hospital.clone(), bob)]);
     let forged = world.verify(&world.forge(&honest, lie, |_| ()), later(1)).unwrap();
     let opened = forged.open_as(&world.keeper, &mut PinStore::default()).unwrap();
+    (world, bob, opened)
+}
+
+/// He waits for the owner to let that one in again.
+#[test]
+fn whoever_is_let_in_by_number_brings_nobody_back_who_was_revoked_by_name() {
+    let (world, bob, opened) = revoked_by_name_with_anothers_number();
     for by_number in [true, false] {
         let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &opened);
         let change = if by_number {
@@ -294,16 +301,7 @@ fn whoever_is_let_in_by_number_brings_nobody_back_who_was_revoked_by_name() {
 /// As before; and the hospital's anchor was retired since, with its map of people at hand.
 #[test]
 fn whoever_is_let_in_by_a_number_of_a_retired_authority_brings_nobody_back_who_was_revoked_by_name() {
-    let mut world = World::new();
-    world.known_elsewhere("dr-eve");
-    let sharing = world.phone.sharing(world.owner.devices(), &world.trust, &world.access);
-    let (_, out, _) = sharing.revoke("dr-eve".parse().unwrap()).unwrap().seal(NOW).unwrap();
-    world.mandate = world.phone.mandate((world.owner.devices(), &out), &world.keeper.public(), UNTIL, NOW).unwrap();
-    let honest = world.builder(&out).seal(later(1)).unwrap();
-    let bob = world.trust.resolve(&world.hospital)("dr-bob").unwrap();
-    let lie = |terms: &mut Terms| terms.exclusions[0].numbers.extend([(world.hospital.clone(), bob)]);
-    let forged = world.verify(&world.forge(&honest, lie, |_| ()), later(1)).unwrap();
-    let opened = forged.open_as(&world.keeper, &mut PinStore::default()).unwrap();
+    let (world, bob, opened) = revoked_by_name_with_anothers_number();
     let mut trust = world.trust.clone();
     trust.retire(world.authority.anchor()).unwrap();
     let sharing = world.phone.sharing(world.owner.devices(), &trust, &opened);
