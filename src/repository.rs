@@ -9,6 +9,7 @@
 //! [`Reader`](crate::record::Reader).
 
 mod binding;
+mod complete;
 mod consents;
 mod erase;
 mod part;
@@ -65,8 +66,8 @@ impl<'a> Repository<'a> {
     }
 
     /// Writes a record that the store does not have. Its content is written last: without it, nothing of the rest is
-    /// seen. To write the same bytes again does no harm. Another record of the same id is a conflict; what was left by one
-    /// whose writing was never finished stays beside it, unseen.
+    /// seen. To write the same bytes again does no harm, and writes what the store has lost of them. Another record of the
+    /// same id is a conflict; what was left by one whose writing was never finished stays beside it, unseen.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl<'a> Repository<'a> {
             if self.delete_of_the_erased(record.owner(), all).await? {
                 return Ok(Put::Outdated);
             }
-            return Ok(Put::of(held.value == value));
+            return if held.value == value { self.complete(record, &value, pieces).await } else { Ok(Put::Conflict) };
         }
         if self.outdated(record, None).await? {
             self.delete_of_the_erased(record.owner(), all).await?;
@@ -110,7 +111,7 @@ impl<'a> Repository<'a> {
     }
 
     /// Writes the next revision of a record, `before` being the one that was amended. The revision before stays, see
-    /// [`Repository::revision`]. To do it again does no harm.
+    /// [`Repository::revision`]. To do it again does no harm, and writes what the store has lost of `after`.
     ///
     /// It keeps every part, as it was or written anew, and the schema. Who may write anew what, no key here tells: readers
     /// refuse a part whose author may not write it, and the owner [supersedes](Repository::supersede) it.
@@ -148,8 +149,13 @@ impl<'a> Repository<'a> {
         let Some(held) = self.entry(&key).await? else {
             return Ok(Put::Conflict);
         };
+        let past = space::past(before.owner(), before.record(), before.revision());
+        if held.value == contents {
+            new.insert(past, old_contents);
+            return self.complete(after, &contents, new).await;
+        }
         if held.value != old_contents {
-            return Ok(Put::of(held.value == contents));
+            return Ok(Put::Conflict);
         }
         if self.outdated(after, Some(before)).await? {
             self.delete_of_the_erased(after.owner(), new.into_keys().collect()).await?;
@@ -157,7 +163,7 @@ impl<'a> Repository<'a> {
         }
         // Parts that were not changed are there, and may have been moved or sealed again since.
         new.retain(|key, _| !old.contains_key(key));
-        new.insert(space::past(before.owner(), before.record(), before.revision()), old_contents);
+        new.insert(past, old_contents);
         let (put, written) = self.write_pieces(&new).await?;
         if put == Put::Conflict {
             self.take_back_unnamed(after.owner(), &new, written).await?;

@@ -13,6 +13,7 @@ mod hostile;
 mod kills;
 mod late;
 mod ledger;
+mod missing;
 mod owner_returns;
 mod publication;
 mod races;
