@@ -32,15 +32,18 @@ impl Rotation<'_> {
                     }
                 }
                 let keys: Vec<String> = envelopes.into_iter().collect();
-                let held = each(self.store, &keys).await?;
-                let mut there = Vec::with_capacity(keys.len());
-                for (key, entry) in keys.into_iter().zip(held) {
-                    match entry.transpose() {
-                        Some(entry) => there.push((key, entry)),
-                        None => by_key.count(scope, &key, &Found::Missing),
+                // A content names more than one, so that a page of them may name very many.
+                for keys in keys.chunks(BATCH) {
+                    let held = each(self.store, keys).await?;
+                    let mut there = Vec::with_capacity(keys.len());
+                    for (key, entry) in keys.iter().zip(held) {
+                        match entry.transpose() {
+                            Some(entry) => there.push((key.clone(), entry)),
+                            None => by_key.count(scope, key, &Found::Missing),
+                        }
                     }
+                    self.hold(there.into_iter(), scope, &mut by_key).await?;
                 }
-                self.hold(there.into_iter(), scope, &mut by_key).await?;
             }
         }
         // What lies under a later key, or does not open, was counted where it was listed.

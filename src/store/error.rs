@@ -19,7 +19,8 @@ pub enum StoreFailure {
     Unavailable,
     /// This handle of the store is of no more use: drop it and open the store again. A change may have been made.
     Reopen,
-    /// There is no room: nothing was changed. Reads go on, and writes when there is room again.
+    /// There is no room. Of a batch nothing was changed; of a deletion by prefix some may be gone. Reads go on, and writes
+    /// when there is room again.
     Full,
     /// What the store holds is damaged: trying again does not help. Other keys may be whole.
     Corrupt,

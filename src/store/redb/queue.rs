@@ -20,9 +20,16 @@ pub(super) struct Queue<T> {
 struct State<T> {
     waiting: VecDeque<(T, usize)>,
     weight: usize,
-    /// They are woken when there is room.
-    outside: Vec<oneshot::Sender<()>>,
+    /// What there was no room for, in its turn: what is light does not overtake what is heavy for ever.
+    outside: VecDeque<Outside<T>>,
     closed: bool,
+}
+
+struct Outside<T> {
+    item: T,
+    weight: usize,
+    /// Dropped by who no longer waits; told when the item is let in.
+    sender: oneshot::Sender<()>,
 }
 
 /// What a thread has waited for.
@@ -36,7 +43,7 @@ pub(super) enum Received<T> {
 
 impl<T> Queue<T> {
     pub(super) fn new(most: usize) -> Self {
-        let state = State { waiting: VecDeque::new(), weight: 0, outside: Vec::new(), closed: false };
+        let state = State { waiting: VecDeque::new(), weight: 0, outside: VecDeque::new(), closed: false };
         Self { state: Mutex::new(state), arrived: Condvar::new(), most }
     }
 
@@ -47,27 +54,22 @@ impl<T> Queue<T> {
 
     /// Sends it when there is room. Dropped before, this has sent nothing.
     pub(super) async fn send(&self, item: T, weight: usize) -> Result<(), StoreError> {
-        let mut item = Some(item);
-        loop {
-            let room = {
-                let mut state = self.state();
-                if state.closed {
-                    return Err(gone());
-                }
-                if state.waiting.is_empty() || state.weight.saturating_add(weight) <= self.most {
-                    state.weight = state.weight.saturating_add(weight);
-                    state.waiting.extend(item.take().map(|item| (item, weight)));
-                    self.arrived.notify_one();
-                    return Ok(());
-                }
-                let (sender, room) = oneshot::channel();
-                state.outside.retain(|sender| !sender.is_canceled());
-                state.outside.push(sender);
-                room
-            };
-            // Whether it was woken or the queue is gone, it looks again.
-            let _woken = room.await;
-        }
+        let let_in = {
+            let mut state = self.state();
+            if state.closed {
+                return Err(gone());
+            }
+            state.outside.retain(|outside| !outside.sender.is_canceled());
+            if state.outside.is_empty() && state.has_room(weight, self.most) {
+                state.let_in(item, weight);
+                self.arrived.notify_one();
+                return Ok(());
+            }
+            let (sender, let_in) = oneshot::channel();
+            state.outside.push_back(Outside { item, weight, sender });
+            let_in
+        };
+        let_in.await.map_err(|_| gone())
     }
 
     /// The next one; waits for it, without an end or for so long.
@@ -80,7 +82,7 @@ impl<T> Queue<T> {
                 self.arrived.wait_timeout_while(state, limit, empty).unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        match state.take() {
+        match self.take(&mut state) {
             Some(item) => Received::Item(item),
             None if state.closed => Received::Closed,
             None => Received::Idle,
@@ -90,7 +92,24 @@ impl<T> Queue<T> {
     /// The next one, if it is there and right.
     pub(super) fn next_if(&self, right: impl FnOnce(&T) -> bool) -> Option<T> {
         let mut state = self.state();
-        state.waiting.front().is_some_and(|(item, _)| right(item)).then(|| state.take()).flatten()
+        state.waiting.front().is_some_and(|(item, _)| right(item)).then(|| self.take(&mut state)).flatten()
+    }
+
+    /// The next one; lets in what there is room for now.
+    fn take(&self, state: &mut State<T>) -> Option<T> {
+        let (item, weight) = state.waiting.pop_front()?;
+        state.weight = state.weight.saturating_sub(weight);
+        while let Some(next) = state.outside.front() {
+            if !(next.sender.is_canceled() || state.has_room(next.weight, self.most)) {
+                break;
+            }
+            let Some(Outside { item, weight, sender }) = state.outside.pop_front() else { break };
+            if sender.send(()).is_ok() {
+                state.let_in(item, weight);
+                self.arrived.notify_one();
+            }
+        }
+        Some(item)
     }
 
     /// What is sent is still received, and nothing more is.
@@ -103,12 +122,13 @@ impl<T> Queue<T> {
 }
 
 impl<T> State<T> {
-    fn take(&mut self) -> Option<T> {
-        let (item, weight) = self.waiting.pop_front()?;
-        self.weight = self.weight.saturating_sub(weight);
-        // All of them: one that was woken alone might be gone before it looks.
-        self.outside.drain(..).for_each(|sender| _ = sender.send(()));
-        Some(item)
+    fn has_room(&self, weight: usize, most: usize) -> bool {
+        self.waiting.is_empty() || self.weight.saturating_add(weight) <= most
+    }
+
+    fn let_in(&mut self, item: T, weight: usize) {
+        self.weight = self.weight.saturating_add(weight);
+        self.waiting.push_back((item, weight));
     }
 }
 
@@ -144,6 +164,33 @@ mod tests {
         assert!(matches!(queue.receive(None), Received::Item("c")));
         assert!(matches!(queue.receive(None), Received::Item("d")));
         assert!(matches!(queue.receive(None), Received::Closed));
+    }
+
+    #[test]
+    fn what_is_heavy_is_not_overtaken_for_ever_by_what_is_light() {
+        let queue = Queue::new(10);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut poll = |sending: &mut std::pin::Pin<Box<dyn Future<Output = Result<(), StoreError>> + '_>>| {
+            sending.as_mut().poll(&mut context)
+        };
+        let mut light: Vec<_> = (0..20).map(|_| Box::pin(queue.send("light", 3)) as _).collect();
+        let mut heavy = Box::pin(queue.send("heavy", 9)) as _;
+        for sending in &mut light[..3] {
+            assert_eq!(poll(sending), Poll::Ready(Ok(())));
+        }
+        assert_eq!(poll(&mut heavy), Poll::Pending);
+        // From now on there is always one who has something light to write.
+        let mut before = 0;
+        for sending in &mut light[3..] {
+            assert_eq!(poll(sending), Poll::Pending);
+            match queue.receive(None) {
+                Received::Item("light") => before += 1,
+                Received::Item("heavy") => break,
+                _ => panic!("something is there"),
+            }
+        }
+        assert_eq!(before, 3);
+        assert_eq!(poll(&mut heavy), Poll::Ready(Ok(())));
     }
 
     #[test]
