@@ -16,6 +16,8 @@ pub(super) struct Known {
     pub(super) newest: Option<Noted>,
     /// What somebody is about to publish, or died over.
     pub(super) announced: Option<Noted>,
+    /// Consents before the newest that the store could not be made to hold, the earliest first.
+    kept: Vec<Noted>,
     /// The keys of the consents before the newest, the earliest first, each once.
     past: Vec<Earlier>,
     /// The keys that are gone, the earliest first.
@@ -77,6 +79,14 @@ impl Noted {
         let at = Newest { place: stored.place(), key: stored.consent().unverified().key_id() };
         if at == self.at { Ok(stored) } else { Err(MALFORMED) }
     }
+
+    fn encode(&self, out: &mut Writer) -> Result<()> {
+        let length = u32::try_from(self.consent.len()).map_err(|_| MALFORMED)?;
+        let Place { under, base, version } = self.at.place;
+        out.u64(under.0).u64(base.0).u64(version.0).bytes(&self.at.key.0);
+        out.bytes(&length.to_be_bytes()).bytes(&self.consent);
+        Ok(())
+    }
 }
 
 impl Known {
@@ -127,8 +137,7 @@ impl Known {
         }
         // What was announced before it comes too late.
         let announced = self.announced.clone().filter(|announced| announced.at.place > next.at.place);
-        let destroyed = self.destroyed.clone();
-        Ok(Self { newest: Some(next), announced, past: bounded(past, MAX_KEYS), destroyed })
+        Ok(Self { newest: Some(next), announced, past: bounded(past, MAX_KEYS), ..self.clone() })
     }
 
     /// With these keys destroyed, and those of the consents before the one that gave `new`.
@@ -147,8 +156,29 @@ impl Known {
         let mut destroyed = self.destroyed.clone();
         let new = gone.into_iter().filter(|key| known(&self.destroyed, *key).is_none());
         destroyed.extend(new.map(|key| known(before, key).unwrap_or(Earlier(key, By::Unknown))));
+        let mut kept = self.kept.clone();
+        kept.retain(|noted| known(&destroyed, noted.at.key).is_none());
         // What is dropped is decrypt-only again; there is no consent left that gives it.
-        Ok(Self { past: rest.to_vec(), destroyed: bounded(destroyed, MAX_DESTROYED), ..self.clone() })
+        Ok(Self { past: rest.to_vec(), destroyed: bounded(destroyed, MAX_DESTROYED), kept, ..self.clone() })
+    }
+
+    /// With this consent among those that are kept; none if there are too many.
+    pub(super) fn keeping(&self, noted: Noted) -> Option<Self> {
+        let mut kept = self.kept.clone();
+        if !kept.contains(&noted) {
+            kept.push(noted);
+        }
+        (kept.len() <= MAX_KEPT).then(|| Self { kept, ..self.clone() })
+    }
+
+    /// Without this consent among those that are kept.
+    pub(super) fn giving_back(&self, noted: &Noted) -> Self {
+        let kept = self.kept.iter().filter(|kept| *kept != noted).cloned().collect();
+        Self { kept, ..self.clone() }
+    }
+
+    pub(super) fn kept(&self) -> Result<Vec<StoredConsent>> {
+        self.kept.iter().map(Noted::read).collect()
     }
 
     #[cfg(test)]
@@ -158,7 +188,8 @@ impl Known {
 
     /// Whether its consents can be read.
     pub(super) fn check(&self) -> Result<()> {
-        [&self.newest, &self.announced].into_iter().flatten().try_for_each(|noted| noted.read().map(drop))
+        let noted = self.newest.iter().chain(&self.announced).chain(&self.kept);
+        noted.map(Noted::read).try_for_each(|read| read.map(drop))
     }
 
     pub(super) fn encode(&self, key: &str) -> Result<Vec<u8>> {
@@ -170,24 +201,21 @@ impl Known {
             }
         }
         for noted in [&self.newest, &self.announced] {
-            let Some(Noted { at, consent }) = noted else {
-                out.u8(0);
-                continue;
-            };
-            let length = u32::try_from(consent.len()).map_err(|_| MALFORMED)?;
-            let Place { under, base, version } = at.place;
-            out.u8(1).u64(under.0).u64(base.0).u64(version.0).bytes(&at.key.0);
-            out.bytes(&length.to_be_bytes()).bytes(consent);
+            out.u8(u8::from(noted.is_some()));
+            noted.iter().try_for_each(|noted| noted.encode(&mut out))?;
         }
+        out.u8(u8::try_from(self.kept.len()).map_err(|_| MALFORMED)?);
+        self.kept.iter().try_for_each(|noted| noted.encode(&mut out))?;
         Ok(sealed(key, &out.finish()))
     }
 
     pub(super) fn decode(key: &str, bytes: &[u8]) -> Result<Self> {
-        let Parts { past, destroyed, newest, announced } = Parts::read(key, bytes)?;
+        let Parts { past, destroyed, newest, announced, kept } = Parts::read(key, bytes)?;
         let noted = |(at, consent): (Newest, &[u8])| Noted { at, consent: consent.to_vec() };
         Ok(Self {
             newest: newest.map(noted),
             announced: announced.map(noted),
+            kept: kept.into_iter().map(noted).collect(),
             past: earlier(past)?,
             destroyed: earlier(destroyed)?,
         })
@@ -201,6 +229,7 @@ pub(super) struct Parts<'a> {
     pub(super) destroyed: &'a [u8],
     pub(super) newest: Option<(Newest, &'a [u8])>,
     pub(super) announced: Option<(Newest, &'a [u8])>,
+    pub(super) kept: Vec<(Newest, &'a [u8])>,
 }
 
 impl<'a> Parts<'a> {
@@ -208,9 +237,10 @@ impl<'a> Parts<'a> {
         let mut reader = opened(key, bytes)?;
         let past = rows(&mut reader, MAX_KEYS)?;
         let destroyed = rows(&mut reader, MAX_DESTROYED)?;
-        let (newest, announced) = (noted(&mut reader)?, noted(&mut reader)?);
+        let [newest, announced] = [at_most(&mut reader, 1)?.pop(), at_most(&mut reader, 1)?.pop()];
+        let kept = at_most(&mut reader, MAX_KEPT)?;
         reader.finish()?;
-        Ok(Self { past, destroyed, newest, announced })
+        Ok(Self { past, destroyed, newest, announced, kept })
     }
 }
 
@@ -219,17 +249,18 @@ fn rows<'a>(reader: &mut Reader<'a>, most: usize) -> Result<&'a [u8]> {
     if count > most { Err(MALFORMED) } else { reader.take(count * ROW) }
 }
 
-fn noted<'a>(reader: &mut Reader<'a>) -> Result<Option<(Newest, &'a [u8])>> {
-    match reader.u8()? {
-        0 => Ok(None),
-        1 => {
-            let [under, base, version] = [reader.u64()?, reader.u64()?, reader.u64()?].map(Version);
-            let key = KeyId(*reader.array()?);
-            let length = usize::try_from(u32::from_be_bytes(*reader.array()?)).map_err(|_| MALFORMED)?;
-            Ok(Some((Newest { place: Place { under, base, version }, key }, reader.take(length)?)))
-        }
-        _ => Err(MALFORMED),
+fn at_most<'a>(reader: &mut Reader<'a>, most: usize) -> Result<Vec<(Newest, &'a [u8])>> {
+    let count = usize::from(reader.u8()?);
+    if count > most {
+        return Err(MALFORMED);
     }
+    let noted = |_| {
+        let [under, base, version] = [reader.u64()?, reader.u64()?, reader.u64()?].map(Version);
+        let key = KeyId(*reader.array()?);
+        let length = usize::try_from(u32::from_be_bytes(*reader.array()?)).map_err(|_| MALFORMED)?;
+        Ok((Newest { place: Place { under, base, version }, key }, reader.take(length)?))
+    };
+    (0..count).map(noted).collect()
 }
 
 fn earlier(rows: &[u8]) -> Result<Vec<Earlier>> {
@@ -264,6 +295,8 @@ fn bounded(mut keys: Vec<Earlier>, most: usize) -> Vec<Earlier> {
 pub(super) const ROW: usize = 17;
 /// Most keys of earlier consents that an entry tells apart from unknown ones.
 const MAX_KEYS: usize = 1024;
+/// Most consents that an entry keeps for a store that cannot be made to hold them.
+const MAX_KEPT: usize = 4;
 /// Most destroyed keys that are remembered of a compartment: one a day for twenty years.
 const MAX_DESTROYED: usize = 8192;
 
@@ -291,7 +324,8 @@ mod tests {
         };
         let past = keys(By::Custodian, 0..u16::try_from(MAX_KEYS).unwrap());
         let destroyed = keys(By::Unknown, 0..u16::try_from(MAX_DESTROYED).unwrap());
-        Known { newest: noted(1), announced: noted(2), past, destroyed }
+        let kept = (3..).filter_map(noted).take(MAX_KEPT).collect();
+        Known { newest: noted(1), announced: noted(2), kept, past, destroyed }
     }
 
     #[test]

@@ -110,4 +110,40 @@ impl Ledger<'_> {
         })
         .await
     }
+
+    /// Keeps the newest consent when a later one has come: `why` the store cannot be made to hold it. Says so where too
+    /// many are kept already.
+    pub(crate) async fn keep(&self, newest: &StoredConsent, why: &Error) -> Result<()> {
+        let (noted, statement) = (Noted::of(newest)?, newest.consent().unverified());
+        self.change(&key(&statement.owner, &statement.compartment), |known| {
+            // Where there is another one by now, whoever published that has kept this one.
+            if known.newest.as_ref() != Some(&noted) {
+                return Ok(None);
+            }
+            let next = known.keeping(noted.clone()).ok_or_else(|| why.clone())?;
+            Ok((next != *known).then_some(next))
+        })
+        .await
+    }
+
+    /// The newest consent, and those before it that the store could not be made to hold, the earliest first.
+    pub(crate) async fn newest_and_kept(
+        &self,
+        owner: &OwnerId,
+        compartment: &CompartmentId,
+    ) -> Result<Option<(StoredConsent, Vec<StoredConsent>)>> {
+        let Some((_, known)) = self.known(&key(owner, compartment)).await? else { return Ok(None) };
+        let newest = known.newest.as_ref().map(Noted::read).transpose()?;
+        newest.map(|newest| Ok((newest, known.kept()?))).transpose()
+    }
+
+    /// The store holds it by now.
+    pub(crate) async fn give_back(&self, kept: &StoredConsent) -> Result<()> {
+        let (noted, statement) = (Noted::of(kept)?, kept.consent().unverified());
+        self.change(&key(&statement.owner, &statement.compartment), |known| {
+            let next = known.giving_back(&noted);
+            Ok((next != *known).then_some(next))
+        })
+        .await
+    }
 }

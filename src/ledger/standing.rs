@@ -17,6 +17,8 @@ pub(crate) enum Standing {
         newest: Newest,
         /// The keys that are gone.
         destroyed: Destroyed,
+        /// Whether it keeps consents for the store, which could not be made to hold them.
+        keeps: bool,
     },
 }
 
@@ -35,8 +37,9 @@ pub(crate) struct Destroyed(Box<[u8]>);
 impl Standing {
     /// From an entry; and whether a publication was begun there.
     pub(super) fn read(key: &str, bytes: &[u8]) -> Result<(Self, bool)> {
-        let Parts { destroyed, newest, announced, .. } = Parts::read(key, bytes)?;
-        let known = |(newest, _)| Self::Known { newest, destroyed: Destroyed(destroyed.into()) };
+        let Parts { destroyed, newest, announced, kept, .. } = Parts::read(key, bytes)?;
+        let keeps = !kept.is_empty();
+        let known = |(newest, _)| Self::Known { newest, destroyed: Destroyed(destroyed.into()), keeps };
         Ok((newest.map_or(Self::Unknown, known), announced.is_some()))
     }
 

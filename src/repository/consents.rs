@@ -222,7 +222,8 @@ impl Repository<'_> {
     }
 
     /// The compartments that have to catch up after a restore: the ledger knows more of them than the store, or their
-    /// records lie under older keys than the newest consent's. Of each, [`Repository::catch_up`]; then rotate to the key
+    /// records lie under older keys than the newest consent's, or it keeps a consent that the store could not be read at.
+    /// Of each, [`Repository::catch_up`]; then rotate to the key
     /// of the newest consent and retire the older ones, after which a compartment is listed no more. One whose entry in
     /// the ledger is damaged is listed, too; [`Repository::catch_up`] says so.
     ///
@@ -252,7 +253,7 @@ impl Repository<'_> {
     }
 
     /// Writes the newest consent to a compartment into the store again, as the ledger has it, over anything else in its
-    /// place. If records lie under earlier keys, the compartment stays closed until they are moved and these keys retired.
+    /// place; and those before it that the ledger keeps, since the store could not be read when a later one came. If records lie under earlier keys, the compartment stays closed until they are moved and these keys retired.
     ///
     /// # Errors
     ///
@@ -261,11 +262,27 @@ impl Repository<'_> {
     pub async fn catch_up(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Option<StoredConsent>> {
         let ledger = self.ledger.ok_or(NO_LEDGER)?;
         self.standings(&ledger, owner, &[compartment]).await?;
-        let Some(newest) = ledger.newest(owner, compartment).await? else { return Ok(None) };
-        match self.put_over(&newest).await? {
-            Put::Outdated => Err(Error::Rollback("consent")),
-            _ => Ok(Some(newest)),
+        let Some((newest, kept)) = ledger.newest_and_kept(owner, compartment).await? else { return Ok(None) };
+        if self.put_over(&newest).await? == Put::Outdated {
+            return Err(Error::Rollback("consent"));
         }
+        self.take_kept(&ledger, &kept).await?;
+        Ok(Some(newest))
+    }
+
+    /// Writes the consents that the ledger keeps for this store, as far as their places can be written again.
+    async fn take_kept(&self, ledger: &Ledger<'_>, kept: &[StoredConsent]) -> Result<()> {
+        for kept in kept {
+            match self.put_over(kept).await {
+                Err(error) if error.is_damage() => {}
+                // What is destroyed meanwhile is needed no more.
+                put => {
+                    let _done_or_outdated = put?;
+                    ledger.give_back(kept).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes a consent that the ledger goes by, if it is not there, over anything else in its place.
@@ -288,14 +305,16 @@ impl Repository<'_> {
 
     /// Has the store keep the newest consent that the ledger knows, which is about to forget it for a later one: what lies
     /// under its key could be opened by nobody any more.
-    pub(super) async fn keep_newest(&self, newest: &StoredConsent) -> Result<()> {
-        match self.is_as_known(newest).await {
+    pub(super) async fn keep_newest(&self, ledger: &Ledger<'_>, newest: &StoredConsent) -> Result<()> {
+        let there = match self.is_as_known(newest).await {
             // What is destroyed meanwhile is needed no more.
             Ok(false) => self.put_over(newest).await.map(drop),
-            Ok(true) => Ok(()),
-            // What the engine cannot read it holds all the same, and one bad place holds up nothing that is new.
-            Err(error) if error.is_damage() => Ok(()),
-            Err(error) => Err(error),
+            known => known.map(drop),
+        };
+        match there {
+            // One bad place holds up nothing that is new: the ledger keeps it until the store takes it again.
+            Err(error) if error.is_damage() => ledger.keep(newest, &error).await,
+            there => there,
         }
     }
 
@@ -343,6 +362,9 @@ impl Repository<'_> {
         let (standing, current) = self.is_current(ledger, owner, compartment).await?;
         if standing == Standing::Erased || !current {
             return Ok(standing != Standing::Erased);
+        }
+        if matches!(standing, Standing::Known { keeps: true, .. }) {
+            return Ok(true);
         }
         let mut last = None::<StoredConsent>;
         loop {

@@ -48,7 +48,7 @@ impl Repository<'_> {
     /// Writes a consent that was announced, and has the ledger go by it instead of the newest; or takes the announcement back.
     async fn end(&self, ledger: &Ledger<'_>, consent: &StoredConsent, newest: Option<&StoredConsent>) -> Result<Put> {
         if let Some(newest) = newest {
-            self.keep_newest(newest).await?;
+            self.keep_newest(ledger, newest).await?;
         }
         let put = self.put_or_mend(consent).await?;
         match put {

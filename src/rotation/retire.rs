@@ -79,7 +79,7 @@ impl Rotation<'_> {
         let repository = Repository::unchecked(self.store, *ledger);
         // Before the walk: who writes under an older key from here on is turned away, and who did so before is seen.
         let destroyed = match repository.standings(ledger, owner, &[compartment]).await?.pop() {
-            Some(Standing::Known { newest, destroyed }) if newest.key == self.new.key_id() => destroyed.ids(),
+            Some(Standing::Known { newest, destroyed, .. }) if newest.key == self.new.key_id() => destroyed.ids(),
             _ => return Err(Error::ApiMisuse("the newest consent that the ledger knows has another key")),
         };
         let given = self.given().await?;

@@ -179,6 +179,7 @@ fn phrases(constants: &Constants) -> Vec<Phrase> {
         format!("with 0 to {} fields", commas("record.rs MAX_FIELDS")),
         format!("`data` of at most {}.", sized("seal/field.rs MAX_FIELD")),
         format!("each once, the earliest first, at most {};", commas("ledger/known.rs MAX_KEYS")),
+        format!("the earliest first, at most {}, which the store could not", commas("ledger/known.rs MAX_KEPT")),
         format!("those that were retired, at most {}.", commas("ledger/known.rs MAX_DESTROYED")),
         format!("\"started\": time}}`, at most {} claims", of("rotation/job.rs MOST_CLAIMS")),
     ];
