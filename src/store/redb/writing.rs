@@ -87,9 +87,13 @@ fn follow(held: &Held) {
 fn group(held: &Held, batches: Vec<Vec<Op>>, answers: Vec<Answer<Vec<Outcome>>>) {
     // Whoever no longer waits for an answer needs none.
     match transact(held, &batches) {
-        Ok(outcomes) => answers.into_iter().zip(outcomes).for_each(|(answer, outcomes)| {
-            let _gone = answer.send(Ok(outcomes));
-        }),
+        Ok(outcomes) => {
+            // Before whoever waits makes the next one: it is not held beside that.
+            drop(batches);
+            answers.into_iter().zip(outcomes).for_each(|(answer, outcomes)| {
+                let _gone = answer.send(Ok(outcomes));
+            });
+        }
         // Nothing of the group was written, and one of them alone is to blame, or fits.
         Err(error) if matches!(error.failure(), StoreFailure::Corrupt | StoreFailure::Full) && batches.len() > 1 => {
             answers.into_iter().zip(batches).for_each(|(answer, ops)| {
