@@ -24,7 +24,9 @@ pub use limits::{Limits, MAX_KEY, MAX_VALUE, Order, check_keys, check_ops, check
 pub use memory::MemoryStore;
 #[cfg(feature = "redb")]
 pub use redb::{Findings, OpenCheck, RedbOptions, RedbStore};
-pub(crate) use tools::{Pages, Scanned, apply_all, apply_in_order, each, is_there, only, scan_each, tags_of_each};
+pub(crate) use tools::{
+    Each, Pages, Scanned, apply_all, apply_in_order, each, is_there, only, scan_each, tags_of_each,
+};
 
 /// A future that a [`Store`] gives: boxed, so that stores can be exchanged at run time, and bound to no runtime.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

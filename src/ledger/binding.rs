@@ -8,7 +8,7 @@ use super::entry::{opened, sealed};
 use super::{Ledger, LedgerError};
 use crate::error::{Error, Result};
 use crate::store::space::BOUND;
-use crate::store::{Entry, Op, Outcome, Store, Tag, is_there, only};
+use crate::store::{Each, Entry, Op, Outcome, Store, Tag, each, is_there, only};
 
 /// The random id of a ledger, or of a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -137,17 +137,27 @@ impl<'a> Ledger<'a> {
         Ok(held.collect())
     }
 
-    /// Whether something lies under this key, damaged or not, if a ledger is still there.
+    /// Whether something lies under this key, damaged or not, if this ledger is still there.
     pub(super) async fn has(&self, key: String) -> Result<bool> {
-        match is_there(self.store, &[IDENTITY.to_owned(), key]).await?.as_slice() {
-            [true, held] => Ok(*held),
-            _ => Err(LedgerError::Missing.into()),
-        }
+        let held = self.look(&[IDENTITY.to_owned(), key]).await?;
+        Ok(held.last().is_some_and(|held| !matches!(held, Ok(None))))
     }
 
-    /// Refuses a store that no ledger is in any more: that it lists nothing says nothing.
+    /// Refuses a store that this ledger is not in any more: that it lists nothing says nothing.
     pub(super) async fn is_there(&self) -> Result<()> {
-        self.has(IDENTITY.to_owned()).await.map(drop)
+        self.look(&[IDENTITY.to_owned()]).await.map(drop)
+    }
+
+    /// What lies under these keys, each by itself, the ledger's own first; where that is damaged, it is taken for this one's.
+    async fn look(&self, keys: &[String]) -> Result<Vec<Each<Entry>>> {
+        let held = each(self.store, keys).await?;
+        match held.first() {
+            Some(Ok(Some(own))) if Identity::decode(&own.value).is_ok_and(|own| own.ledger != self.id) => {
+                Err(LedgerError::Missing.into())
+            }
+            Some(Ok(Some(_)) | Err(_)) => Ok(held),
+            Some(Ok(None)) | None => Err(LedgerError::Missing.into()),
+        }
     }
 
     /// Whether a ledger lies in this store; not where a view of it does not show that.

@@ -70,6 +70,8 @@ impl Ledger<'_> {
         while let Some(page) = pages.keys().await? {
             let found: Vec<T> = page.iter().filter_map(|key| read(key)).collect();
             if !found.is_empty() {
+                // It may be another one's.
+                self.is_there().await?;
                 return Ok(found);
             }
         }
