@@ -9,6 +9,7 @@ use super::{Ledger, LedgerError};
 use crate::error::{Error, Result};
 use crate::store::space::BOUND;
 use crate::store::{Each, Entry, Op, Outcome, Store, Tag, each, is_there, only};
+use crate::wire::Reader;
 
 /// The random id of a ledger, or of a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,15 +28,21 @@ pub(crate) struct Sides {
 struct Bound {
     store: Id,
     ledger: Id,
+    line: Line,
 }
 
 /// What a ledger says of itself and its store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Identity {
     ledger: Id,
-    store: Option<Id>,
-    /// The ledger that was lost, into whose place this one came.
-    before: Option<Id>,
+    bound: Option<(Id, Line)>,
+}
+
+/// Which ledger of its line it is: where one is lost, the next one comes into its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Line {
+    first: Id,
+    number: u64,
 }
 
 /// How a store and a ledger stand to each other.
@@ -51,10 +58,22 @@ pub(crate) enum Relation {
     StoreOfAnother,
     /// The store names nobody, or this ledger under another id than that of the store that the ledger names.
     LedgerOfAnother,
-    /// The ledger names this store, which names the ledger of before: it is a copy from before the ledger was replaced.
+    /// The store names an earlier ledger of the same line: it is a copy from before the ledger was replaced.
     Earlier,
     /// Each names another.
     Strangers,
+}
+
+impl Line {
+    /// That of whoever comes into this one's place.
+    fn next(self) -> Self {
+        Self { number: self.number.saturating_add(1), ..self }
+    }
+
+    /// Whether this is one of the same line that is lost since.
+    fn is_before(&self, other: &Self) -> bool {
+        self.first == other.first && self.number < other.number
+    }
 }
 
 impl Id {
@@ -77,7 +96,7 @@ impl<'a> Ledger<'a> {
         if !store.keys("", "", 1).await?.is_empty() {
             return Err(LedgerError::Occupied.into());
         }
-        let identity = Identity { ledger: Id::random()?, store: None, before: None };
+        let identity = Identity { ledger: Id::random()?, bound: None };
         let op = Op::Put { key: IDENTITY.to_owned(), value: identity.encode() };
         match store.apply(vec![op]).await?.as_slice() {
             [Outcome::Written(_)] => Ok(Self { store, id: identity.ledger }),
@@ -175,39 +194,49 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn tie(&self, store: &dyn Store, sides: Sides) -> Result<bool> {
         let Sides { store: said, ledger: (tag, identity) } = sides;
         let (before, said) = said.map_or((None, None), |(tag, said)| (Some(tag), Some(said)));
+        let (mine, line) = (identity.bound.map(|(id, _)| id), identity.bound.map(|(_, line)| line));
         // A store that named another ledger stays what it is; one that is restored is another than that of before, and so is
-        // a copy from before the ledger was replaced, which has the store's own id.
+        // a copy from before the ledger was replaced, which may have the store's own id.
         let id = match said {
-            Some(said) if said.ledger == self.id || identity.store != Some(said.store) => said.store,
+            Some(said) if said.ledger == self.id || mine.is_none() => said.store,
             _ => Id::random()?,
         };
-        let bound = Bound { store: id, ledger: self.id };
-        let mut mine = None;
+        let line = line.unwrap_or_else(|| match said {
+            Some(said) if said.ledger == self.id => said.line,
+            Some(said) => said.line.next(),
+            None => Line { first: self.id, number: 0 },
+        });
+        let bound = Bound { store: id, ledger: self.id, line };
+        let mut written = None;
         if said != Some(bound) {
             let (key, value) = (BOUND.to_owned(), bound.encode());
-            let op = match before.clone() {
+            let op = match before {
                 None => Op::Put { key, value },
                 Some(tag) => Op::Swap { key, tag, value },
             };
             match store.apply(vec![op]).await?.pop() {
-                Some(Outcome::Written(tag)) => mine = Some(tag),
+                Some(Outcome::Written(tag)) => written = Some(tag),
                 _ => return Ok(false),
             }
         }
-        if identity.store == Some(id) {
+        if mine == Some(id) {
             return Ok(true);
         }
-        let lost = said.map(|said| said.ledger).filter(|ledger| *ledger != self.id);
-        let next = Identity { store: Some(id), before: lost.or(identity.before), ..identity };
+        let next = Identity { bound: Some((id, line)), ..identity };
         let op = Op::Swap { key: IDENTITY.to_owned(), tag, value: next.encode() };
         if matches!(self.store.apply(vec![op]).await?.as_slice(), [Outcome::Written(_)]) {
             return Ok(true);
         }
-        // Bound to another store meanwhile: this one stays free.
-        if let (Some(tag), None) = (mine, before)
-            && self.sides(store).await?.ledger.1.store != Some(id)
+        // Bound to another store meanwhile: this one stays free, or its own ledger's.
+        if let Some(tag) = written
+            && self.sides(store).await?.ledger.1.store() != Some(id)
         {
-            store.apply(vec![Op::Delete { key: BOUND.to_owned(), tag }]).await?;
+            let key = BOUND.to_owned();
+            let back = match said {
+                None => Op::Delete { key, tag },
+                Some(said) => Op::Swap { key, tag, value: said.encode() },
+            };
+            store.apply(vec![back]).await?;
         }
         Ok(false)
     }
@@ -220,18 +249,16 @@ impl<'a> Ledger<'a> {
 impl Sides {
     pub(crate) fn relation(&self, ledger: &Ledger<'_>) -> Relation {
         let said = self.store.as_ref().map(|(_, said)| said);
-        match (said, self.ledger.1.store) {
+        match (said, self.ledger.1.bound) {
             (None, None) => Relation::Free,
             (None, Some(_)) => Relation::LedgerOfAnother,
-            (Some(said), store) if said.ledger == ledger.id => match store {
+            (Some(said), bound) if said.ledger == ledger.id => match bound {
                 None => Relation::Begun,
-                Some(store) if store == said.store => Relation::Bound,
+                Some((store, _)) if store == said.store => Relation::Bound,
                 Some(_) => Relation::LedgerOfAnother,
             },
             (Some(_), None) => Relation::StoreOfAnother,
-            (Some(said), Some(store)) if said.store == store && self.ledger.1.before == Some(said.ledger) => {
-                Relation::Earlier
-            }
+            (Some(said), Some((_, line))) if said.line.is_before(&line) => Relation::Earlier,
             (Some(_), Some(_)) => Relation::Strangers,
         }
     }
@@ -239,34 +266,48 @@ impl Sides {
 
 impl Bound {
     fn encode(self) -> Vec<u8> {
-        sealed(BOUND, &[self.store.0, self.ledger.0].concat())
+        sealed(BOUND, &[&self.store.0[..], &self.ledger.0, &self.line.encode()].concat())
     }
 
     fn decode(bytes: &[u8]) -> Result<Self> {
         let mut reader = opened(BOUND, bytes)?;
         let (store, ledger) = (Id(*reader.array()?), Id(*reader.array()?));
+        let line = Line::decode(&mut reader)?;
         reader.finish()?;
-        Ok(Self { store, ledger })
+        Ok(Self { store, ledger, line })
     }
 }
 
 impl Identity {
+    fn store(&self) -> Option<Id> {
+        self.bound.map(|(store, _)| store)
+    }
+
     fn encode(self) -> Vec<u8> {
-        let ids = [Some(self.ledger), self.store, self.before];
-        sealed(IDENTITY, &ids.into_iter().flatten().map(|id| id.0).collect::<Vec<_>>().concat())
+        let bound = self.bound.map(|(store, line)| [&store.0[..], &line.encode()].concat()).unwrap_or_default();
+        sealed(IDENTITY, &[&self.ledger.0[..], &bound].concat())
     }
 
     fn decode(bytes: &[u8]) -> Result<Self> {
         let mut reader = opened(IDENTITY, bytes)?;
         let ledger = Id(*reader.array()?);
-        let [mut store, mut before] = [None; 2];
-        for id in [&mut store, &mut before] {
-            if !reader.clone().rest().is_empty() {
-                *id = Some(Id(*reader.array()?));
-            }
-        }
+        let bound = if reader.clone().rest().is_empty() {
+            None
+        } else {
+            Some((Id(*reader.array()?), Line::decode(&mut reader)?))
+        };
         reader.finish()?;
-        Ok(Self { ledger, store, before })
+        Ok(Self { ledger, bound })
+    }
+}
+
+impl Line {
+    fn encode(self) -> Vec<u8> {
+        [&self.first.0[..], &self.number.to_be_bytes()].concat()
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self> {
+        Ok(Self { first: Id(*reader.array()?), number: reader.u64()? })
     }
 }
 

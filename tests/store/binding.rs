@@ -364,6 +364,64 @@ fn of_a_store_and_its_copy_from_before_the_ledger_was_replaced_one_alone_is_serv
     }
 }
 
+/// Each copy was made by the engine, from before the ledger was lost for the first time.
+#[test]
+fn a_copy_from_before_takes_the_place_whatever_was_lost_since_and_one_alone_is_served() {
+    for (ledgers, another_store) in [(1, false), (1, true), (2, false), (2, true)] {
+        let hospital = Hospital::new();
+        let (copy, backup) = (snapshot(&hospital.store), restored(&hospital.store));
+        let noted: Vec<MemoryStore> = (0..ledgers).map(|_| MemoryStore::new()).collect();
+        for noted in &noted {
+            assert_eq!(replace_ledger(&hospital.store, create(noted)), Ok(()));
+        }
+        let ledger = block_on(Ledger::open(noted.last().unwrap())).unwrap();
+        let mut all: Vec<&dyn Store> = vec![&copy, &hospital.store];
+        if another_store {
+            assert_eq!(replace_store(&backup, ledger), Ok(()));
+            all.push(&backup);
+        }
+        for served in all.iter().chain(all.iter().rev()) {
+            assert_eq!(replace_store(*served, ledger), Ok(()), "{ledgers} {another_store}");
+            assert_eq!(all.iter().filter(|store| guarded(**store, ledger).is_ok()).count(), 1);
+            assert_eq!(guarded(*served, ledger), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn who_dies_while_he_replaces_a_ledger_leaves_copies_from_before_that_can_come_back() {
+    for fault in [Fault::Crash, Fault::AnswerLost] {
+        for call in calls() {
+            let hospital = Hospital::new();
+            let (copy, noted) = (snapshot(&hospital.store), FaultyStore::new(MemoryStore::new()));
+            let ledger = create(&noted);
+            noted.fail_at(call, fault);
+            let died = replace_ledger(&hospital.store, ledger).is_err();
+            noted.heal();
+            assert_eq!(replace_ledger(&hospital.store, ledger), Ok(()));
+            assert_eq!(replace_store(&copy, ledger), Ok(()), "{fault:?} {call}");
+            if !died {
+                break;
+            }
+        }
+    }
+}
+
+/// The ledger is bound to a new store while somebody else takes it for one that is to replace another one.
+#[test]
+fn a_store_whose_ledger_is_not_replaced_after_all_stays_its_own() {
+    let hospital = Hospital::new();
+    let (noted, fresh) = (MemoryStore::new(), MemoryStore::new());
+    create(&noted);
+    let act = || assert_eq!(bind(&fresh, block_on(Ledger::open(&noted)).unwrap()), Ok(()));
+    let writes = |_: &Op| true;
+    let slow = Interrupted::new(&noted, When::Writing(&writes), &act);
+    let told = replace_ledger(&hospital.store, block_on(Ledger::open(&slow)).unwrap());
+    assert_eq!(told, Err(LedgerError::OtherStore.into()));
+    assert!(slow.happened());
+    assert_eq!(guarded(&hospital.store, block_on(Ledger::open(&hospital.ledger)).unwrap()), Ok(()));
+}
+
 /// It knows nothing of what was published since, nor of which keys are destroyed.
 #[test]
 fn a_ledger_that_was_replaced_and_is_found_again_takes_no_place_back() {
