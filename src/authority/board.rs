@@ -106,7 +106,8 @@ impl<'a> BulletinBoard<'a> {
         let note = version.0.to_be_bytes();
         for _ in 0..MOST_TRIES {
             let base = place.held_or_damaged().await?;
-            if base.note().try_into().is_ok_and(|held| u64::from_be_bytes(held) > version.0) {
+            let later = base.note().try_into().is_ok_and(|held| u64::from_be_bytes(held) > version.0);
+            if later && self.has_later::<T>(authority, version).await? {
                 return Err(Error::Rollback(T::WHAT));
             }
             let same = base.note() == note
@@ -125,6 +126,15 @@ impl<'a> BulletinBoard<'a> {
             }
         }
         Err(StoreError::new(StoreFailure::Unavailable, "others are posting the same list all the while").into())
+    }
+
+    /// Whether the list itself says that it is later: a note that says so alone is damaged, or somebody planted it, and would
+    /// keep every list out.
+    async fn has_later<T: Posted>(&self, authority: &AuthorityId, version: Version) -> Result<bool> {
+        match self.get::<T>(authority).await {
+            Err(error) if error.is_damage() => Ok(false),
+            held => Ok(held?.is_some_and(|(held, _)| held.unverified().version() > version)),
+        }
     }
 
     /// A statement, and the one that lies beside it.
@@ -150,6 +160,7 @@ trait Posted: Statement + Sync {
     const LIMITS: LargeLimits = LargeLimits { parts: 1, bytes: MAX_LIST as u64 };
 
     fn authority(&self) -> &AuthorityId;
+    fn version(&self) -> Version;
 }
 
 impl Posted for ParametersStatement {
@@ -160,6 +171,10 @@ impl Posted for ParametersStatement {
     fn authority(&self) -> &AuthorityId {
         &self.authority
     }
+
+    fn version(&self) -> Version {
+        self.version
+    }
 }
 
 impl Posted for RevocationList {
@@ -168,6 +183,10 @@ impl Posted for RevocationList {
     fn authority(&self) -> &AuthorityId {
         &self.authority
     }
+
+    fn version(&self) -> Version {
+        self.version
+    }
 }
 
 impl Posted for PeopleMap {
@@ -175,6 +194,10 @@ impl Posted for PeopleMap {
 
     fn authority(&self) -> &AuthorityId {
         &self.authority
+    }
+
+    fn version(&self) -> Version {
+        self.version
     }
 }
 

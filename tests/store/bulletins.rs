@@ -180,3 +180,25 @@ fn a_list_under_another_authoritys_name_is_none_of_hers() {
     assert_eq!(moved, Err(Error::Malformed("parameters statement")));
     assert_eq!(posted(&store), Ok(None));
 }
+
+/// Nobody signed it, and no list says so.
+#[test]
+fn a_note_of_a_later_version_than_its_list_has_keeps_no_list_out() {
+    let (store, mut house) = (MemoryStore::new(), house());
+    let first = changed(&mut house, "one", 10);
+    let second = changed(&mut house, "two", 20);
+    for name in ["parameters", "revocations", "people"] {
+        post(&store, &first).unwrap();
+        let key = format!("authority/st-olave/{name}/head");
+        let mut head = contents(&store).remove(&key).unwrap();
+        let note = head.windows(7).position(|bytes| bytes == [0; 7]).unwrap();
+        head[note] = 0x40;
+        remove(&store, &key);
+        put(&store, &key, &head);
+        assert_eq!(post(&store, &second), Ok(()), "{name}");
+        assert_eq!(posted(&store), Ok(Some(second.clone())));
+        // And what is later by its list stays.
+        assert!(matches!(post(&store, &first), Err(Error::Rollback(_))));
+        block_on(store.delete_prefix("")).unwrap();
+    }
+}
