@@ -61,6 +61,9 @@ impl Ledger<'_> {
     /// Takes note of a consent that was verified, and opened if a custodian signed it. Its key is the one for new writes
     /// from now on.
     ///
+    /// The one before it is forgotten here, and so has to lie in the store.
+    /// [`Repository::publish`](crate::repository::Repository::publish) sees to that, and to the new one.
+    ///
     /// # Errors
     ///
     /// [`Error::NotAllowed`] if a custodian signed it, and the evidence is nobody's who opened it; [`Error::ApiMisuse`]
