@@ -23,6 +23,7 @@ mod restore;
 mod retirement;
 mod rotation;
 mod rotation_redb;
+mod runbooks;
 mod send;
 #[path = "../support/all.rs"]
 mod support;
