@@ -25,6 +25,7 @@
 //! - [`a_backup_is_taken`]: a backup is taken;
 //! - [`a_backup_comes_back`]: a backup comes back;
 //! - [`a_store_is_damaged`]: a store on disk is damaged;
+//! - [`the_store_is_lost`]: the store is lost, and there is no backup;
 //! - [`the_ledger_is_lost`]: the ledger is lost;
 //! - [`a_patient_is_erased`]: a patient is erased;
 //! - [`a_clock_was_wrong`]: a clock was ahead when something was signed.
@@ -103,6 +104,9 @@ pub mod a_backup_comes_back {}
 
 #[doc = include_str!("runbooks/a_store_is_damaged.md")]
 pub mod a_store_is_damaged {}
+
+#[doc = include_str!("runbooks/the_store_is_lost.md")]
+pub mod the_store_is_lost {}
 
 #[doc = include_str!("runbooks/the_ledger_is_lost.md")]
 pub mod the_ledger_is_lost {}

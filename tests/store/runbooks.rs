@@ -4,6 +4,7 @@
 
 mod calendar;
 mod jobs;
+mod losses;
 mod owners;
 mod people;
 
