@@ -13,6 +13,9 @@ impl Repository<'_> {
     /// The ledger is told that it comes, the store has it, the ledger goes by it: in this order. If this one dies before
     /// the end, the next who reads or writes in the compartment brings it to its end.
     ///
+    /// [`Put::Conflict`] with a ledger: in its place lies another consent, of which the ledger knows nothing. See
+    /// [Two devices made the same version](crate::manual::runbooks::two_devices_at_once).
+    ///
     /// # Errors
     ///
     /// As [`Ledger::advance`](crate::ledger::Ledger::advance); what the ledger refuses is not written, unless it came to

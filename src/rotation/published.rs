@@ -1,7 +1,7 @@
 //! Whether a job may begin: the consent of the new key is where its readers find it, and the store is the ledger's.
 
 use super::Rotation;
-use crate::consent::StoredConsent;
+use crate::consent::{Evidence, StoredConsent};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 
@@ -13,11 +13,16 @@ impl Rotation<'_> {
             sealer.ledger.check(self.store).await?;
         }
         let repository = Repository::new(self.store);
-        let gives_it = |consent: &StoredConsent| consent.consent().unverified().key_id() == self.new.key_id();
-        // Where it lies, if the access is of that one, and not of one before with the same key.
-        if repository.consent_of(self.new).await?.is_some_and(|consent| gives_it(&consent)) {
+        // Where it lies, if the access is of that one, and not of one before with the same key. What lies there and is another
+        // one gives nobody the key, whatever it says: somebody who has seen the true one may have put it there.
+        if let Some(consent) = repository.consent_of(self.new).await?
+            && Evidence::from(self.new).check(&consent).is_ok()
+        {
             return Ok(());
         }
+        let gives_it = |consent: &StoredConsent| {
+            consent.consent().unverified().key_id() == self.new.key_id() && consent.place() != self.new.place()
+        };
         let mut last = None::<StoredConsent>;
         loop {
             let page = repository.stored_consents(self.new.owner(), self.new.compartment(), last.as_ref()).await?;

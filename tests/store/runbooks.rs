@@ -7,6 +7,7 @@ mod jobs;
 mod losses;
 mod owners;
 mod people;
+mod planted;
 
 use chartseal::Error;
 use chartseal::authority::{Authority, Credential, Trust};
