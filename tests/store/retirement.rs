@@ -442,8 +442,11 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     let all = contents(&store);
     for (key, value) in &all {
         let shown = ["wrap/", "envelope/", "consent/", "job/"].iter().any(|kind| key.starts_with(kind));
-        let got = block_on(view.get(std::slice::from_ref(key)));
-        assert_eq!(got.is_ok(), shown, "{key}");
+        let alone = std::slice::from_ref(key);
+        assert_eq!(block_on(view.get(alone)).is_ok(), shown, "{key}");
+        assert_eq!(block_on(view.tags(alone)).is_ok(), shown, "{key}");
+        let both = [all.keys().find(|key| key.starts_with("wrap/")).unwrap().clone(), key.clone()];
+        assert_eq!(block_on(view.get(&both)).is_ok(), shown, "{key}");
         let tag = block_on(store.get(std::slice::from_ref(key))).unwrap().remove(0).unwrap().tag;
         if !key.starts_with("job/") && !key.starts_with("consent/") {
             assert!(block_on(view.apply(vec![Op::Delete { key: key.clone(), tag: tag.clone() }])).is_err(), "{key}");
@@ -452,8 +455,24 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
         let swap = block_on(view.apply(vec![Op::Swap { key: key.clone(), tag, value: value.clone() }]));
         assert_eq!(swap.is_ok(), key.starts_with("wrap/") || key.starts_with("job/"), "{key}");
     }
-    for prefix in ["", "w", "wrap/", "body/", "content/"] {
+    let section = format!("{}/{}/", access.owner(), access.compartment());
+    let other_section = format!("{}/b/", access.owner());
+    for kind in ["wrap", "envelope", "consent", "job", "quarantine", "body", "content", "past", "replaced", "authority"]
+    {
+        let shown = ["wrap", "envelope", "consent", "job", "quarantine"].contains(&kind);
+        for (prefix, shown) in [(format!("{kind}/{section}"), shown), (format!("{kind}/{other_section}"), false)] {
+            assert_eq!(block_on(view.keys(&prefix, "", 9)).is_ok(), shown, "{prefix}");
+            assert_eq!(block_on(view.scan(&prefix, "", 9)).is_ok(), shown, "{prefix}");
+            let deletes = shown && ["job", "quarantine"].contains(&kind);
+            let before = contents(&store);
+            assert_eq!(block_on(view.delete_prefix(&prefix)).is_ok(), deletes, "{prefix}");
+            assert!(deletes || contents(&store) == before, "{prefix}");
+        }
+    }
+    for prefix in ["", "w", "wrap/", "body/", "content/", "job/"] {
         assert!(block_on(view.keys(prefix, "", 9)).is_err(), "{prefix}");
+        assert!(block_on(view.scan(prefix, "", 9)).is_err(), "{prefix}");
+        assert!(block_on(view.delete_prefix(prefix)).is_err(), "{prefix}");
     }
     let other = KeysOnly::new(&store, access.owner(), &"b".parse().unwrap());
     assert!(all.keys().all(|key| block_on(other.get(std::slice::from_ref(key))).is_err()));

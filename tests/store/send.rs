@@ -4,9 +4,15 @@ use std::io::{Cursor, Empty};
 
 use crate::support::hospital::Hospital;
 use crate::support::stored::{now, sealed};
+use crate::support::waiting::block_on;
 use crate::support::world::NOW;
+use chartseal::Secret;
+use chartseal::authority::{Authority, BulletinBoard, StoredAuthority};
 use chartseal::backup;
+use chartseal::ledger::Ledger;
+use chartseal::pin::PinStore;
 use chartseal::record::Author;
+use chartseal::repository::Repository;
 use chartseal::rotation::{Rotation, Scope, Sweep};
 use chartseal::store::{MemoryStore, Store};
 
@@ -46,6 +52,13 @@ fn the_future_of_each_verb_can_move_between_threads() {
     is_send(ledger.erased(None));
     is_send(ledger.is_erased(&owner));
     is_send(ledger.compartments(None));
+    is_send(ledger.damaged());
+    is_send(Ledger::create(&hospital.ledger));
+    is_send(Ledger::open(&hospital.ledger));
+    is_send(Repository::bind(&hospital.store, ledger));
+    is_send(Repository::guarded(&hospital.store, ledger));
+    is_send(Repository::replace_store(&hospital.store, ledger));
+    is_send(Repository::replace_ledger(&hospital.store, ledger));
 
     let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
     let (old, trust, devices) = ([access], &hospital.world.trust, hospital.world.devices());
@@ -66,6 +79,22 @@ fn the_future_of_each_verb_can_move_between_threads() {
     is_send(backup::write(&store, &mut out));
     is_send(backup::restore(&store, &mut input));
     is_send(store.delete_prefix(""));
+}
+
+#[test]
+fn the_future_of_each_verb_of_an_authority_in_a_store_can_move_between_threads() {
+    let (store, key, mut pins) = (MemoryStore::new(), Secret::random().unwrap(), PinStore::default());
+    let mut house = Authority::setup("st-olave".parse().unwrap(), NOW).unwrap();
+    let (id, bulletin) = (house.id().clone(), house.publish(NOW).unwrap());
+    let board = BulletinBoard::new(&store);
+    is_send(board.post(&bulletin));
+    is_send(board.post_revocations(&bulletin.revocations));
+    is_send(board.bulletin(&id));
+    is_send(board.revocations(&id));
+    is_send(StoredAuthority::open(&store, &key, &mut pins, id));
+    let mut stored = block_on(StoredAuthority::create(&store, &key, &mut pins, house)).unwrap();
+    is_send(stored.authority());
+    is_send(stored.change(|house| house.publish(NOW)));
 }
 
 #[cfg(feature = "redb")]
