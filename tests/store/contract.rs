@@ -91,9 +91,10 @@ mod on_disk {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store");
         std::fs::write(&path, [7; 10_000]).unwrap();
-        let failure = RedbStore::open(&path).unwrap_err().failure();
-        assert!(matches!(failure, StoreFailure::Corrupt | StoreFailure::Unavailable), "{failure:?}");
-        assert!(RedbStore::open(folder.path().join("no/such/folder")).is_err());
+        assert_eq!(RedbStore::open(&path).unwrap_err().failure(), StoreFailure::Corrupt);
+        assert_eq!(std::fs::read(&path).unwrap(), [7; 10_000]);
+        let nowhere = RedbStore::open(folder.path().join("no/such/folder"));
+        assert_eq!(nowhere.unwrap_err().failure(), StoreFailure::Unavailable);
     }
 
     const CHILD: &str = "CHARTSEAL_TEST_WRITER";
