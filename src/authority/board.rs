@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::id::{AuthorityId, Version};
 use crate::identity::{Signed, Statement};
 use crate::store::space::LargeKeys;
-use crate::store::{Large, LargeLimits, Next, Replaced, Store, StoreError, StoreFailure};
+use crate::store::{Large, LargeLimits, Next, Replaced, Store, StoreError};
 
 /// Bulletins in a [`Store`], for hosts to fetch: under `authority/id/`, in as many values as they take.
 ///
@@ -125,7 +125,7 @@ impl<'a> BulletinBoard<'a> {
                 return Ok(());
             }
         }
-        Err(StoreError::new(StoreFailure::Unavailable, "others are posting the same list all the while").into())
+        Err(StoreError::busy("others are posting the same list all the while").into())
     }
 
     /// Whether the list itself says that it is later: a note that says so alone is damaged, or somebody planted it, and would

@@ -14,7 +14,7 @@ use crate::pin::Pins;
 use crate::seal::{StateKey, StatePiece};
 use crate::secret::Secret;
 use crate::store::space::LargeKeys;
-use crate::store::{Held, Large, LargeLimits, Next, Replaced, Store, StoreError, StoreFailure};
+use crate::store::{Held, Large, LargeLimits, Next, Replaced, Store, StoreError};
 
 /// An [`Authority`] whose state lies in a [`Store`], sealed, and is written before what a change made is given out.
 ///
@@ -161,7 +161,7 @@ impl<'a> StoredAuthority<'a> {
                 return done;
             }
         }
-        Err(StoreError::new(StoreFailure::Unavailable, "others are changing the same authority all the while").into())
+        Err(StoreError::busy("others are changing the same authority all the while").into())
     }
 
     async fn load(&mut self) -> Result<Known> {

@@ -1,12 +1,12 @@
 //! Which ledger guards which store.
 
-use super::Repository;
 use super::restored::RESTORE;
+use super::{MOST_TRIES, Repository};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, OwnerId};
 use crate::ledger::{Ledger, LedgerError, Relation};
-use crate::store::Store;
 use crate::store::space::Kind;
+use crate::store::{Store, StoreError};
 
 impl<'a> Repository<'a> {
     /// Over this store, with the ledger that it is bound to, which is not restored from backups: writes under older
@@ -60,7 +60,7 @@ impl<'a> Repository<'a> {
                 return Ok(Self::unchecked(store, ledger));
             }
         }
-        Err(BUSY)
+        Err(busy())
     }
 
     /// Puts a store that was restored from a backup in the place of the ledger's own, which is lost: for the operator alone,
@@ -95,7 +95,7 @@ impl<'a> Repository<'a> {
                 return Ok(repository);
             }
         }
-        Err(BUSY)
+        Err(busy())
     }
 
     /// Puts a new ledger in the place of the store's own, which is lost: for the operator alone, while nothing is served. The
@@ -124,7 +124,7 @@ impl<'a> Repository<'a> {
                 return Ok(repository);
             }
         }
-        Err(BUSY)
+        Err(busy())
     }
 
     /// Refuses a store that has nothing of what the ledger knows.
@@ -170,6 +170,6 @@ async fn is_apart(ledger: &Ledger<'_>, store: &dyn Store) -> Result<()> {
     if ledger.lies_in(store).await? { Err(LedgerError::SameStore.into()) } else { Ok(()) }
 }
 
-const BUSY: Error = Error::ApiMisuse("somebody else binds the store or the ledger at the same time");
-/// How often what others keep changing is read again.
-const MOST_TRIES: usize = 16;
+fn busy() -> Error {
+    StoreError::busy("others are binding the store or the ledger all the while").into()
+}

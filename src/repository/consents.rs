@@ -11,7 +11,7 @@ use crate::ledger::{KeyState, Ledger, Standing};
 use crate::pin::Place;
 use crate::record::StoredWrap;
 use crate::store::space::{self, Kind};
-use crate::store::{Entry, Op, Outcome, Pages, apply_all, each, is_there, scan_each};
+use crate::store::{Entry, Op, Outcome, Pages, StoreError, apply_all, each, is_there, scan_each};
 
 impl Repository<'_> {
     /// Writes a consent, if the store has none in its place. Where two were made of one version before, an owner's and her
@@ -257,8 +257,8 @@ impl Repository<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::ApiMisuse`] without a ledger; [`Error::Rollback`] if the owner was erased; [`Error::Malformed`] if others
-    /// keep changing it, or with `"ledger"` or `"consent"` if the entry in the ledger is damaged; [`Error::Store`].
+    /// [`Error::ApiMisuse`] without a ledger; [`Error::Rollback`] if the owner was erased; [`Error::Malformed`] with
+    /// `"ledger"` or `"consent"` if the entry in the ledger is damaged; [`Error::Store`]: do it again then.
     pub async fn catch_up(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Option<StoredConsent>> {
         let ledger = self.ledger.ok_or(NO_LEDGER)?;
         self.standings(&ledger, owner, &[compartment]).await?;
@@ -300,7 +300,7 @@ impl Repository<'_> {
                 put => return Ok(put),
             }
         }
-        Err(Error::Malformed("consent"))
+        Err(StoreError::busy("others are writing the same consent all the while").into())
     }
 
     /// Has the store keep the newest consent that the ledger knows, which is about to forget it for a later one: what lies

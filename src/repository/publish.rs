@@ -5,6 +5,7 @@ use crate::consent::{Evidence, StoredConsent};
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, OwnerId};
 use crate::ledger::{Announced, Ledger, Standing};
+use crate::store::StoreError;
 
 impl Repository<'_> {
     /// Writes a consent that was verified, and opened if a custodian signed it, and takes note of it in the ledger, if
@@ -45,7 +46,7 @@ impl Repository<'_> {
                 }
             };
         }
-        Err(Error::Malformed("ledger"))
+        Err(StoreError::busy("others are publishing in the same compartment all the while").into())
     }
 
     /// Writes a consent that was announced, and has the ledger go by it instead of the newest; or takes the announcement back.

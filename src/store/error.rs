@@ -15,7 +15,8 @@ pub struct StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreFailure {
-    /// The store could not be asked, or did not answer: try again. A change may have been made.
+    /// The store could not be asked, did not answer, or others kept changing what was asked for: try again. A change may have
+    /// been made.
     Unavailable,
     /// This handle of the store is of no more use: drop it and open the store again. A change may have been made.
     Reopen,
@@ -32,6 +33,11 @@ impl StoreError {
     /// A failure, with the adapter's words about it.
     pub fn new(failure: StoreFailure, text: impl Into<String>) -> Self {
         Self { failure, text: text.into() }
+    }
+
+    /// Others keep changing what this call reads and writes, so that it does not come to an end.
+    pub(crate) fn busy(text: &'static str) -> Self {
+        Self::new(StoreFailure::Unavailable, text)
     }
 
     /// What kind of failure it was.

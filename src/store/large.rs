@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::space::LargeKeys;
 use super::tools::only;
-use super::{Entry, MAX_VALUE, Store, StoreError, StoreFailure, Tag};
+use super::{Entry, MAX_VALUE, Store, StoreError, Tag};
 use crate::error::{Error, Result};
 use crate::id::Hash;
 use crate::wire::{self, bytes};
@@ -125,7 +125,7 @@ impl<'a> Large<'a> {
                 Err(error) => return Err(error),
             }
         }
-        Err(busy().into())
+        Err(StoreError::busy("others are writing the same value all the while").into())
     }
 
     /// The bytes of all parts, held against the head.
@@ -229,11 +229,6 @@ fn hash_of(parts: &[Part]) -> Result<Hash> {
 
 fn note<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     bytes::deserialize(deserializer, MAX_NOTE)
-}
-
-/// Somebody else wrote whenever this one read.
-fn busy() -> StoreError {
-    StoreError::new(StoreFailure::Unavailable, "others are writing the same value all the while")
 }
 
 /// Bytes in a segment; in the last one of a part, what is left.

@@ -179,7 +179,7 @@ pub(super) async fn delete_by_key<S: Store + ?Sized>(store: &S, prefix: &str) ->
             }
         }
         if !left.is_empty() {
-            whole = whole.and(Err(StoreError::new(StoreFailure::Unavailable, "others keep changing what is to go")));
+            whole = whole.and(Err(StoreError::busy("others keep changing what is to go")));
         }
     }
 }

@@ -5,7 +5,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use pollster::block_on;
 
 use super::*;
-use crate::store::{BoxFuture, Fault, FaultyStore, Limits, MemoryStore, Op, Outcome};
+use crate::store::{BoxFuture, Fault, FaultyStore, Limits, MemoryStore, Op, Outcome, StoreFailure};
 
 const LIMITS: LargeLimits = LargeLimits { parts: 5, bytes: 20 << 20 };
 
