@@ -6,7 +6,29 @@ use crate::error::Result;
 use crate::id::{CompartmentId, OwnerId};
 use crate::store::Pages;
 
-impl Ledger<'_> {
+/// The compartments that a ledger knows, page by page.
+pub(crate) struct CompartmentPages<'a> {
+    ledger: Ledger<'a>,
+    last: Option<(OwnerId, CompartmentId)>,
+}
+
+impl CompartmentPages<'_> {
+    /// The next ones; none at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<(OwnerId, CompartmentId)>>> {
+        let last = self.last.as_ref().map(|(owner, compartment)| (owner, compartment));
+        let page = self.ledger.compartments(last).await?;
+        let Some(end) = page.last() else { return Ok(None) };
+        self.last = Some(end.clone());
+        Ok(Some(page))
+    }
+}
+
+impl<'a> Ledger<'a> {
+    /// All compartments that are known.
+    pub(crate) fn compartment_pages(&self) -> CompartmentPages<'a> {
+        CompartmentPages { ledger: *self, last: None }
+    }
+
     /// The compartments that are known, from the one after `after` on, a hundred at most; none at the end. Keys that are none
     /// of the ledger's are passed over ([`Ledger::damaged`]).
     ///

@@ -3,7 +3,6 @@
 use super::restored::RESTORE;
 use super::{MOST_TRIES, Repository};
 use crate::error::{Error, Result};
-use crate::id::{CompartmentId, OwnerId};
 use crate::ledger::{Ledger, LedgerError, Relation};
 use crate::store::space::Kind;
 use crate::store::{Store, StoreError};
@@ -129,11 +128,9 @@ impl<'a> Repository<'a> {
 
     /// Refuses a store that has nothing of what the ledger knows.
     async fn has_anything(&self, ledger: &Ledger<'_>) -> Result<()> {
-        let mut last = None::<(OwnerId, CompartmentId)>;
-        loop {
-            let page = ledger.compartments(last.as_ref().map(|(owner, compartment)| (owner, compartment))).await?;
-            let Some(end) = page.last() else { break };
-            last = Some(end.clone());
+        let (mut known, mut pages) = (false, ledger.compartment_pages());
+        while let Some(page) = pages.next().await? {
+            known = true;
             for (owner, compartment) in page {
                 let prefix = Kind::Consent.of_compartment(&owner, &compartment);
                 if !self.store.keys(&prefix, "", 1).await?.is_empty() {
@@ -141,16 +138,13 @@ impl<'a> Repository<'a> {
                 }
             }
         }
-        if last.is_none() { Ok(()) } else { Err(LedgerError::NothingRestored.into()) }
+        if known { Err(LedgerError::NothingRestored.into()) } else { Ok(()) }
     }
 
     /// Closes the compartments that have to catch up.
     async fn close_what_is_behind(&self, ledger: &Ledger<'_>) -> Result<()> {
-        let mut last = None::<(OwnerId, CompartmentId)>;
-        loop {
-            let page = ledger.compartments(last.as_ref().map(|(owner, compartment)| (owner, compartment))).await?;
-            let Some(end) = page.last() else { return Ok(()) };
-            last = Some(end.clone());
+        let mut pages = ledger.compartment_pages();
+        while let Some(page) = pages.next().await? {
             for (owner, compartment) in page {
                 // Where it cannot be told, too.
                 let follows = match self.has_to_follow(ledger, &owner, &compartment).await {
@@ -162,6 +156,7 @@ impl<'a> Repository<'a> {
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Consents in a store, and catching up after a restore.
 
+mod listing;
+
 use std::collections::BTreeSet;
 
 use super::restored::caught_up;
@@ -12,6 +14,7 @@ use crate::pin::Place;
 use crate::record::StoredWrap;
 use crate::store::space::{self, Kind};
 use crate::store::{Entry, Op, Outcome, Pages, StoreError, apply_all, each, is_there, scan_each};
+use listing::consent_at;
 
 impl Repository<'_> {
     /// Writes a consent, if the store has none in its place. Where two were made of one version before, an owner's and her
@@ -146,81 +149,6 @@ impl Repository<'_> {
         }
     }
 
-    /// What the store has of the consents to a compartment, as [`Repository::consents`], whether it is behind or not: for
-    /// catching up.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`].
-    pub async fn stored_consents(
-        &self,
-        owner: &OwnerId,
-        compartment: &CompartmentId,
-        after: Option<&StoredConsent>,
-    ) -> Result<Vec<StoredConsent>> {
-        let mut pages = self.pages(owner, compartment).after(after.map(key_of).unwrap_or_default());
-        while let Some(page) = pages.entries().await? {
-            let read = page.iter().filter_map(|(key, entry)| consent_at(key, entry.as_ref().ok()?.as_ref()?));
-            let found: Vec<StoredConsent> = read.collect();
-            if !found.is_empty() {
-                return Ok(found);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    /// The keys of what lies among a compartment's consents and is none, or one of another place.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`].
-    pub async fn damaged_consents(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<Vec<String>> {
-        let (mut pages, mut damaged) = (self.pages(owner, compartment), Vec::new());
-        while let Some(page) = pages.entries().await? {
-            for (key, entry) in page {
-                if entry.map_or(true, |entry| entry.is_some_and(|entry| consent_at(&key, &entry).is_none())) {
-                    damaged.push(key);
-                }
-            }
-        }
-        Ok(damaged)
-    }
-
-    /// The compartments with consents in the store, in the order of their keys, from the one after `after` on; of one
-    /// owner, if one is named. A hundred at most. Keys that no compartment has are passed over.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`].
-    pub async fn compartments(
-        &self,
-        owner: Option<&OwnerId>,
-        after: Option<&(OwnerId, CompartmentId)>,
-    ) -> Result<Vec<(OwnerId, CompartmentId)>> {
-        let prefix = owner.map_or_else(|| Kind::Consent.prefix(), |owner| Kind::Consent.of_owner(owner));
-        // Behind every key of the compartment that a consent can have.
-        let behind = |(owner, compartment): &(OwnerId, CompartmentId)| {
-            format!("{}:", Kind::Consent.of_compartment(owner, compartment))
-        };
-        let mut last = after.map(behind).unwrap_or_default();
-        let mut found = Vec::new();
-        while found.len() < 100 {
-            let Some(key) = self.store.keys(&prefix, &last, 1).await?.pop() else {
-                break;
-            };
-            let Some(place) = space::compartment_of(&key).filter(|_| key.split('/').count() == 4) else {
-                last = key;
-                continue;
-            };
-            // Never back, whatever follows the names.
-            last = behind(&place).max(key);
-            if found.last() != Some(&place) && after != Some(&place) {
-                found.push(place);
-            }
-        }
-        Ok(found)
-    }
-
     /// The compartments that have to catch up after a restore: the ledger knows more of them than the store, or their
     /// records lie under older keys than the newest consent's, or it keeps a consent that the store could not be read at.
     /// Of each, [`Repository::catch_up`]; then rotate to the key
@@ -234,11 +162,8 @@ impl Repository<'_> {
     /// [`Error::ApiMisuse`] without a ledger; [`Error::Store`].
     pub async fn behind(&self) -> Result<Vec<(OwnerId, CompartmentId)>> {
         let ledger = self.ledger.ok_or(NO_LEDGER)?;
-        let (mut behind, mut last) = (Vec::new(), None::<(OwnerId, CompartmentId)>);
-        loop {
-            let page = ledger.compartments(last.as_ref().map(|(owner, compartment)| (owner, compartment))).await?;
-            let Some(end) = page.last() else { return Ok(behind) };
-            last = Some(end.clone());
+        let (mut behind, mut pages) = (Vec::new(), ledger.compartment_pages());
+        while let Some(page) = pages.next().await? {
             for (owner, compartment) in page {
                 // What the ledger knew of one may be damaged: that is one to see to, and hides no other.
                 let is_behind = match self.is_behind(&ledger, &owner, &compartment).await {
@@ -250,6 +175,7 @@ impl Repository<'_> {
                 }
             }
         }
+        Ok(behind)
     }
 
     /// Writes the newest consent to a compartment into the store again, as the ledger has it, over anything else in its
@@ -366,18 +292,15 @@ impl Repository<'_> {
         if matches!(standing, Standing::Known { keeps: true, .. }) {
             return Ok(true);
         }
-        let mut last = None::<StoredConsent>;
-        loop {
-            let page = self.stored_consents(owner, compartment, last.as_ref()).await?;
-            let destroyed = |consent: &StoredConsent| {
-                standing.state(consent.consent().unverified().key_id()) == KeyState::Destroyed
-            };
+        let destroyed =
+            |consent: &StoredConsent| standing.state(consent.consent().unverified().key_id()) == KeyState::Destroyed;
+        let mut pages = self.consent_pages(owner, compartment);
+        while let Some(page) = pages.next().await? {
             if page.iter().any(destroyed) {
                 return Ok(true);
             }
-            let Some(end) = page.into_iter().next_back() else { return Ok(false) };
-            last = Some(end);
         }
+        Ok(false)
     }
 
     /// Deletes the consents that give one of these keys, and gives their number. What is no consent stays.
@@ -417,15 +340,6 @@ impl Repository<'_> {
         let held = each(self.store, std::slice::from_ref(&key)).await?.pop();
         Ok(held.and_then(|entry| consent_at(&key, entry.ok()?.as_ref()?)))
     }
-
-    fn pages(&self, owner: &OwnerId, compartment: &CompartmentId) -> Pages<'_> {
-        Pages::new(self.store, Kind::Consent.of_compartment(owner, compartment), 100)
-    }
-}
-
-/// What lies under a key, if it is a consent, and this is its place: one that was copied elsewhere would pass for another.
-fn consent_at(key: &str, entry: &Entry) -> Option<StoredConsent> {
-    StoredConsent::from_cbor(&entry.value).ok().filter(|consent| key_of(consent) == key)
 }
 
 /// A consent's key, by its place among all to the compartment.

@@ -23,17 +23,13 @@ impl Rotation<'_> {
         let gives_it = |consent: &StoredConsent| {
             consent.consent().unverified().key_id() == self.new.key_id() && consent.place() != self.new.place()
         };
-        let mut last = None::<StoredConsent>;
-        loop {
-            let page = repository.stored_consents(self.new.owner(), self.new.compartment(), last.as_ref()).await?;
+        let mut pages = repository.consent_pages(self.new.owner(), self.new.compartment());
+        while let Some(page) = pages.next().await? {
             if page.iter().any(gives_it) {
                 return Ok(());
             }
-            match page.into_iter().last() {
-                Some(end) => last = Some(end),
-                None => return Err(UNPUBLISHED),
-            }
         }
+        Err(UNPUBLISHED)
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::job::BATCH;
 use super::verify::{Lost, Scope};
 use super::{Rotation, Verification};
-use crate::consent::StoredConsent;
 use crate::error::{Error, Result};
 use crate::id::KeyId;
 use crate::ledger::{Ledger, Standing};
@@ -140,18 +139,14 @@ impl Rotation<'_> {
 
     /// The other keys that earlier consents in the store give.
     async fn given(&self) -> Result<BTreeSet<KeyId>> {
-        let repository = Repository::new(self.store);
-        let (mut given, mut last) = (BTreeSet::new(), None::<StoredConsent>);
-        loop {
-            let page = repository.stored_consents(self.new.owner(), self.new.compartment(), last.as_ref()).await?;
+        let mut given = BTreeSet::new();
+        let mut pages = Repository::new(self.store).consent_pages(self.new.owner(), self.new.compartment());
+        while let Some(page) = pages.next().await? {
             let earlier = page.iter().filter(|consent| consent.place() < self.new.place());
             given.extend(earlier.map(|consent| consent.consent().unverified().key_id()));
-            given.remove(&self.new.key_id());
-            match page.into_iter().last() {
-                Some(end) => last = Some(end),
-                None => return Ok(given),
-            }
         }
+        given.remove(&self.new.key_id());
+        Ok(given)
     }
 
     /// What is in the quarantine of any job to this key, was not given up, and is not lost anyway.

@@ -181,15 +181,11 @@ impl<'a> Sweep<'a> {
     }
 
     async fn consents(&self, (owner, compartment): &(OwnerId, CompartmentId)) -> Result<Vec<StoredConsent>> {
-        let repository = Repository::new(self.store);
-        let mut all = Vec::<StoredConsent>::new();
-        loop {
-            let page = repository.stored_consents(owner, compartment, all.last()).await?;
-            if page.is_empty() {
-                return Ok(all);
-            }
+        let (mut all, mut pages) = (Vec::new(), Repository::new(self.store).consent_pages(owner, compartment));
+        while let Some(page) = pages.next().await? {
             all.extend(page);
         }
+        Ok(all)
     }
 
     /// Where the newest consent cannot be read, the others tell; where none can, it may be in any scope.
