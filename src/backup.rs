@@ -287,7 +287,7 @@ pub async fn restore(store: &dyn Store, stream: &mut (dyn Read + Send)) -> Resul
     // A rotation was on, and may have been finished since.
     for ((owner, compartment), found) in &found {
         if found.lags() {
-            Repository::new(store).mark(owner, compartment).await?;
+            Repository::new(store).mark_stale(owner, compartment).await?;
         }
     }
     if let Some(Entry { tag, .. }) = store.get(&[RESTORING.to_owned()]).await?.pop().flatten() {

@@ -103,14 +103,14 @@ impl Known {
             Ordering::Less => Err(Error::Rollback("consent")),
             Ordering::Equal => Ok(*stored != newest),
             Ordering::Greater => {
-                self.keeps_keys(newest.consent().unverified(), stored.consent().unverified())?;
+                self.check_keys(newest.consent().unverified(), stored.consent().unverified())?;
                 Ok(true)
             }
         }
     }
 
     /// A custodian brings no earlier key back, nor two keys of one number: only the owner's word does that.
-    fn keeps_keys(&self, newest: &ConsentStatement, next: &ConsentStatement) -> Result<()> {
+    fn check_keys(&self, newest: &ConsentStatement, next: &ConsentStatement) -> Result<()> {
         let same = next.has_key_of(newest);
         if next.mandate.is_none() || same && next.generation == newest.generation {
             return Ok(());

@@ -1,6 +1,5 @@
 //! Which ledger guards which store.
 
-use super::restored::RESTORE;
 use super::{MOST_TRIES, Repository};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, LedgerError, Relation};
@@ -40,7 +39,7 @@ impl<'a> Repository<'a> {
                 Relation::Bound => return Ok(Self::unchecked(store, ledger)),
                 Relation::Begun => {}
                 Relation::Free => {
-                    is_apart(&ledger, store).await?;
+                    check_apart(&ledger, store).await?;
                     for kind in Kind::ALL {
                         if !store.keys(&kind.prefix(), "", 1).await?.is_empty() {
                             return Err(LedgerError::NotEmpty.into());
@@ -84,11 +83,9 @@ impl<'a> Repository<'a> {
                 Relation::Begun | Relation::Free => return Err(LedgerError::Unbound.into()),
                 Relation::StoreOfAnother | Relation::Strangers => return Err(LedgerError::OtherLedger.into()),
             }
-            is_apart(&ledger, store).await?;
-            if repository.is_restoring().await? {
-                return Err(RESTORE);
-            }
-            repository.has_anything(&ledger).await?;
+            check_apart(&ledger, store).await?;
+            repository.check_no_restore().await?;
+            repository.check_is_restored(&ledger).await?;
             repository.close_what_is_behind(&ledger).await?;
             if ledger.tie(store, sides).await? {
                 return Ok(repository);
@@ -115,10 +112,8 @@ impl<'a> Repository<'a> {
                     return Err(LedgerError::OtherStore.into());
                 }
             }
-            is_apart(&ledger, store).await?;
-            if repository.is_restoring().await? {
-                return Err(RESTORE);
-            }
+            check_apart(&ledger, store).await?;
+            repository.check_no_restore().await?;
             if ledger.tie(store, sides).await? {
                 return Ok(repository);
             }
@@ -127,7 +122,7 @@ impl<'a> Repository<'a> {
     }
 
     /// Refuses a store that has nothing of what the ledger knows.
-    async fn has_anything(&self, ledger: &Ledger<'_>) -> Result<()> {
+    async fn check_is_restored(&self, ledger: &Ledger<'_>) -> Result<()> {
         let (mut known, mut pages) = (false, ledger.compartment_pages());
         while let Some(page) = pages.next().await? {
             known = true;
@@ -152,7 +147,7 @@ impl<'a> Repository<'a> {
                     follows => follows?,
                 };
                 if follows {
-                    self.mark(&owner, &compartment).await?;
+                    self.mark_stale(&owner, &compartment).await?;
                 }
             }
         }
@@ -161,7 +156,7 @@ impl<'a> Repository<'a> {
 }
 
 /// A ledger in the store that it guards would go back with it.
-async fn is_apart(ledger: &Ledger<'_>, store: &dyn Store) -> Result<()> {
+async fn check_apart(ledger: &Ledger<'_>, store: &dyn Store) -> Result<()> {
     if ledger.lies_in(store).await? { Err(LedgerError::SameStore.into()) } else { Ok(()) }
 }
 

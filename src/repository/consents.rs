@@ -4,7 +4,6 @@ mod listing;
 
 use std::collections::BTreeSet;
 
-use super::restored::caught_up;
 use super::{MOST_TRIES, Put, Repository};
 use crate::consent::{Access, StoredConsent};
 use crate::error::{Error, Result};
@@ -38,7 +37,7 @@ impl Repository<'_> {
         let lacking = self.lacking(consent).await?;
         if let Some(newest) = &lacking {
             let statement = newest.consent().unverified();
-            self.mark(&statement.owner, &statement.compartment).await?;
+            self.mark_stale(&statement.owner, &statement.compartment).await?;
         }
         let put = self.put_in_its_place(consent).await?;
         if let Some(newest) = &lacking
@@ -46,7 +45,7 @@ impl Repository<'_> {
             && let place = (&statement.owner, &statement.compartment)
             && !(self.is_restoring().await? || self.has_other_wraps(place, statement.key_id()).await?)
         {
-            caught_up(self.store, &statement.owner, &statement.compartment).await?;
+            self.unmark_stale(&statement.owner, &statement.compartment).await?;
         }
         // The key may have been destroyed meanwhile, with the consents that were there.
         if put == Put::Done && self.is_destroyed(consent).await? {

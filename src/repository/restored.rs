@@ -4,7 +4,7 @@ use super::Repository;
 use crate::error::{Error, Result};
 use crate::id::{CompartmentId, OwnerId};
 use crate::store::space::{RESTORING, stale};
-use crate::store::{Op, Store, is_there};
+use crate::store::{Op, is_there};
 
 /// What is said to whoever may not change anything then.
 pub(crate) const RESTORE: Error = Error::ApiMisuse("a backup is being restored");
@@ -15,17 +15,23 @@ impl Repository<'_> {
         Ok(is_there(self.store, &[RESTORING.to_owned()]).await?.contains(&true))
     }
 
-    pub(crate) async fn mark(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<()> {
+    /// Refuses a store into which a backup is being restored.
+    pub(crate) async fn check_no_restore(&self) -> Result<()> {
+        if self.is_restoring().await? { Err(RESTORE) } else { Ok(()) }
+    }
+
+    /// Notes that a compartment has to catch up.
+    pub(crate) async fn mark_stale(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<()> {
         self.store.apply(vec![Op::Put { key: stale(owner, compartment), value: Vec::new() }]).await?;
         Ok(())
     }
-}
 
-/// Takes the marker away when nothing lies under older keys any more.
-pub(crate) async fn caught_up(store: &dyn Store, owner: &OwnerId, compartment: &CompartmentId) -> Result<()> {
-    let key = stale(owner, compartment);
-    if let Some(tag) = store.tags(std::slice::from_ref(&key)).await?.pop().flatten() {
-        store.apply(vec![Op::Delete { key, tag }]).await?;
+    /// Takes the note away when nothing lies under older keys any more.
+    pub(crate) async fn unmark_stale(&self, owner: &OwnerId, compartment: &CompartmentId) -> Result<()> {
+        let key = stale(owner, compartment);
+        if let Some(tag) = self.store.tags(std::slice::from_ref(&key)).await?.pop().flatten() {
+            self.store.apply(vec![Op::Delete { key, tag }]).await?;
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -95,7 +95,7 @@ impl Rotation<'_> {
     /// the place of the one that does.
     pub async fn run(&self, name: &str, mut progress: impl FnMut(&Progress) + Send) -> Result<Progress> {
         check_name(name)?;
-        self.is_published().await?;
+        self.check_published().await?;
         let mut report = Progress { pass: Pass::Rewrap, records: 0, bytes: 0, seconds: 0, finished: true };
         for pass in self.passes() {
             let walk = self.walk(*pass, name)?;

@@ -8,7 +8,7 @@ use crate::repository::Repository;
 impl Rotation<'_> {
     /// Refuses to move anything to a key that no consent in the store gives: nobody could open it. Who seals again writes, and
     /// does so by the store's own ledger.
-    pub(super) async fn is_published(&self) -> Result<()> {
+    pub(super) async fn check_published(&self) -> Result<()> {
         if let Some(sealer) = &self.sealer {
             sealer.ledger.check(self.store).await?;
         }

@@ -10,7 +10,6 @@ use crate::id::KeyId;
 use crate::ledger::{Ledger, Standing};
 use crate::record::StoredWrap;
 use crate::repository::Repository;
-use crate::repository::restored::{RESTORE, caught_up};
 use crate::store::each;
 use crate::store::space::{self, Kind};
 
@@ -74,7 +73,7 @@ impl Rotation<'_> {
     /// As there.
     pub async fn retire_leaving(&self, ledger: &Ledger<'_>, given_up: &[String]) -> Result<Retirement> {
         let (owner, compartment) = (self.new.owner(), self.new.compartment());
-        self.is_whole(ledger).await?;
+        self.check_store(ledger).await?;
         let repository = Repository::unchecked(self.store, *ledger);
         // Before the walk: who writes under an older key from here on is turned away, and who did so before is seen.
         let destroyed = match repository.standings(ledger, owner, &[compartment]).await?.pop() {
@@ -107,7 +106,7 @@ impl Rotation<'_> {
             return Err(NO_JOB);
         }
         // Nor has anything come back since, nor another store taken the place of this one.
-        self.is_whole(ledger).await?;
+        self.check_store(ledger).await?;
         if self.given().await? != given {
             return Err(Error::ApiMisuse("consents came while the compartment was gone through: try again"));
         }
@@ -127,14 +126,14 @@ impl Rotation<'_> {
                 self.store.delete_prefix(&space::jobs(kind, (owner, compartment, *key))).await?;
             }
         }
-        caught_up(self.store, owner, compartment).await?;
+        repository.unmark_stale(owner, compartment).await?;
         Ok(Retirement::Done { consents, lost: found.lost })
     }
 
     /// The store is the ledger's, and no backup comes into it.
-    async fn is_whole(&self, ledger: &Ledger<'_>) -> Result<()> {
+    async fn check_store(&self, ledger: &Ledger<'_>) -> Result<()> {
         ledger.check(self.store).await?;
-        if Repository::new(self.store).is_restoring().await? { Err(RESTORE) } else { Ok(()) }
+        Repository::new(self.store).check_no_restore().await
     }
 
     /// The other keys that earlier consents in the store give.
