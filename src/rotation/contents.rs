@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Rotation;
 use super::job::BATCH;
-use super::verify::{Found, Scope, Verification};
+use super::verify::{Exempt, Found, Verification};
 use crate::error::{Error, Result};
 use crate::record::SealedRecord;
 use crate::store::space::{self, Kind};
@@ -13,7 +13,7 @@ use crate::store::{Pages, StoreFailure, each};
 impl Rotation<'_> {
     /// Holds every part of the compartment that a content names, at any revision, against its envelope and its wrap, which
     /// are asked for by their keys. Who is given no contents ([`KeysOnly`](super::KeysOnly)) looks at none.
-    pub(super) async fn hold_against_contents(&self, scope: &Scope<'_>, found: &mut Verification) -> Result<()> {
+    pub(super) async fn hold_against_contents(&self, exempt: &Exempt<'_>, found: &mut Verification) -> Result<()> {
         let mut by_key = Verification::default();
         for kind in [Kind::Content, Kind::Past] {
             let mut pages = Pages::new(self.store, kind.of_owner(self.new.owner()), BATCH);
@@ -28,7 +28,7 @@ impl Rotation<'_> {
                     let Some(entry) = entry.transpose() else { continue };
                     match entry.map_err(Error::from).and_then(|entry| self.envelopes(&key, &entry.value)) {
                         Ok(named) => envelopes.extend(named),
-                        Err(_) => by_key.count(scope, &key, &Found::Broken),
+                        Err(_) => by_key.count(exempt, &key, &Found::Broken),
                     }
                 }
                 let keys: Vec<String> = envelopes.into_iter().collect();
@@ -39,10 +39,10 @@ impl Rotation<'_> {
                     for (key, entry) in keys.iter().zip(held) {
                         match entry.transpose() {
                             Some(entry) => there.push((key.clone(), entry)),
-                            None => by_key.count(scope, key, &Found::Missing),
+                            None => by_key.count(exempt, key, &Found::Missing),
                         }
                     }
-                    self.hold(there.into_iter(), scope, &mut by_key).await?;
+                    self.hold(there.into_iter(), exempt, &mut by_key).await?;
                 }
             }
         }

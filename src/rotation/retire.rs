@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::job::BATCH;
-use super::verify::{Lost, Scope};
+use super::verify::{Exempt, Lost};
 use super::{Rotation, Verification};
 use crate::error::{Error, Result};
 use crate::id::KeyId;
@@ -86,10 +86,10 @@ impl Rotation<'_> {
         let lost = Lost { destroyed, given: given.iter().copied().chain(at_hand).collect() };
         let given_up: BTreeSet<&str> = given_up.iter().map(String::as_str).collect();
         let quarantined = self.in_quarantine(&lost, &given_up).await?;
-        let scope = Scope { lost, given_up };
-        let mut found = self.walk_through(&scope).await?;
-        self.hold_against_contents(&scope, &mut found).await?;
-        let to_be_seen = self.to_be_seen(&scope.given_up).await?;
+        let exempt = Exempt { lost, given_up };
+        let mut found = self.walk_through(&exempt).await?;
+        self.hold_against_contents(&exempt, &mut found).await?;
+        let to_be_seen = self.to_be_seen(&exempt.given_up).await?;
         let unseen = to_be_seen.as_ref().map_or(0, |(parts, _)| parts.saturating_sub(found.seen()));
         // Under a later key there may be records by now, if the compartment went on to it meanwhile. Any other key that
         // records lie under is not this rotation's to destroy, whatever its number: an earlier key may have come back since.

@@ -41,7 +41,7 @@ pub const MAX_NAMED: usize = 1000;
 
 /// What a walk passes over.
 #[derive(Default)]
-pub(super) struct Scope<'a> {
+pub(super) struct Exempt<'a> {
     pub(super) lost: Lost,
     /// Keys of entries that are given up.
     pub(super) given_up: BTreeSet<&'a str>,
@@ -50,9 +50,9 @@ pub(super) struct Scope<'a> {
 /// Which keys are gone for good.
 #[derive(Default)]
 pub(super) struct Lost {
-    /// Those that were destroyed,
+    /// Keys that the ledger notes as destroyed.
     pub(super) destroyed: BTreeSet<KeyId>,
-    /// but for these, whose consents are in the store, having come back with a backup; or that somebody still has.
+    /// Keys that are not lost all the same: a consent in the store gives them, or somebody has them at hand.
     pub(super) given: BTreeSet<KeyId>,
 }
 
@@ -109,11 +109,11 @@ impl Verification {
         }
     }
 
-    pub(super) fn count(&mut self, scope: &Scope<'_>, key: &str, found: &Found) {
+    pub(super) fn count(&mut self, exempt: &Exempt<'_>, key: &str, found: &Found) {
         let count = match found {
             Found::Moved => &mut self.moved,
             Found::Lost => &mut self.lost,
-            _ if scope.given_up.contains(key) => {
+            _ if exempt.given_up.contains(key) => {
                 self.given_up += u64::from(Kind::of(key) == Some(Kind::Wrap));
                 return;
             }
@@ -137,10 +137,10 @@ impl Rotation<'_> {
     ///
     /// [`Error::Store`].
     pub async fn verify(&self) -> Result<Verification> {
-        self.walk_through(&Scope::default()).await
+        self.walk_through(&Exempt::default()).await
     }
 
-    pub(super) async fn walk_through(&self, scope: &Scope<'_>) -> Result<Verification> {
+    pub(super) async fn walk_through(&self, exempt: &Exempt<'_>) -> Result<Verification> {
         let mut found = Verification::default();
         let mut pages = Pages::new(self.store, &*self.prefix, BATCH);
         while let Some(page) = pages.entries().await? {
@@ -148,7 +148,7 @@ impl Rotation<'_> {
                 let Some(entry) = entry.transpose() else { continue };
                 let wrap = entry.map_err(Error::from).and_then(|entry| StoredWrap::read(&key, &entry.value));
                 let one = match wrap {
-                    Ok(wrap) if scope.lost.is(wrap.key_id()) => Found::Lost,
+                    Ok(wrap) if exempt.lost.is(wrap.key_id()) => Found::Lost,
                     Ok(wrap) if wrap.key_id() == self.new.key_id() => match wrap.check(self.new, None) {
                         Ok(()) => Found::Moved,
                         Err(_) => Found::Broken,
@@ -160,19 +160,19 @@ impl Rotation<'_> {
                     Ok(_) => Found::Behind,
                     Err(_) => Found::Broken,
                 };
-                found.count(scope, &key, &one);
+                found.count(exempt, &key, &one);
             }
         }
-        self.hold_against_envelopes(scope, &mut found).await?;
+        self.hold_against_envelopes(exempt, &mut found).await?;
         Ok(found)
     }
 
-    async fn hold_against_envelopes(&self, scope: &Scope<'_>, found: &mut Verification) -> Result<()> {
+    async fn hold_against_envelopes(&self, exempt: &Exempt<'_>, found: &mut Verification) -> Result<()> {
         let prefix = Kind::Envelope.of_compartment(self.new.owner(), self.new.compartment());
         let (mut pages, mut by_key) = (Pages::new(self.store, prefix, BATCH), Verification::default());
         while let Some(page) = pages.entries().await? {
             let page = page.into_iter().filter_map(|(key, entry)| Some((key, entry.transpose()?)));
-            self.hold(page, scope, &mut by_key).await?;
+            self.hold(page, exempt, &mut by_key).await?;
         }
         // What of wraps is broken was counted before.
         by_key.broken = by_key.broken.saturating_add(found.broken);
@@ -184,7 +184,7 @@ impl Rotation<'_> {
     pub(super) async fn hold(
         &self,
         page: impl Iterator<Item = (String, Result<Entry, StoreError>)>,
-        scope: &Scope<'_>,
+        exempt: &Exempt<'_>,
         found: &mut Verification,
     ) -> Result<()> {
         let (mut wraps, mut envelopes) = (Vec::new(), Vec::new());
@@ -195,7 +195,7 @@ impl Rotation<'_> {
                     wraps.push(wrap);
                     envelopes.push((key, envelope));
                 }
-                Err(_) => found.count(scope, &key, &Found::Broken),
+                Err(_) => found.count(exempt, &key, &Found::Broken),
             }
         }
         let held = each(self.store, &wraps).await?;
@@ -204,7 +204,7 @@ impl Rotation<'_> {
             let Ok(entry) = entry else { continue };
             let Some(entry) = entry else {
                 if !self.is_replaced(&key, wrap).await? {
-                    found.count(scope, &key, &Found::Missing);
+                    found.count(exempt, &key, &Found::Missing);
                 }
                 continue;
             };
@@ -213,13 +213,13 @@ impl Rotation<'_> {
                 let is_anothers =
                     stored.check(self.new, Some(&envelope)).is_err() && stored.check(self.new, None).is_ok();
                 if is_anothers {
-                    found.count(scope, wrap, &Found::Broken);
+                    found.count(exempt, wrap, &Found::Broken);
                 }
             } else if self.is_later(&stored) {
                 found.later(stored.key_id());
-                found.count(scope, wrap, &Found::Later);
-            } else if !scope.lost.is(stored.key_id()) {
-                found.count(scope, wrap, &Found::Behind);
+                found.count(exempt, wrap, &Found::Later);
+            } else if !exempt.lost.is(stored.key_id()) {
+                found.count(exempt, wrap, &Found::Behind);
             }
         }
         Ok(())
