@@ -25,7 +25,7 @@ use redb::{Database, ReadableDatabase};
 use self::failure::gone;
 use self::held::{Held, Opener};
 use self::queue::{Queue, Received};
-use self::reading::From;
+use self::reading::Listing;
 use self::writing::{Answer, Job};
 use super::{
     BoxFuture, Entry, Limits, Op, Order, Outcome, Store, StoreError, Tag, check_keys, check_ops, check_prefix,
@@ -85,7 +85,7 @@ impl RedbStore {
         // Where it lies: a link to it stays one when the file is exchanged.
         let path = fs::canonicalize(path).map_err(unavailable)?;
         // Nobody else holds the file now, so nobody is making this one.
-        copying::forget(&copying::beside(&path))?;
+        copying::remove_if_there(&copying::unfinished(&path))?;
         let options = options.clone();
         let opener: Opener = Box::new(move |path| file::open_there(path, &options.builder_again()));
         Self::start(database, &path, opener)
@@ -213,7 +213,7 @@ impl Store for RedbStore {
     ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         Box::pin(async move {
             check_prefix(prefix)?;
-            let from = From { prefix: prefix.to_owned(), after: after.to_owned(), limit };
+            let from = Listing { prefix: prefix.to_owned(), after: after.to_owned(), limit };
             self.read(move |reading| reading::keys(&reading, &from)).await
         })
     }
@@ -226,7 +226,7 @@ impl Store for RedbStore {
     ) -> BoxFuture<'a, Result<Vec<(String, Entry)>, StoreError>> {
         Box::pin(async move {
             check_prefix(prefix)?;
-            let from = From { prefix: prefix.to_owned(), after: after.to_owned(), limit };
+            let from = Listing { prefix: prefix.to_owned(), after: after.to_owned(), limit };
             self.read(move |reading| reading::scan(&reading, &from)).await
         })
     }

@@ -17,8 +17,8 @@ use crate::store::{StoreError, StoreFailure};
 /// Copies what lives into a new file, and puts that in the place of the old one, so that nothing of what was deleted is left
 /// between the pages.
 pub(super) fn compact(held: &Held) -> Result<(), StoreError> {
-    let new = beside(held.path());
-    forget(&new)?;
+    let new = unfinished(held.path());
+    remove_if_there(&new)?;
     let copied = make_alike(&new, held.path()).and_then(|()| {
         held.read(|reading| {
             let findings = copy(&reading, &new)?;
@@ -29,7 +29,7 @@ pub(super) fn compact(held: &Held) -> Result<(), StoreError> {
         })
     });
     let exchanged = copied.and_then(|()| held.exchange(&new));
-    let _gone = forget(&new);
+    let _gone = remove_if_there(&new);
     exchanged
 }
 
@@ -42,14 +42,14 @@ fn make_alike(new: &Path, old: &Path) -> Result<(), StoreError> {
 
 /// Where the new file is made. It has a name that the next one who opens the store knows, and deletes: it may hold what is
 /// erased later.
-pub(super) fn beside(path: &Path) -> PathBuf {
+pub(super) fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".compacting");
     path.with_file_name(name)
 }
 
 /// Deletes a file, if it is there.
-pub(super) fn forget(path: &Path) -> Result<(), StoreError> {
+pub(super) fn remove_if_there(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unavailable(error)),
         _ => Ok(()),
@@ -64,7 +64,7 @@ pub(super) fn salvage(from: &Path, to: &Path) -> Result<Findings, StoreError> {
         return Err(unavailable(format!("{} is there already", to.display())));
     }
     // The engine changes what it opens, so it is given a copy.
-    let trial = beside(to);
+    let trial = unfinished(to);
     let salvaged = fs::copy(from, &trial).map_err(unavailable).and_then(|_| {
         file::take_for_closed(&trial).map_err(unavailable)?;
         let readable = file::read_only(&trial)?;
@@ -72,9 +72,9 @@ pub(super) fn salvage(from: &Path, to: &Path) -> Result<Findings, StoreError> {
         make_alike(to, from)?;
         copy(&reading, to)
     });
-    let _gone = forget(&trial);
+    let _gone = remove_if_there(&trial);
     if salvaged.is_err() {
-        let _gone = forget(to);
+        let _gone = remove_if_there(to);
     }
     salvaged
 }

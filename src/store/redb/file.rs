@@ -47,7 +47,7 @@ fn which(_: &Path) {}
 /// Makes it beside its place: a process that dies before the database is one leaves nothing there that would not open
 /// again.
 fn make(path: &Path) -> Result<(), StoreError> {
-    let new = beside(path)?;
+    let new = new_name(path)?;
     let made = Database::create(&new).map_err(not_opened).and_then(|database| {
         drop(database);
         // Never over the file of somebody who was faster.
@@ -64,7 +64,7 @@ fn make(path: &Path) -> Result<(), StoreError> {
 }
 
 /// A name that nobody else takes meanwhile.
-fn beside(path: &Path) -> Result<PathBuf, StoreError> {
+fn new_name(path: &Path) -> Result<PathBuf, StoreError> {
     let number = getrandom::u64().map_err(unavailable)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{number:016x}.new"));

@@ -33,18 +33,18 @@ fn of_one<T>(key: &[u8], read: impl FnOnce() -> Result<T, StoreError>) -> Result
 }
 
 /// Where a listing begins, and how long a page is.
-pub(super) struct From {
+pub(super) struct Listing {
     pub(super) prefix: String,
     pub(super) after: String,
     pub(super) limit: usize,
 }
 
 /// Rows are not looked at: one that is damaged is listed, and whoever reads it is told.
-pub(super) fn keys(reading: &ReadTransaction, from: &From) -> Result<Vec<String>, StoreError> {
+pub(super) fn keys(reading: &ReadTransaction, from: &Listing) -> Result<Vec<String>, StoreError> {
     list(&reading.open_table(ENTRIES).map_err(failed)?, from, |key, _| Ok((key, 0)))
 }
 
-pub(super) fn scan(reading: &ReadTransaction, from: &From) -> Result<Vec<(String, Entry)>, StoreError> {
+pub(super) fn scan(reading: &ReadTransaction, from: &Listing) -> Result<Vec<(String, Entry)>, StoreError> {
     let (rows, bodies) = (reading.open_table(ENTRIES).map_err(failed)?, reading.open_table(BODIES).map_err(failed)?);
     list(&rows, from, |key, row| {
         let entry = entry(key.as_bytes(), row, &bodies)?;
@@ -56,7 +56,7 @@ pub(super) fn scan(reading: &ReadTransaction, from: &From) -> Result<Vec<(String
 /// One page of it. Keys are in their order, and so are those beside the page, or it is refused.
 pub(super) fn list<T>(
     rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    From { prefix, after, limit }: &From,
+    Listing { prefix, after, limit }: &Listing,
     mut get: impl FnMut(String, &[u8]) -> Result<(T, usize), StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let start = prefix.max(after).as_bytes();

@@ -11,7 +11,7 @@ use super::copying;
 use super::failure::failed;
 use super::held::Held;
 use super::queue::{Queue, Received};
-use super::reading::{From, list, tag};
+use super::reading::{Listing, list, tag};
 use super::row::{BODIES, ENTRIES, Encoded, WRITTEN, decode, encode, encode_here, find, written};
 use crate::store::{Op, Outcome, StoreError, StoreFailure};
 
@@ -220,7 +220,7 @@ fn remove(rows: &mut Rows<'_>, bodies: &mut Rows<'_>, count: &mut u64, key: &[u8
 
 /// Damaged rows, too, as long as their keys are in their places.
 fn delete_prefix(held: &Held, prefix: &str) -> Result<u64, StoreError> {
-    let some = From { prefix: prefix.to_owned(), after: String::new(), limit: MOST_DELETED };
+    let some = Listing { prefix: prefix.to_owned(), after: String::new(), limit: MOST_DELETED };
     let mut deleted = 0;
     loop {
         let keys = in_one(held, |rows, bodies, count| {
