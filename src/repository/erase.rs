@@ -16,7 +16,7 @@ pub struct Erased {
     pub records: u64,
     /// Keys of records' parts, under compartment keys.
     pub wraps: u64,
-    /// Segments of sealed bodies of records' parts: one a body, if it is not large.
+    /// Pieces of sealed bodies of records' parts, of which a body that is not large has one.
     pub bodies: u64,
     /// Consents, each with its slots.
     pub consents: u64,
@@ -78,8 +78,8 @@ impl Repository<'_> {
 impl fmt::Display for Erased {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { records, wraps, bodies, consents } = self;
-        writeln!(f, "Deleted from the store: {records} records, {bodies} sealed bodies, {wraps} keys of parts, and")?;
-        writeln!(f, "{consents} consents with their slots.")?;
+        writeln!(f, "Deleted from the store: {records} records, {bodies} pieces of sealed bodies, {wraps} keys of")?;
+        writeln!(f, "parts, and {consents} consents with their slots.")?;
         writeln!(f, "The store's files may hold their bytes until the store is compacted.")?;
         writeln!(
             f,

@@ -72,7 +72,8 @@ fn after_an_erasure_and_a_compaction_no_wrap_and_no_body_of_the_erased_lies_in_t
     let erasure = world.alice.erase(NOW, NOW).unwrap().accept(world.devices(), NOW).unwrap();
     let erased = block_on(repository.erase(&erasure)).unwrap();
     assert_eq!((erased.wraps, erased.bodies), (5, 5));
-    assert!(erased.to_string().contains("compacted"));
+    let said = erased.to_string();
+    assert!(said.contains("5 pieces of sealed bodies") && said.contains("compacted"), "{said}");
     let left = contents(&store);
     assert_eq!(left.len(), of_hers.len());
     let before = std::fs::read(&path).unwrap();
