@@ -4,7 +4,7 @@ mod unknown;
 
 pub use unknown::Unknown;
 
-use crate::ledger::LedgerError;
+use crate::ledger::error::LedgerError;
 use crate::policy::ParseError;
 use crate::store::{StoreError, StoreFailure};
 

@@ -15,7 +15,7 @@
 
 mod binding;
 mod entry;
-mod error;
+pub(crate) mod error;
 mod known;
 mod listing;
 mod publication;
