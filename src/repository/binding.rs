@@ -32,6 +32,37 @@ impl<'a> Repository<'a> {
     ///
     /// [`LedgerError`]: if one of them is bound to another already, or the store has something, or
     /// the ledger is not new. [`Error::Store`]: do it again then. [`Error::Randomness`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use chartseal::ledger::{Ledger, LedgerError};
+    /// use chartseal::record::{Author, Record};
+    /// use chartseal::repository::{Put, Repository};
+    /// use chartseal::{Error, owner::Owner, store::MemoryStore};
+    ///
+    /// # let now = chartseal::id::Time::at(1_775_000_000);
+    /// # pollster::block_on(async {
+    /// // Once: a store for records, and another one for the ledger.
+    /// let (records, noted) = (MemoryStore::new(), MemoryStore::new());
+    /// let repository = Repository::bind(&records, Ledger::create(&noted).await?).await?;
+    ///
+    /// let (alice, phone) = Owner::generate_with_device("phone".parse()?, now)?;
+    /// let (stored, access) = phone.consent(alice.devices(), "cardiology".parse()?).seal(now)?;
+    /// assert_eq!(repository.publish(&access, &stored).await?, Put::Done);
+    /// let record = Record::new("encounter-17".parse()?, "visit".parse()?).part(&access)?.field("/diagnosis", "I21.4")?;
+    /// let sealed = record.seal(&Author::device(&phone, alice.devices())?, now)?;
+    /// assert_eq!(repository.put(&sealed).await?, Put::Done);
+    ///
+    /// // At every start from then on.
+    /// let repository = Repository::guarded(&records, Ledger::open(&noted).await?).await?;
+    /// assert_eq!(repository.get(alice.id(), sealed.record()).await?, Some(sealed));
+    /// let another = MemoryStore::new();
+    /// let refused = Repository::guarded(&another, Ledger::open(&noted).await?).await;
+    /// assert_eq!(refused.err(), Some(LedgerError::OtherStore.into()));
+    /// # Ok::<(), Error>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn bind(store: &'a dyn Store, ledger: Ledger<'a>) -> Result<Self> {
         for _ in 0..MOST_TRIES {
             let sides = ledger.sides(store).await?;
