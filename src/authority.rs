@@ -68,7 +68,8 @@ use state::{Enrolled, State};
 /// An attribute authority with its secrets: the master key of the KEM and the key that signs its statements.
 ///
 /// A [`StoredAuthority`] writes each change before anything of it is given out. Or keep [`Authority::to_secret_bytes`] after
-/// every call that takes `&mut self`, before what it returned leaves the house: an authority that forgets a number or a version gives it out twice.
+/// every call that takes `&mut self`, before what it returned leaves the house: an authority that forgets a number or a
+/// version gives it out twice.
 #[derive(Debug)]
 pub struct Authority {
     master: MasterKey,

@@ -19,9 +19,11 @@
 //!
 //! `content` and `root` are hashes in base64url without padding, `hash` is SHA-256 of the key that is the value,
 //! `revision` and the numbers of `place` have 20 decimal digits, `number` has two. Every key down to `quarantine` begins with
-//! its kind and its owner, so that whatever goes through an owner's entries ([`Kind::ALL`]) leaves none out. What is an
-//! authority's is no owner's: no erasure touches it, and no backup holds it. `name` is `state`, `parameters`, `revocations` or `people`, `id` is 16 bytes in base64url,
-//! and the `number` there has four digits. Keys of a ledger stand in `ledger`, which has a store of its own.
+//! its kind and its owner, so that whatever goes through an owner's entries ([`Kind::ALL`]) leaves none out.
+//!
+//! The keys of an authority belong to no owner: no erasure touches them, and no backup holds them. Of these, `name` is
+//! `state`, `parameters`, `revocations` or `people`, `id` is 16 bytes in base64url, and `number` has four digits. The keys of a
+//! ledger stand in `ledger`, which has a store of its own.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
@@ -89,8 +91,12 @@ impl Kind {
 
     /// Of which kind a key is.
     pub(crate) fn of(key: &str) -> Option<Self> {
-        let is_of = |kind: &Self| key.strip_prefix(kind.name()).is_some_and(|rest| rest.starts_with('/'));
-        Self::ALL.into_iter().find(is_of)
+        Self::ALL.into_iter().find(|kind| kind.strip(key).is_some())
+    }
+
+    /// What follows the kind in a key of this kind.
+    fn strip(self, key: &str) -> Option<&str> {
+        key.strip_prefix(self.name())?.strip_prefix('/')
     }
 
     /// What all keys of this kind begin with.
@@ -116,7 +122,7 @@ pub(crate) fn content(owner: &OwnerId, record: &RecordId) -> String {
 
 /// Whose the first piece under this key is.
 pub(crate) fn content_of(key: &str) -> Option<(OwnerId, RecordId)> {
-    let (owner, record) = key.strip_prefix("content/")?.split_once('/')?;
+    let (owner, record) = Kind::Content.strip(key)?.split_once('/')?;
     Some((OwnerId::new(owner).ok()?, RecordId::new(record).ok()?))
 }
 
@@ -131,7 +137,7 @@ pub(crate) fn past(owner: &OwnerId, record: &RecordId, revision: Revision) -> St
 
 /// Which record, and which revision of it, lies under this key.
 pub(crate) fn past_of(key: &str) -> Option<(OwnerId, RecordId, Revision)> {
-    let (owner, rest) = key.strip_prefix("past/")?.split_once('/')?;
+    let (owner, rest) = Kind::Past.strip(key)?.split_once('/')?;
     let (record, revision) = rest.split_once('/')?;
     let number = revision.parse().ok().filter(|number| format!("{number:020}") == revision)?;
     Some((OwnerId::new(owner).ok()?, RecordId::new(record).ok()?, Revision(number)))
