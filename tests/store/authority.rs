@@ -452,7 +452,7 @@ fn no_backup_holds_an_authority_and_no_erasure_touches_it() {
     let mut stream = Vec::new();
     let written = block_on(backup::write(&hospital.store, &mut stream)).unwrap();
     assert!(written.damaged.is_empty() && !stream.windows(10).any(|at| at == b"authority/"));
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     block_on(hospital.repository().erase(&erasure)).unwrap();
     assert_eq!(contents(&hospital.store), before);
 }

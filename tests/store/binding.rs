@@ -2,11 +2,10 @@
 
 use crate::support::guard;
 use crate::support::hospital::{self, Hospital, Interrupted, When, put};
-use crate::support::stored::{contents, now, sealed};
+use crate::support::stored::{self, contents, now, sealed};
 use crate::support::waiting::{block_on, calls};
 use crate::support::world::NOW;
 use chartseal::Error;
-use chartseal::backup;
 use chartseal::ledger::{KeyState, Ledger, LedgerError};
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
@@ -45,10 +44,7 @@ fn snapshot(store: &dyn Store) -> MemoryStore {
 }
 
 fn restored(store: &dyn Store) -> MemoryStore {
-    let (mut stream, restored) = (Vec::new(), MemoryStore::new());
-    assert!(block_on(backup::write(store, &mut stream)).unwrap().damaged.is_empty());
-    block_on(backup::restore(&restored, &mut stream.as_slice())).unwrap();
-    restored
+    stored::restored(&stored::backed_up(store))
 }
 
 fn is_bound(store: &dyn Store) -> bool {

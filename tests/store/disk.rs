@@ -69,7 +69,7 @@ fn after_an_erasure_and_a_compaction_no_wrap_and_no_body_of_the_erased_lies_in_t
     let of_hers = contents(&store);
     fill(&other, &store, &kept, 5);
     let repository = guard::guarded(&store, guard::ledger(&ledger));
-    let erasure = world.alice.erase(NOW, NOW).unwrap().accept(world.devices(), NOW).unwrap();
+    let erasure = world.erasure();
     let erased = block_on(repository.erase(&erasure)).unwrap();
     assert_eq!((erased.wraps, erased.bodies), (5, 5));
     let said = erased.to_string();
@@ -156,9 +156,9 @@ fn nobody_else_gets_a_file_while_it_is_compacted() {
     std::thread::scope(|scope| {
         let waiting = [(); 2].map(|()| {
             scope.spawn(|| {
-                let wants = || RedbStore::open(&path).is_err();
+                let is_refused = || RedbStore::open(&path).is_err();
                 while !compacted.load(Ordering::SeqCst) {
-                    assert!(wants(), "a second one has the file");
+                    assert!(is_refused(), "a second one has the file");
                 }
             })
         });

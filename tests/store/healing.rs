@@ -5,7 +5,7 @@ use chartseal::pin::PinStore;
 use crate::support::branches::Branches;
 use crate::support::guard;
 use crate::support::hospital::{Around, Corrupt, Hospital, Interrupted, When, count, writes_wrap};
-use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::stored::{backed_up, contents, fill, now, read, sealed};
 use crate::support::waiting::{Meeting, block_on, calls};
 use crate::support::world::{NOW, after};
 use chartseal::Error;
@@ -26,12 +26,6 @@ impl Hospital {
         let rotation = rotation.reencrypt(self.noted(), &self.world.trust, self.world.devices(), &phone);
         assert!(block_on(rotation.run(job, |_| ())).unwrap().finished);
         block_on(rotation.retire(&self.noted())).unwrap()
-    }
-
-    fn old_key_opens(&self, store: &dyn Store) -> bool {
-        let (owner, _) = self.place();
-        let got = block_on(self.over(store).get(&owner, &"r00000".parse().unwrap()));
-        got.is_ok_and(|record| self.world.reader().open(&record.unwrap(), &[self.access(0)]).is_ok())
     }
 }
 
@@ -55,8 +49,7 @@ fn a_restored_store_is_opened_by_no_consent_alone_whenever_it_comes() {
     for act in acts {
         for during in [true, false] {
             let hospital = Hospital::new();
-            let mut stream = Vec::new();
-            assert!(block_on(backup::write(&hospital.store, &mut stream)).unwrap().damaged.is_empty());
+            let stream = backed_up(&hospital.store);
             hospital.publish(1);
             let old = [hospital.access(0)];
             let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
@@ -88,8 +81,7 @@ fn world_opens(hospital: &Hospital, store: &dyn Store) -> bool {
 #[test]
 fn nobody_writes_into_a_store_while_a_backup_is_restored() {
     let hospital = Hospital::new();
-    let mut stream = Vec::new();
-    assert!(block_on(backup::write(&hospital.store, &mut stream)).unwrap().damaged.is_empty());
+    let stream = backed_up(&hospital.store);
     let another = sealed(&hospital.world, hospital.access(0), "r00000");
     let is_content = |op: &Op| op.key().starts_with("content/");
     // Through a guarded repository, he is told so.
@@ -323,7 +315,7 @@ fn a_write_that_was_torn_stands_in_no_retirements_way() {
 fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
     let hospital = Hospital::new();
     let late = sealed(&hospital.world, hospital.access(0), "late");
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     let stages = ["the writer is about to write", "the erasure is at the bodies", "it is written", "it is erased"];
     let [ready, listed, written, erased] = stages.map(Meeting::new);
     let listing = format!("body/{}/", hospital.place().0);
@@ -355,7 +347,7 @@ fn a_writer_in_the_middle_of_an_erasure_leaves_nothing() {
     // One who did not hear that it was written, and tries again.
     let hospital = Hospital::new();
     let late = sealed(&hospital.world, hospital.access(0), "late");
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     let store = FaultyStore::new(Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &act));
     let repository = hospital.over(&store);
@@ -402,7 +394,7 @@ fn a_value_that_the_store_cannot_read_holds_up_nothing_but_itself() {
         let retired = block_on(rotation.retire_leaving(&hospital.noted(), given_up)).unwrap();
         assert!(matches!(retired, Retirement::Done { .. }), "{kind}");
         // An erasure deletes it, too: that does not need its value.
-        let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+        let erasure = hospital.world.erasure();
         assert!(block_on(hospital.over(&store).erase(&erasure)).is_ok());
         assert!(contents(&hospital.store).is_empty(), "{kind}");
     }

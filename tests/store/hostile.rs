@@ -197,7 +197,7 @@ fn nothing_is_moved_to_a_key_that_nobody_published() {
 
 /// A consent whose place holds something else: what the ledger knows takes it.
 #[test]
-fn catching_up_writes_over_what_is_in_the_place_or_says_why_not() {
+fn catching_up_writes_over_what_is_in_the_place_but_not_of_an_erased_owner() {
     let hospital = Hospital::new();
     hospital.publish(1);
     hospital.publish(2);
@@ -218,7 +218,7 @@ fn catching_up_writes_over_what_is_in_the_place_or_says_why_not() {
     assert_eq!(caught_up.as_ref(), Some(&hospital.chain[2].0));
     let held = block_on(repository.stored_consents(&owner, &section, None)).unwrap();
     assert_eq!(held, [hospital.chain[0].0.clone(), hospital.chain[2].0.clone()]);
-    let erasure = world.alice.erase(world::NOW, world::NOW).unwrap().accept(world.devices(), world::NOW).unwrap();
+    let erasure = world.erasure();
     assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     assert_eq!(block_on(repository.catch_up(&owner, &section)), Ok(None));
 }

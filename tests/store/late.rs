@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::hospital::{Around, Corrupt, Hospital, Interrupted, Tags, When, put, writes_wrap};
-use crate::support::stored::{contents, now, read, sealed};
-use crate::support::waiting::{Meeting, block_on};
+use crate::support::stored::{backed_up, contents, now, read, sealed};
+use crate::support::waiting::{Meeting, block_on, calls};
 use crate::support::world::NOW;
 use chartseal::Error;
 use chartseal::backup;
@@ -23,7 +23,7 @@ fn writes_consent(op: &Op) -> bool {
 impl Hospital {
     /// Does this with a repository while the owner is erased in the middle of it, just before the first write of that kind.
     fn erased_before<T>(&self, kind: &str, work: impl Fn(&dyn Store) -> T) -> T {
-        let erasure = self.world.alice.erase(NOW, NOW).unwrap().accept(self.world.devices(), NOW).unwrap();
+        let erasure = self.world.erasure();
         let act = || assert!(block_on(self.repository().erase(&erasure)).is_ok());
         let is_due = |op: &Op| op.key().starts_with(kind);
         let store = Interrupted::new(&self.store, When::Writing(&is_due), &act);
@@ -45,8 +45,7 @@ impl Hospital {
 #[test]
 fn nobody_guards_a_store_before_a_backup_is_whole_in_it() {
     let hospital = Hospital::new();
-    let mut stream = Vec::new();
-    assert!(block_on(backup::write(&hospital.store, &mut stream)).unwrap().damaged.is_empty());
+    let stream = backed_up(&hospital.store);
     hospital.publish(1);
     let old = [hospital.access(0)];
     let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
@@ -65,17 +64,7 @@ fn nobody_guards_a_store_before_a_backup_is_whole_in_it() {
     let repository = block_on(Repository::replace_store(&store, hospital.noted())).unwrap();
     assert!(block_on(repository.catch_up(&owner, &section)).unwrap().is_some());
     assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()]);
-    assert!(!hospital.old_key_opens_what_is_there(&store));
-}
-
-impl Hospital {
-    fn old_key_opens_what_is_there(&self, store: &dyn Store) -> bool {
-        let (owner, _) = self.place();
-        let got = block_on(self.over(store).get(&owner, &"r00000".parse().unwrap()));
-        got.is_ok_and(|record| {
-            record.is_some_and(|record| self.world.reader().open(&record, &[self.access(0)]).is_ok())
-        })
-    }
+    assert!(!hospital.old_key_opens(&store));
 }
 
 #[test]
@@ -159,7 +148,7 @@ fn a_write_beside_an_erasure_leaves_nothing_whenever_it_comes() {
     let hospital = Hospital::new();
     hospital.publish(1);
     let (old, new) = hospital.resealed();
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     let stages = ["the writer is about to write", "the erasure is at the bodies", "it is written", "it is erased"];
     let [ready, listed, written, erased] = stages.map(Meeting::new);
     let listing = format!("body/{}/", hospital.place().0);
@@ -197,7 +186,7 @@ fn a_second_try_takes_back_what_the_first_one_wrote() {
         hospital.publish(1);
         let (before, after) = hospital.resealed();
         let next = &hospital.chain[2].0;
-        let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+        let erasure = hospital.world.erasure();
         let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
         let kind = if consent { "consent/" } else { "wrap/" };
         let is_due = |op: &Op| op.key().starts_with(kind);
@@ -206,7 +195,7 @@ fn a_second_try_takes_back_what_the_first_one_wrote() {
         let work = || {
             if consent { block_on(repository.put_consent(next)) } else { block_on(repository.reseal(&before, &after)) }
         };
-        for call in 1..50 {
+        for call in calls() {
             store.fail_at(call, Fault::AnswerLost);
             let told = work();
             store.heal();
@@ -220,7 +209,7 @@ fn a_second_try_takes_back_what_the_first_one_wrote() {
 }
 
 #[test]
-fn a_sweep_of_a_bad_name_is_a_mistake_and_no_damage() {
+fn a_sweep_of_a_bad_name_is_refused_and_calls_no_compartment_damaged() {
     let hospital = Hospital::new();
     let keys = |_: &[StoredConsent]| Ok(None::<Keys>);
     let told = block_on(Sweep::new(&hospital.store, &now, Scope::Everything).run("not a name", keys, |_, _| ()));

@@ -78,7 +78,7 @@ fn what_is_none_of_a_ledgers_entries_is_passed_over_and_named() {
     assert_eq!(block_on(noted.compartments(None)).unwrap(), [hospital.place()]);
     assert!(block_on(noted.compartments(Some((&owner, &section)))).unwrap().is_empty());
     assert!(block_on(hospital.repository().behind()).unwrap().is_empty());
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     assert_eq!(block_on(noted.erased(None)).unwrap(), std::slice::from_ref(&owner));
     assert!(block_on(noted.erased(Some(&owner))).unwrap().is_empty());
@@ -88,7 +88,7 @@ fn what_is_none_of_a_ledgers_entries_is_passed_over_and_named() {
 #[test]
 fn an_owner_whose_note_is_damaged_stays_erased() {
     let hospital = Hospital::new();
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     let (owner, section) = hospital.place();
     let key = format!("erased/{owner}");
@@ -123,7 +123,7 @@ fn a_ledger_that_goes_while_it_is_used_is_an_error_and_no_blank_one() {
         let late = sealed(&hospital.world, hospital.access(0), "late");
         let (next, _) = &hospital.chain[2];
         let live = hospital.world.live(next);
-        let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+        let erasure = hospital.world.erasure();
         block_on(hospital.ledger.delete_prefix("")).unwrap();
         if another {
             let ledger = block_on(Ledger::create(&hospital.ledger)).unwrap();

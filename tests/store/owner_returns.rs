@@ -82,16 +82,12 @@ impl Server {
 
     /// A backup is taken.
     fn backup(&self) -> Vec<u8> {
-        let mut stream = Vec::new();
-        assert!(block_on(backup::write(&self.store, &mut stream)).unwrap().damaged.is_empty());
-        stream
+        backed_up(&self.store)
     }
 
     /// The disk dies. A backup comes back: steps 1 to 3, as far as the host can go.
     fn restore(&mut self, stream: &[u8]) {
-        let (store, mut stream) = (MemoryStore::new(), stream);
-        block_on(backup::restore(&store, &mut stream)).unwrap();
-        self.store = store;
+        self.store = restored(stream);
         let place = (self.owner.clone(), section());
         assert_eq!(block_on(self.repository().behind()).unwrap(), [place]);
         assert!(block_on(self.repository().catch_up(&self.owner, &section())).unwrap().is_some());

@@ -57,8 +57,8 @@ const BY: [(&str, Comes); 4] = [
     }),
 ];
 
-/// Store and ledger say one thing: all of the publication, or nothing.
-fn is_whole(hospital: &Hospital, what: &str) -> bool {
+/// Whether the second consent is published. Store and ledger say one thing: all of the publication, or nothing.
+fn is_published(hospital: &Hospital, what: &str) -> bool {
     let held = hospital.held();
     let published = hospital.newest() == hospital.chain[1].0;
     assert_eq!(held.len(), if published { 2 } else { 1 }, "{what}");
@@ -88,7 +88,7 @@ fn a_publisher_who_dies_at_any_step_is_brought_to_the_end_by_the_next_who_comes(
                     [&hospital.ledger, &hospital.store].into_iter().for_each(FaultyStore::heal);
                     let what = format!("{by}, {fault:?} at call {call}, in the ledger: {in_ledger}");
                     comes(&hospital);
-                    let published = is_whole(&hospital, &what);
+                    let published = is_published(&hospital, &what);
                     assert!(published || died, "{what}");
                     (before, after) = (before + u64::from(!published), after + u64::from(published));
                     // And to publish it again does no harm.
@@ -193,7 +193,7 @@ fn of_two_consents_of_one_number_the_one_that_was_announced_first_is_published()
     let (twin, _) = builder.seal(NOW).unwrap();
     let told = block_on(hospital.repository().publish(&world.live(&twin), &twin));
     assert_eq!(told, Err(Error::Fork("consent")));
-    assert!(is_whole(&hospital, "the other one came"));
+    assert!(is_published(&hospital, "the other one came"));
 }
 
 impl Hospital {
@@ -227,7 +227,7 @@ fn a_publication_leaves_the_consent_before_it_in_the_store_if_the_ledger_alone_h
         }
         let both: Vec<_> = hospital.chain[..2].iter().map(|(stored, _)| stored.clone()).collect();
         assert_eq!(hospital.held(), both, "{damaged} {died}");
-        assert!(is_whole(&hospital, "both are there"));
+        assert!(is_published(&hospital, "both are there"));
     }
 }
 
@@ -289,7 +289,7 @@ fn two_who_publish_one_consent_at_once_both_do() {
         let repository =
             if in_ledger { guard::guarded(&hospital.store, guard::ledger(&slow)) } else { hospital.over(&slow) };
         assert_eq!(hospital.published(&repository, 1), Ok(Put::Done));
-        assert!(slow.happened() && is_whole(&hospital, "both"));
+        assert!(slow.happened() && is_published(&hospital, "both"));
     }
 }
 
@@ -321,7 +321,7 @@ fn an_announcement_is_taken_back_where_another_consent_has_the_place() {
 #[test]
 fn of_an_erased_owner_no_announcement_is_left_and_none_is_ended() {
     let hospital = Hospital::new();
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     let (owner, section) = hospital.place();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     for begin in ["consent/", "ledger/"] {

@@ -5,7 +5,7 @@ use crate::support::store::hands_on;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::hospital::{self, Hospital, Interrupted, When, count};
+use crate::support::hospital::{self, Hospital, Interrupted, When, count, writes_wrap};
 use crate::support::stored::{contents, fill, now, read, sealed};
 use crate::support::waiting::{block_on, calls};
 use crate::support::world::{self, NOW, World, after};
@@ -18,10 +18,6 @@ use chartseal::record::Author;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::{BoxFuture, Entry, Fault, MemoryStore, Op, Store, StoreError};
-
-fn writes_wrap(op: &Op) -> bool {
-    matches!(op, Op::Put { key, .. } if key.starts_with("wrap/"))
-}
 
 fn swaps_envelope(op: &Op) -> bool {
     matches!(op, Op::Swap { key, .. } if key.starts_with("envelope/"))
@@ -142,7 +138,7 @@ impl Store for AfterPieces<'_> {
 fn of_an_erased_patient_no_writer_brings_anything_back() {
     let hospital = Hospital::new();
     hospital.publish(1);
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     let late = sealed(&hospital.world, hospital.access(1), "late");
     let author = Author::device(&hospital.world.phone, hospital.world.devices()).unwrap();
@@ -161,7 +157,7 @@ fn of_an_erased_patient_no_writer_brings_anything_back() {
 
     // Nor into the ledger.
     let hospital = Hospital::new();
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     let act = || assert!(block_on(hospital.repository().erase(&erasure)).is_ok());
     let when = |op: &Op| op.key().starts_with("ledger/");
     let ledger = Interrupted::new(&hospital.ledger, When::Writing(&when), &act);

@@ -4,13 +4,12 @@ use std::sync::atomic::AtomicU64;
 
 use crate::support::guard;
 use crate::support::hospital::{Budget, Hospital, Interrupted, When};
+use crate::support::stored::{backed_up, restored};
 use crate::support::waiting::block_on;
 use chartseal::Error;
-use chartseal::backup;
 use chartseal::id::{RecordId, Revision};
 use chartseal::repository::Repository;
 use chartseal::rotation::Retirement;
-use chartseal::store::MemoryStore;
 
 fn id() -> RecordId {
     "r00000".parse().unwrap()
@@ -61,12 +60,10 @@ fn a_reader_whom_a_retirement_overtakes_is_given_what_there_is_now() {
 #[test]
 fn a_reader_of_a_store_that_is_behind_is_told_so_soon() {
     let hospital = Hospital::new();
-    let mut stream = Vec::new();
-    assert!(block_on(backup::write(&hospital.store, &mut stream)).unwrap().damaged.is_empty());
+    let stream = backed_up(&hospital.store);
     hospital.publish(1);
     assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
-    let store = MemoryStore::new();
-    block_on(backup::restore(&store, &mut stream.as_slice())).unwrap();
+    let store = restored(&stream);
     hospital.over(&store);
     for (what, reads) in READS {
         let store = Budget(&store, AtomicU64::new(25));

@@ -2,7 +2,7 @@
 
 use crate::support::guard;
 use crate::support::hospital::{self, Hospital, Interrupted, When, put};
-use crate::support::stored::{contents, now, read, sealed};
+use crate::support::stored::{contents, now, read, restored, sealed};
 use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, World};
 use chartseal::Error;
@@ -19,12 +19,6 @@ fn backed_up(store: &dyn Store) -> (Vec<u8>, Written) {
     let mut stream = Vec::new();
     let written = block_on(backup::write(store, &mut stream)).unwrap();
     (stream, written)
-}
-
-fn restored(stream: &[u8]) -> MemoryStore {
-    let (store, mut stream) = (MemoryStore::new(), stream);
-    block_on(backup::restore(&store, &mut stream)).unwrap();
-    store
 }
 
 fn amended(world: &World, before: &SealedRecord, access: &Access, value: &str) -> SealedRecord {

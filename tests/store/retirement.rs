@@ -380,7 +380,7 @@ fn an_erased_owner_is_gone_and_does_not_come_back_with_a_backup() {
     let stranger = other.alice.erase(NOW, NOW).unwrap();
     assert_eq!(stranger.accept(world.devices(), NOW).err(), Some(Error::Forged("erasure")));
 
-    let erasure = world.alice.erase(NOW, NOW).unwrap().accept(world.devices(), NOW).unwrap();
+    let erasure = world.erasure();
     let erased = block_on(repository.erase(&erasure)).unwrap();
     assert_eq!((erased.records, erased.wraps, erased.bodies, erased.consents), (3, 3, 3, 1));
     assert!(erased.to_string().contains("Not reached: backups"));

@@ -42,7 +42,7 @@ fn the_future_of_each_verb_can_move_between_threads() {
     is_send(repository.compartments(Some(&owner), None));
     is_send(repository.behind());
     is_send(repository.catch_up(&owner, &section));
-    let erasure = hospital.world.alice.erase(NOW, NOW).unwrap().accept(hospital.world.devices(), NOW).unwrap();
+    let erasure = hospital.world.erasure();
     is_send(repository.erase(&erasure));
     is_send(repository.erase_restored(&owner));
 

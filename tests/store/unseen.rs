@@ -42,7 +42,7 @@ impl Store for Hides<'_> {
 }
 
 impl Hospital {
-    fn is_kept(&self, what: &str) {
+    fn assert_kept(&self, what: &str) {
         let (owner, section) = self.place();
         let state = block_on(self.noted().state(&owner, &section, self.access(0).key_id()));
         assert_eq!(state, Ok(KeyState::DecryptOnly), "{what}");
@@ -84,7 +84,7 @@ fn a_wrap_that_a_listing_hides_keeps_its_key_from_being_destroyed() {
             let Retirement::Blocked { found, .. } = retired else { panic!("{kinds:?}: {retired:?}") };
             assert_eq!((found.moved, found.behind), (2, 1), "{kinds:?}");
         }
-        hospital.is_kept(&format!("{kinds:?}"));
+        hospital.assert_kept(&format!("{kinds:?}"));
         // When the listing is whole again, the next job moves it, and the key may go.
         assert!(block_on(whole.run("next", |_| ())).unwrap().finished);
         assert!(matches!(block_on(whole.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
@@ -102,7 +102,7 @@ fn an_empty_database_beside_the_real_ledger_retires_nothing() {
     assert_eq!(block_on(rotation.retire(&hospital.noted())), Err(LedgerError::OtherStore.into()));
     assert!(matches!(block_on(rotation.run("job", |_| ())), Err(Error::ApiMisuse(_))));
     assert_eq!(block_on(stored.stored_consents(old[0].owner(), old[0].compartment(), None)), Ok(Vec::new()));
-    hospital.is_kept("an empty database");
+    hospital.assert_kept("an empty database");
 }
 
 /// The worker died with its claim; the operator knows, and does not wait for the lease.
@@ -150,7 +150,7 @@ fn an_empty_database_that_caught_up_beside_the_real_ledger_retires_nothing() {
     assert_eq!(block_on(rotation.run("job", |_| ())).unwrap().records, 0);
     let retired = block_on(rotation.retire(&hospital.noted()));
     assert_eq!(retired, Err(LedgerError::OtherStore.into()));
-    hospital.is_kept("an empty database");
+    hospital.assert_kept("an empty database");
 }
 
 /// The last run of a job went through a listing that lagged behind, and came upon less than one before.
@@ -170,7 +170,7 @@ fn a_run_over_a_listing_that_lags_lowers_no_count_of_what_has_to_be_seen() {
     let retired = block_on(rotation.retire(&hospital.noted())).unwrap();
     let Retirement::Blocked { unseen: 1, counted: Some(job), .. } = retired else { panic!("{retired:?}") };
     assert!(job.ends_with("/whole"));
-    hospital.is_kept("by the run that saw all");
+    hospital.assert_kept("by the run that saw all");
     assert!(matches!(block_on(whole.retire(&hospital.noted())).unwrap(), Retirement::Done { .. }));
 }
 

@@ -77,6 +77,15 @@ impl Hospital {
         (self.access(0).owner().clone(), self.access(0).compartment().clone())
     }
 
+    /// Whether a guarded repository over this store gives out a record that the first key opens.
+    pub(crate) fn old_key_opens(&self, store: &dyn Store) -> bool {
+        let (owner, _) = self.place();
+        let got = block_on(self.over(store).get(&owner, &"r00000".parse().unwrap()));
+        got.is_ok_and(|record| {
+            record.is_some_and(|record| self.world.reader().open(&record, &[self.access(0)]).is_ok())
+        })
+    }
+
     /// What begins the keys of that kind in the compartment.
     pub(crate) fn prefix(&self, kind: &str) -> String {
         let (owner, compartment) = self.place();

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chartseal::backup;
 use chartseal::consent::Access;
 use chartseal::id::Time;
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
-use chartseal::store::Store;
+use chartseal::store::{MemoryStore, Store};
 
 use super::waiting::block_on;
 use super::world::{NOW, World, record};
@@ -39,6 +40,21 @@ pub(crate) fn contents(store: &dyn Store) -> BTreeMap<String, Vec<u8>> {
     keys.retain(|key| !["bound", "identity"].contains(&key.as_str()));
     let entries = block_on(store.get(&keys)).unwrap();
     keys.into_iter().zip(entries).map(|(key, entry)| (key, entry.unwrap().value)).collect()
+}
+
+/// A backup of a store of which nothing is damaged.
+pub(crate) fn backed_up(store: &dyn Store) -> Vec<u8> {
+    let mut stream = Vec::new();
+    let written = block_on(backup::write(store, &mut stream)).unwrap();
+    assert!(written.damaged.is_empty(), "{written:?}");
+    stream
+}
+
+/// The store that a backup is restored into.
+pub(crate) fn restored(mut stream: &[u8]) -> MemoryStore {
+    let store = MemoryStore::new();
+    block_on(backup::restore(&store, &mut stream)).unwrap();
+    store
 }
 
 pub(crate) fn now() -> Time {

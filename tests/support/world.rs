@@ -7,7 +7,7 @@ use chartseal::authority::{Authority, Issued, Reason, Trust};
 use chartseal::consent::{Access, Devices, LiveConsent, StoredConsent};
 use chartseal::id::{DeviceId, Time};
 use chartseal::identity::Identity;
-use chartseal::owner::{Device, Owner};
+use chartseal::owner::{AcceptedErasure, Device, Owner};
 use chartseal::pin::PinStore;
 use chartseal::record::{Author, Reader, Record, SealedRecord};
 
@@ -122,6 +122,11 @@ impl World {
 
     pub(crate) fn live(&self, stored: &StoredConsent) -> LiveConsent {
         stored.verify(self.devices(), &stored.consent().unverified().compartment, &PinStore::default(), NOW).unwrap()
+    }
+
+    /// Her wish that everything of hers is deleted, accepted.
+    pub(crate) fn erasure(&self) -> AcceptedErasure {
+        self.alice.erase(NOW, NOW).unwrap().accept(self.devices(), NOW).unwrap()
     }
 
     pub(crate) fn reader(&self) -> Reader<'_> {
