@@ -9,7 +9,7 @@ use chartseal::store::{MemoryStore, Op, Outcome, RedbOptions, RedbStore, Store};
 use crate::support::guard;
 use crate::support::stored::{contents, fill};
 use crate::support::waiting::block_on;
-use crate::support::world::{NOW, World};
+use crate::support::world::World;
 
 fn put(key: &str, value: &[u8]) -> Op {
     Op::Put { key: key.to_owned(), value: value.to_vec() }

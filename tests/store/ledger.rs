@@ -4,7 +4,6 @@ use crate::support::guard;
 use crate::support::hospital::{Hospital, put, remove};
 use crate::support::stored::{contents, sealed};
 use crate::support::waiting::block_on;
-use crate::support::world::NOW;
 use chartseal::Error;
 use chartseal::ledger::{Ledger, LedgerError};
 use chartseal::rotation::Retirement;

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use chartseal::Error;
-use chartseal::backup;
 use chartseal::consent::{Access, DeviceList, Devices, LiveConsent, OpenedConsents, Removal, StoredConsent};
 use chartseal::id::{CompartmentId, OwnerId, Time};
 use chartseal::owner::recovery::RecoveryKey;
@@ -16,7 +15,7 @@ use chartseal::rotation::{Retirement, Rotation};
 use chartseal::store::MemoryStore;
 
 use crate::support::guard;
-use crate::support::stored::sealed;
+use crate::support::stored::{backed_up, restored, sealed};
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, after};
 
@@ -205,8 +204,7 @@ fn after_a_backup_a_lost_phone_a_recovery_and_a_restore_the_owner_is_in_again() 
         is_served(&server, &world, &devices, &mine.newest);
     }
     // The backup that was taken after the recovery needs nothing but the phone.
-    server.store = MemoryStore::new();
-    block_on(backup::restore(&server.store, &mut fresh.as_slice())).unwrap();
+    server.store = restored(&fresh);
     let mine = open(&server, &devices, &mut seen, by_phone).unwrap();
     is_served(&server, &world, &devices, &mine.newest);
 }

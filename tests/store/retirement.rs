@@ -1,10 +1,8 @@
 //! Old keys retire when nothing needs them any more, and stay away when a backup of before comes back.
 
 use crate::support::guard;
-use crate::support::store::hands_on;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::support::stored::{contents, fill, now, read, sealed};
+use crate::support::hospital::{Hospital, Interrupted, When, writes_wrap};
+use crate::support::stored::{backed_up, contents, fill, now, read, sealed};
 use crate::support::waiting::{block_on, calls};
 use crate::support::world::{NOW, World, after};
 use chartseal::Error;
@@ -16,62 +14,23 @@ use chartseal::ledger::KeyState;
 use chartseal::pin::PinStore;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::{Keys, KeysOnly, Retirement, Rotation, Scope, Sweep};
-use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, MemoryStore, Op, Outcome, Store, StoreError};
-
-struct Hospital {
-    world: World,
-    store: FaultyStore<MemoryStore>,
-    ledger: MemoryStore,
-    first: (StoredConsent, Access),
-    second: (StoredConsent, Access),
-}
+use chartseal::store::{Entry, Fault, FaultyStore, MemoryStore, Op, Store};
 
 impl Hospital {
-    /// Three records under the first of two consents; only that one is published.
-    fn new() -> Self {
-        let world = World::new();
-        let first = world.consent("a", "role:doctor");
-        let builder = world.phone.consent(world.devices(), "a".parse().unwrap()).after(&first.1).unwrap();
-        let second = builder.write(&world.trust, world.hospital.id(), "role:doctor").unwrap().seal(NOW).unwrap();
-        let hospital =
-            Self { world, store: FaultyStore::new(MemoryStore::new()), ledger: MemoryStore::new(), first, second };
-        hospital.publish(&hospital.first.0);
-        fill(&hospital.world, &hospital.store, &hospital.first.1, 3);
-        hospital
-    }
-
-    fn repository(&self) -> Repository<'_> {
-        guard::guarded(&self.store, guard::ledger(&self.ledger))
-    }
-
-    fn publish(&self, consent: &StoredConsent) {
-        let live = self.world.live(consent);
-        assert_eq!(block_on(self.repository().publish(&live, consent)).unwrap(), Put::Done);
-    }
-
-    fn rotate(&self) -> Retirement {
-        let old = [&self.first.1];
-        let rotation = Rotation::new(&self.store, &old, &self.second.1, &now).unwrap();
-        assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
-        block_on(rotation.retire(&guard::ledger(&self.ledger))).unwrap()
+    /// Moves everything to the second key, and retires the first.
+    fn moved(&self) -> Retirement {
+        self.rotate(0, 1, "job")
     }
 
     fn state(&self, generation: u64) -> KeyState {
-        let (owner, compartment) = (self.first.1.owner(), self.first.1.compartment());
-        let access = if generation == 1 { &self.first.1 } else { &self.second.1 };
-        block_on(guard::ledger(&self.ledger).state(owner, compartment, access.key_id())).unwrap()
+        let access = self.access(if generation == 1 { 0 } else { 1 });
+        block_on(self.noted().state(access.owner(), access.compartment(), access.key_id())).unwrap()
     }
 
     fn consents(&self) -> Result<Vec<Version>, Error> {
-        let (owner, compartment) = (self.first.1.owner(), self.first.1.compartment());
-        let consents = block_on(self.repository().consents(owner, compartment, None))?;
+        let (owner, compartment) = self.place();
+        let consents = block_on(self.repository().consents(&owner, &compartment, None))?;
         Ok(consents.iter().map(|consent| consent.consent().unverified().version).collect())
-    }
-
-    fn backup(&self) -> Vec<u8> {
-        let mut stream = Vec::new();
-        assert_eq!(block_on(backup::write(&self.store, &mut stream)).unwrap().damaged, Vec::<String>::new());
-        stream
     }
 }
 
@@ -80,29 +39,29 @@ fn a_key_goes_from_active_to_decrypt_only_to_destroyed() {
     let hospital = Hospital::new();
     // One that nobody published is for no writes.
     assert_eq!([hospital.state(1), hospital.state(2)], [KeyState::Active, KeyState::DecryptOnly]);
-    hospital.publish(&hospital.second.0);
+    hospital.publish(1);
     assert_eq!([hospital.state(1), hospital.state(2)], [KeyState::DecryptOnly, KeyState::Active]);
     assert_eq!(hospital.consents().unwrap(), [Version(1), Version(2)]);
-    assert_eq!(hospital.rotate(), Retirement::Done { consents: 1, lost: 0 });
+    assert_eq!(hospital.moved(), Retirement::Done { consents: 1, lost: 0 });
     assert_eq!([hospital.state(1), hospital.state(2)], [KeyState::Destroyed, KeyState::Active]);
     assert_eq!(hospital.consents().unwrap(), [Version(2)]);
     for i in 0..3 {
-        let record = read(&hospital.store, &hospital.second.1, &format!("r{i:05}"));
-        assert!(hospital.world.reader().open(&record, &[&hospital.second.1]).is_ok());
+        let record = read(&hospital.store, hospital.access(1), &format!("r{i:05}"));
+        assert!(hospital.world.reader().open(&record, &[hospital.access(1)]).is_ok());
     }
     // Once more does no harm.
-    assert_eq!(hospital.rotate(), Retirement::Done { consents: 0, lost: 0 });
+    assert_eq!(hospital.moved(), Retirement::Done { consents: 0, lost: 0 });
 }
 
 #[test]
 fn a_consent_older_than_one_noted_or_another_of_its_version_is_not_noted() {
     let hospital = Hospital::new();
-    hospital.publish(&hospital.second.0);
-    let ledger = guard::ledger(&hospital.ledger);
-    let (first, _) = &hospital.first;
+    hospital.publish(1);
+    let ledger = hospital.noted();
+    let (first, _) = &hospital.chain[0];
     assert_eq!(block_on(ledger.advance(&hospital.world.live(first), first)).err(), Some(Error::Rollback("consent")));
     let builder = hospital.world.phone.consent(hospital.world.devices(), "a".parse().unwrap());
-    let (twin, _) = builder.after(&hospital.first.1).unwrap().seal(NOW).unwrap();
+    let (twin, _) = builder.after(hospital.access(0)).unwrap().seal(NOW).unwrap();
     assert_eq!(block_on(ledger.advance(&hospital.world.live(&twin), &twin)).err(), Some(Error::Fork("consent")));
     let mixed = block_on(ledger.advance(&hospital.world.live(&twin), first));
     assert!(matches!(mixed, Err(Error::ApiMisuse(_))));
@@ -111,10 +70,10 @@ fn a_consent_older_than_one_noted_or_another_of_its_version_is_not_noted() {
 #[test]
 fn new_writes_under_an_older_key_are_turned_away() {
     let hospital = Hospital::new();
-    let before = read(&hospital.store, &hospital.first.1, "r00000");
-    hospital.publish(&hospital.second.0);
+    let before = read(&hospital.store, hospital.access(0), "r00000");
+    hospital.publish(1);
     let (world, repository) = (&hospital.world, hospital.repository());
-    let (old, new) = (&hospital.first.1, &hospital.second.1);
+    let (old, new) = (hospital.access(0), hospital.access(1));
     assert_eq!(block_on(repository.put(&sealed(world, old, "late"))).unwrap(), Put::Outdated);
     assert_eq!(block_on(repository.put(&sealed(world, new, "late"))).unwrap(), Put::Done);
     let reader = world.reader();
@@ -129,13 +88,13 @@ fn new_writes_under_an_older_key_are_turned_away() {
 #[test]
 fn a_quarantine_blocks_the_retirement_and_nothing_is_deleted() {
     let hospital = Hospital::new();
-    hospital.publish(&hospital.second.0);
+    hospital.publish(1);
     let key = block_on(hospital.store.keys("wrap/", "", 1)).unwrap().remove(0);
     let Entry { tag, value } = block_on(hospital.store.get(std::slice::from_ref(&key))).unwrap().remove(0).unwrap();
     let mut damaged = value.clone();
     *damaged.last_mut().unwrap() ^= 1;
     block_on(hospital.store.apply(vec![Op::Swap { key: key.clone(), tag, value: damaged }])).unwrap();
-    let Retirement::Blocked { found, quarantined, .. } = hospital.rotate() else { panic!("retired") };
+    let Retirement::Blocked { found, quarantined, .. } = hospital.moved() else { panic!("retired") };
     assert_eq!((found.behind, &found.named, &quarantined), (1, &vec![key.clone()], &vec![key.clone()]));
     assert_eq!(hospital.consents().unwrap(), [Version(1), Version(2)]);
     assert_eq!(hospital.state(1), KeyState::DecryptOnly);
@@ -143,13 +102,13 @@ fn a_quarantine_blocks_the_retirement_and_nothing_is_deleted() {
     // Mended, but still on the list: blocked until somebody tries it again.
     let tag = block_on(hospital.store.get(std::slice::from_ref(&key))).unwrap().remove(0).unwrap().tag;
     block_on(hospital.store.apply(vec![Op::Swap { key, tag, value }])).unwrap();
-    let old = [&hospital.first.1];
-    let rotation = Rotation::new(&hospital.store, &old, &hospital.second.1, &now).unwrap();
+    let old = [hospital.access(0)];
+    let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
     assert!(block_on(rotation.run("another", |_| ())).unwrap().finished);
     assert!(block_on(rotation.verify()).unwrap().is_clean());
-    assert!(matches!(hospital.rotate(), Retirement::Blocked { quarantined, .. } if quarantined.len() == 1));
+    assert!(matches!(hospital.moved(), Retirement::Blocked { quarantined, .. } if quarantined.len() == 1));
     assert_eq!(block_on(rotation.retry("job")).unwrap(), 0);
-    assert_eq!(hospital.rotate(), Retirement::Done { consents: 1, lost: 0 });
+    assert_eq!(hospital.moved(), Retirement::Done { consents: 1, lost: 0 });
 }
 
 #[test]
@@ -157,11 +116,11 @@ fn no_key_retires_that_writers_may_still_use() {
     let hospital = Hospital::new();
     // By a publisher who died between the store and the ledger.
     let stored = Repository::new(&hospital.store);
-    assert_eq!(block_on(stored.put_consent(&hospital.second.0)), Ok(Put::Done));
-    let rotation = Rotation::new(&hospital.store, &[&hospital.first.1], &hospital.second.1, &now).unwrap();
+    assert_eq!(block_on(stored.put_consent(&hospital.chain[1].0)), Ok(Put::Done));
+    let rotation = Rotation::new(&hospital.store, &[hospital.access(0)], hospital.access(1), &now).unwrap();
     assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
     let calls = hospital.store.calls();
-    let retired = block_on(rotation.retire(&guard::ledger(&hospital.ledger)));
+    let retired = block_on(rotation.retire(&hospital.noted()));
     assert!(matches!(retired, Err(Error::ApiMisuse(_))));
     // It asks whose the store is, and whether it is whole, and looks at nothing else: a walk from before the writers knew would
     // prove nothing.
@@ -173,14 +132,14 @@ fn no_key_retires_that_writers_may_still_use() {
 fn a_retirement_that_dies_at_any_call_is_finished_by_the_next() {
     for call in calls() {
         let hospital = Hospital::new();
-        hospital.publish(&hospital.second.0);
-        let old = [&hospital.first.1];
-        let rotation = Rotation::new(&hospital.store, &old, &hospital.second.1, &now).unwrap();
+        hospital.publish(1);
+        let old = [hospital.access(0)];
+        let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
         assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
         hospital.store.fail_at(call, Fault::Crash);
-        let died = block_on(rotation.retire(&guard::ledger(&hospital.ledger))).is_err();
+        let died = block_on(rotation.retire(&hospital.noted())).is_err();
         hospital.store.heal();
-        assert!(matches!(hospital.rotate(), Retirement::Done { .. }));
+        assert!(matches!(hospital.moved(), Retirement::Done { .. }));
         assert_eq!(hospital.consents().unwrap(), [Version(2)]);
         if !died {
             assert!(call > 4);
@@ -193,7 +152,7 @@ fn a_retirement_that_dies_at_any_call_is_finished_by_the_next() {
 #[test]
 fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
     let mut hospital = Hospital::new();
-    let (old, new) = (&hospital.first.1, &hospital.second.1);
+    let (old, new) = (hospital.access(0), hospital.access(1));
     let repository = hospital.repository();
     let id = "r00000".parse().unwrap();
     let first = read(&hospital.store, old, "r00000");
@@ -201,10 +160,10 @@ fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
     let amendment = reader.amend(&first, &[old]).unwrap().field("/diagnosis", "later").unwrap();
     let later = amendment.seal(&hospital.world.ada.author(), NOW).unwrap();
     assert_eq!(block_on(repository.amend(&first, &later)).unwrap(), Put::Done);
-    let stream = hospital.backup();
+    let stream = backed_up(&hospital.store);
     let before = contents(&hospital.store);
-    hospital.publish(&hospital.second.0);
-    assert_eq!(hospital.rotate(), Retirement::Done { consents: 1, lost: 0 });
+    hospital.publish(1);
+    assert_eq!(hospital.moved(), Retirement::Done { consents: 1, lost: 0 });
 
     let (owner, compartment) = (old.owner().clone(), old.compartment().clone());
     let restored = FaultyStore::new(MemoryStore::new());
@@ -214,21 +173,21 @@ fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
     let unguarded = block_on(Repository::new(&restored).get(&owner, &id)).unwrap().unwrap();
     assert!(hospital.world.reader().open(&unguarded, &[old]).is_ok());
 
-    let repository = guard::guarded(&restored, guard::ledger(&hospital.ledger));
+    let repository = hospital.over(&restored);
     assert_eq!(block_on(repository.get(&owner, &id)).err(), Some(Error::Rollback("record")));
     assert_eq!(block_on(repository.consents(&owner, &compartment, None)).err(), Some(Error::Rollback("consent")));
-    assert_eq!(block_on(repository.put_consent(&hospital.first.0)).unwrap(), Put::Outdated);
+    assert_eq!(block_on(repository.put_consent(&hospital.chain[0].0)).unwrap(), Put::Outdated);
     let place = (owner.clone(), compartment.clone());
     assert_eq!(block_on(repository.behind()).unwrap(), std::slice::from_ref(&place));
 
     let newest = block_on(repository.catch_up(&owner, &compartment)).unwrap();
-    assert_eq!(newest.as_ref(), Some(&hospital.second.0));
+    assert_eq!(newest.as_ref(), Some(&hospital.chain[1].0));
     // The old consent is still in the store: nothing is served yet.
     assert_eq!(block_on(repository.behind()).unwrap(), [place]);
     assert_eq!(block_on(repository.get(&owner, &id)).err(), Some(Error::Rollback("record")));
     let rotation = Rotation::new(&restored, &[old], new, &now).unwrap();
     assert!(block_on(rotation.run("restore", |_| ())).unwrap().finished);
-    let retired = block_on(rotation.retire(&guard::ledger(&hospital.ledger))).unwrap();
+    let retired = block_on(rotation.retire(&hospital.noted())).unwrap();
     assert_eq!(retired, Retirement::Done { consents: 1, lost: 0 });
     assert!(block_on(repository.behind()).unwrap().is_empty());
 
@@ -245,7 +204,7 @@ fn a_backup_of_before_serves_nothing_until_it_has_caught_up() {
 #[test]
 fn a_damaged_cut_or_longer_backup_is_refused() {
     let hospital = Hospital::new();
-    let stream = hospital.backup();
+    let stream = backed_up(&hospital.store);
     let restore = |stream: &[u8]| {
         let mut stream = stream;
         block_on(backup::restore(&MemoryStore::new(), &mut stream))
@@ -372,11 +331,11 @@ fn one_compartment_that_does_not_open_stops_no_sweep() {
 fn an_erased_owner_is_gone_and_does_not_come_back_with_a_backup() {
     let hospital = Hospital::new();
     let (world, repository) = (&hospital.world, hospital.repository());
-    let (owner, id) = (hospital.first.1.owner().clone(), "r00000".parse().unwrap());
+    let (owner, id) = (hospital.access(0).owner().clone(), "r00000".parse().unwrap());
     let other = World::new();
     let untouched = sealed(&other, &other.access("a"), "elsewhere");
     assert_eq!(block_on(repository.put(&untouched)).unwrap(), Put::Done);
-    let stream = hospital.backup();
+    let stream = backed_up(&hospital.store);
     let stranger = other.alice.erase(NOW, NOW).unwrap();
     assert_eq!(stranger.accept(world.devices(), NOW).err(), Some(Error::Forged("erasure")));
 
@@ -390,16 +349,16 @@ fn an_erased_owner_is_gone_and_does_not_come_back_with_a_backup() {
     let noted = contents(&hospital.ledger);
     assert!(noted.keys().all(|key| *key == format!("erased/{owner}")));
     // Nothing of hers is written any more.
-    assert_eq!(block_on(repository.put(&sealed(world, &hospital.first.1, "late"))).unwrap(), Put::Outdated);
-    assert_eq!(block_on(repository.put_consent(&hospital.first.0)).unwrap(), Put::Outdated);
+    assert_eq!(block_on(repository.put(&sealed(world, hospital.access(0), "late"))).unwrap(), Put::Outdated);
+    assert_eq!(block_on(repository.put_consent(&hospital.chain[0].0)).unwrap(), Put::Outdated);
 
     let restored = MemoryStore::new();
     block_on(backup::restore(&restored, &mut stream.as_slice())).unwrap();
-    let repository = guard::guarded(&restored, guard::ledger(&hospital.ledger));
+    let repository = hospital.over(&restored);
     assert_eq!(block_on(repository.get(&owner, &id)).err(), Some(Error::Rollback("record")));
-    let section = hospital.first.1.compartment();
+    let section = hospital.access(0).compartment();
     assert_eq!(block_on(repository.consents(&owner, section, None)).err(), Some(Error::Rollback("consent")));
-    for erased in block_on(guard::ledger(&hospital.ledger).erased(None)).unwrap() {
+    for erased in block_on(hospital.noted().erased(None)).unwrap() {
         assert_eq!(block_on(repository.erase_restored(&erased)).unwrap().records, 3);
     }
     assert!(contents(&restored).keys().all(|key| !key.contains(owner.as_str())));
@@ -497,39 +456,21 @@ fn a_custodian_moves_a_compartment_by_its_keys_alone() {
     assert!(world.live(&hers).fresh(&head, &mut PinStore::default(), NOW, HEAD_LIMIT).is_err());
 }
 
-/// Does something just before the wrap of a writer is put.
-struct Meanwhile<'a> {
-    store: &'a dyn Store,
-    armed: AtomicBool,
-    act: &'a (dyn Fn() + Sync),
-}
-
-impl Store for Meanwhile<'_> {
-    hands_on!(store: limits get tags keys scan);
-
-    fn apply<'a>(&'a self, ops: Vec<Op>) -> BoxFuture<'a, Result<Vec<Outcome>, StoreError>> {
-        if self.armed.swap(false, Ordering::SeqCst) {
-            (self.act)();
-        }
-        self.store.apply(ops)
-    }
-}
-
 /// The key retires between the writer's look at the ledger and her write: what she is told is true.
 #[test]
 fn a_write_in_flight_while_its_key_retires_is_turned_away_and_not_lost() {
     let hospital = Hospital::new();
-    let (world, old, new) = (&hospital.world, &hospital.first.1, &hospital.second.1);
+    let (world, old, new) = (&hospital.world, hospital.access(0), hospital.access(1));
     let before = read(&hospital.store, old, "r00000");
     let retire = || {
-        hospital.publish(&hospital.second.0);
-        assert!(matches!(hospital.rotate(), Retirement::Done { .. }));
+        hospital.publish(1);
+        assert!(matches!(hospital.moved(), Retirement::Done { .. }));
     };
-    let store = Meanwhile { store: &hospital.store, armed: AtomicBool::new(true), act: &retire };
-    let repository = guard::guarded(&store, guard::ledger(&hospital.ledger));
+    let store = Interrupted::new(&hospital.store, When::Writing(&writes_wrap), &retire);
+    let repository = hospital.over(&store);
     let late = sealed(world, old, "late");
     assert_eq!(block_on(repository.put(&late)).unwrap(), Put::Outdated);
-    assert!(!store.armed.load(Ordering::SeqCst));
+    assert!(store.happened());
     assert_eq!(block_on(repository.get(old.owner(), late.record())).unwrap(), None);
     // Sealed again under the newest consent, it is a record like any other.
     let again = sealed(world, new, "late-again");
@@ -557,7 +498,7 @@ fn a_backup_of_a_damaged_store_names_what_is_damaged_and_holds_the_rest() {
     assert_eq!(written.damaged, keys("content/")[..2]);
     let restored = MemoryStore::new();
     assert_eq!(block_on(backup::restore(&restored, &mut stream.as_slice())).unwrap(), written.entries);
-    let whole = read(&restored, &hospital.first.1, "r00002");
-    assert!(hospital.world.reader().open(&whole, &[&hospital.first.1]).is_ok());
+    let whole = read(&restored, hospital.access(0), "r00002");
+    assert!(hospital.world.reader().open(&whole, &[hospital.access(0)]).is_ok());
     assert_eq!(block_on(restored.keys("content/", "", 9)).unwrap(), keys("content/"));
 }
