@@ -25,7 +25,7 @@ use crate::id::{CompartmentId, OwnerId, RecordId, Revision};
 use crate::ledger::{KeyState, Ledger, Standing};
 use crate::record::SealedRecord;
 use crate::store::space::{self, Kind, place};
-use crate::store::{Entry, Op, Outcome, Store, Tag, apply_all, apply_in_order, only, tags_of_each};
+use crate::store::{Entry, Op, Outcome, Store, StoreError, Tag, apply_all, apply_in_order, only, tags_of_each};
 
 pub use erase::Erased;
 pub(crate) use part::Revisions;
@@ -238,7 +238,7 @@ impl<'a> Repository<'a> {
             }
             last = Some(pieces);
         }
-        Err(Error::Malformed("record"))
+        Err(StoreError::busy("others keep changing the record").into())
     }
 
     /// Never writes over a piece that is there: somebody else may be about to commit it. Gives what was written.

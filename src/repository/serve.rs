@@ -13,9 +13,9 @@ impl Repository<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if what is stored is no record, or keeps changing while it is read; [`Error::Rollback`] if a
-    /// part lies under a compartment key that the ledger knows as destroyed, or in a compartment that has not caught up: it
-    /// came out of a backup; [`Error::Store`].
+    /// [`Error::Malformed`] if what is stored is no record; [`Error::Rollback`] if a part lies under a compartment key that the
+    /// ledger knows as destroyed, or in a compartment that has not caught up: it came out of a backup; [`Error::Store`], also
+    /// if the record keeps changing while it is read.
     pub async fn get(&self, owner: &OwnerId, record: &RecordId) -> Result<Option<SealedRecord>> {
         self.served((owner, record), &SealedRecord::content_key(owner, record)).await
     }

@@ -1,15 +1,17 @@
 //! Who reads while a key retires is given what there is, before or after.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::support::guard;
 use crate::support::hospital::{Budget, Hospital, Interrupted, When};
+use crate::support::store::hands_on;
 use crate::support::stored::{backed_up, restored};
 use crate::support::waiting::block_on;
 use chartseal::Error;
 use chartseal::id::{RecordId, Revision};
 use chartseal::repository::Repository;
 use chartseal::rotation::Retirement;
+use chartseal::store::{BoxFuture, Entry, Store, StoreError, StoreFailure};
 
 fn id() -> RecordId {
     "r00000".parse().unwrap()
@@ -69,4 +71,35 @@ fn a_reader_of_a_store_that_is_behind_is_told_so_soon() {
         let store = Budget(&store, AtomicU64::new(25));
         assert!(matches!(reads(&hospital, &hospital.over(&store)), Err(Error::Rollback(_))), "{what}");
     }
+}
+
+/// Shows the wrap in every second call, and the body in the others.
+struct Flickering<'a>(&'a dyn Store, AtomicU64);
+
+impl Store for Flickering<'_> {
+    hands_on!(0: limits tags keys scan apply);
+
+    fn get<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Entry>>, StoreError>> {
+        Box::pin(async move {
+            let mut held = self.0.get(keys).await?;
+            if keys.iter().any(|key| key.starts_with("wrap/") || key.starts_with("body/")) {
+                let hidden = ["wrap/", "body/"][usize::from(self.1.fetch_add(1, Ordering::SeqCst) % 4 < 2)];
+                let hide = |(key, held): (&String, &mut Option<Entry>)| {
+                    *held = held.take().filter(|_| !key.starts_with(hidden))
+                };
+                keys.iter().zip(&mut held).for_each(hide);
+            }
+            Ok(held)
+        })
+    }
+}
+
+#[test]
+fn a_record_that_keeps_changing_is_said_to_be_busy_and_not_to_be_damaged() {
+    let hospital = Hospital::new();
+    let (owner, _) = hospital.place();
+    let store = Flickering(&hospital.store, AtomicU64::new(0));
+    let told = block_on(Repository::new(&store).get(&owner, &id())).unwrap_err();
+    assert!(matches!(&told, Error::Store(told) if told.failure() == StoreFailure::Unavailable), "{told}");
+    assert!(store.1.load(Ordering::SeqCst) >= 8);
 }
