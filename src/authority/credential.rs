@@ -20,7 +20,7 @@ pub type Credential = Signed<CredentialStatement>;
 pub struct CredentialStatement {
     /// The authority.
     pub authority: AuthorityId,
-    /// Counts the authority's credentials from 1.
+    /// Counts the authority's credentials from 1; an authority that came out of a safe goes on from a higher one.
     pub serial: u64,
     /// The person.
     pub person: PersonId,

@@ -115,6 +115,13 @@ impl State {
         self.serial.checked_add(1).ok_or(Error::TooLarge("credential serial"))
     }
 
+    /// What was issued since this state was kept is not known, but how often it was written until then: whose credential is
+    /// the last one is forgotten, and the serials of since are passed over.
+    pub(super) fn forget_serials(&mut self, written: Version) {
+        self.serial = self.serial.max(written.0.saturating_mul(MOST_ISSUED));
+        self.people.values_mut().for_each(|known| known.serial = None);
+    }
+
     /// A credential of this serial was issued to a person.
     pub(super) fn note_serial(&mut self, person: &PersonId, serial: u64) {
         self.serial = serial;
@@ -281,6 +288,8 @@ fn entry_bytes(person: &PersonId) -> usize {
     2 + person.as_str().len() + 5
 }
 
+/// More credentials than an authority issues in one change.
+const MOST_ISSUED: u64 = 1 << 24;
 /// Leaves room for the rest of the statement.
 const MAX_DIRECTORY: usize = MAX_LIST - 1024;
 /// An entry has at most 230 bytes in CBOR, so that the whole list has less than [`MAX_LIST`].

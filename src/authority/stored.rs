@@ -76,7 +76,9 @@ struct Known {
 }
 
 impl<'a> StoredAuthority<'a> {
-    /// Puts an authority into a store that has none of its name: a new one, or one from a safe.
+    /// Puts an authority into a store that has none of its name: a new one, or one from a safe. If the pins know of one that was
+    /// stored before, this one does not know what that issued last: it [issues](Authority::issue) anew, and
+    /// [reissues](Authority::reissue) nothing of before.
     ///
     /// # Errors
     ///
@@ -85,7 +87,7 @@ impl<'a> StoredAuthority<'a> {
         store: &'a dyn Store,
         key: &Secret<[u8; 32]>,
         pins: &'a mut dyn Pins,
-        authority: Authority,
+        mut authority: Authority,
     ) -> Result<Self> {
         const THERE: Error = Error::ApiMisuse("the store has an authority of this name already");
         let mut stored = Self::new(store, key, pins, authority.id().clone());
@@ -95,7 +97,13 @@ impl<'a> StoredAuthority<'a> {
         }
         // An earlier one of this name may have been lost, and this one is what is left of it.
         let seen = stored.pins.seen(WHAT, stored.id.as_str())?;
-        let version = seen.map_or(Version(0), |(version, _)| version);
+        let version = match seen {
+            Some((version, _)) => {
+                authority.state.forget_serials(version);
+                version
+            }
+            None => Version(0),
+        };
         let known = Known { authority, base, version, core: [0; 32], kept: Arc::new(()) };
         stored.known = Some(stored.save(known).await?.ok_or(THERE)?);
         Ok(stored)

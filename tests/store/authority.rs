@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
-use chartseal::authority::{Authority, BulletinBoard, REVOCATION_LIMIT, Reason, StoredAuthority, Trust};
+use chartseal::authority::{Authority, BulletinBoard, Credential, REVOCATION_LIMIT, Reason, StoredAuthority, Trust};
 use chartseal::backup;
 use chartseal::identity::{Identity, PublicIdentity, Signed};
 use chartseal::pin::PinStore;
@@ -433,6 +433,45 @@ fn an_authority_from_a_safe_is_believed_again_and_nobody_who_was_revoked_since_i
     for trust in [&mut remembers, &mut started_since] {
         trust.update(&next, &mut pins, after(2)).unwrap();
         assert!(matches!(trust.credential(&issued.credential, after(2)), Err(Error::Revoked(_))));
+    }
+}
+
+/// The safe was filled when she was a doctor, or a chief, and the store is lost when she is a nurse.
+#[test]
+fn no_role_that_was_dropped_since_a_safe_was_filled_comes_back_and_no_serial_is_given_twice() {
+    let ada = Identity::generate("ada".parse().unwrap()).unwrap();
+    let (first, mut pins) = (MemoryStore::new(), PinStore::default());
+    let mut stored = create(&first, &mut pins, house());
+    let enrolment = ada.enrol().unwrap();
+    block_on(stored.change(|house| house.enrol(&enrolment))).unwrap();
+    let mut safes = Vec::new();
+    let mut issue = |house: &mut StoredAuthority<'_>, role: &str| {
+        let role = role.parse().unwrap();
+        let issued = block_on(house.change(|house| house.issue(ada.id(), &role, NOW, after(YEAR), NOW))).unwrap();
+        safes.push(block_on(house.authority()).unwrap().to_secret_bytes().unwrap());
+        issued.credential
+    };
+    let before = ["role:doctor", "role:chief", "role:nurse"].map(|role| issue(&mut stored, role));
+    drop(stored);
+    let serial = |credential: &Credential| credential.unverified().serial;
+    let mut last = before.iter().map(serial).max().unwrap();
+    // The first one twice: what was issued after it was put back is lost, too.
+    for safe in safes.iter().chain(&safes[..1]) {
+        let lost = MemoryStore::new();
+        let mut house = create(&lost, &mut pins, Authority::decode(safe.expose()).unwrap());
+        let mut reissue = |credential: &Credential| block_on(house.change(|house| house.reissue(credential, NOW)));
+        for credential in &before {
+            assert_eq!(reissue(credential).map(drop), Err(Error::Rollback("credential")));
+        }
+        let role = "role:nurse".parse().unwrap();
+        let issued = block_on(house.change(|house| house.issue(ada.id(), &role, NOW, after(YEAR), NOW))).unwrap();
+        assert!(last < serial(&issued.credential));
+        last = serial(&issued.credential);
+        for credential in &before {
+            let told = block_on(house.change(|house| house.reissue(credential, NOW)));
+            assert_eq!(told.map(drop), Err(Error::Rollback("credential")));
+        }
+        assert!(block_on(house.change(|house| house.reissue(&issued.credential, NOW))).is_ok());
     }
 }
 
