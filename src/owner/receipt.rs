@@ -26,7 +26,7 @@ pub struct Receipt {
     /// Until when the consent is valid; none until it is replaced.
     pub until: Option<Time>,
     /// Who may read or write from now on by something that was not said before. A policy that was said anew stands here with
-    /// all whom it admits.
+    /// all whom it admits, and with the one that it came [in the place of](Party::instead_of): it may let in more, or fewer.
     pub let_in: Vec<Party>,
     /// Whose exclusion ended, and what from, if no other one keeps them from it: they may do what the policies admit them to.
     pub readmitted: Vec<Party>,
@@ -118,18 +118,22 @@ impl fmt::Display for Receipt {
             None => writeln!(f, "Your consent for {compartment} is now version {version}.")?,
             Some(until) => writeln!(f, "Your consent for {compartment} is now version {version}, until {until}.")?,
         }
-        for Party { who, action, until } in &self.let_in {
-            let action = parties::verb(*action);
-            match until {
-                None => writeln!(f, "Let in: {who} may {action}.")?,
-                Some(until) => writeln!(f, "Let in: {who} may {action} until {until}.")?,
+        for Party { who, action, until, instead_of } in &self.let_in {
+            let (what, action) = (if instead_of.is_some() { "Changed" } else { "Let in" }, parties::verb(*action));
+            write!(f, "{what}: {who} may {action}")?;
+            if let Some(until) = until {
+                write!(f, " until {until}")?;
+            }
+            match instead_of {
+                None => writeln!(f, ".")?,
+                Some(before) => writeln!(f, ", in the place of whoever is `{before}`.")?,
             }
         }
         for Party { who, action, .. } in &self.readmitted {
             let action = parties::verb(*action);
             writeln!(f, "No longer shut out: {who} may {action} again where a policy says so.")?;
         }
-        for Party { who, action, until } in &self.shut_out {
+        for Party { who, action, until, .. } in &self.shut_out {
             let action = parties::verb(*action);
             match (who, until) {
                 (Who::Policy { .. }, _) => writeln!(f, "Shut out: {who} may not {action} by that any more.")?,

@@ -269,7 +269,7 @@ fn a_receipt_is_true_of_every_adversary_at_every_step() {
     assert_eq!(
         receipt.to_string(),
         "Your consent for a is now version 2.\n\
-         Let in: whoever is `role:doctor` at st-olave may read.\n\
+         Changed: whoever is `role:doctor` at st-olave may read, in the place of whoever is `role:doctor or role:nurse`.\n\
          Protected: whoever may read no more cannot read anything that is written from now on.\n\
          Protected once your records have been moved to the new key: what is stored already, from those who kept no copy of \
          it and no key of single records.\n\

@@ -16,6 +16,8 @@ pub struct Party {
     pub action: Action,
     /// The last second of it; none until the consent is replaced.
     pub until: Option<Time>,
+    /// Of a policy that was said anew: the one that it came in the place of, which may have admitted more people.
+    pub instead_of: Option<String>,
 }
 
 /// Somebody, as a consent says it.
@@ -69,11 +71,14 @@ pub(super) fn let_in(before: &Access, after: &Access) -> Vec<Party> {
         who: Who::Named(named.person.clone()),
         action: Action::Read,
         until: [named.until, end].into_iter().flatten().min(),
+        instead_of: None,
     });
     let policies = |action, was: &Policies<'_>, is: &Policies<'_>, live: &[(AuthorityId, Policy)]| {
         let lives = |authority: &AuthorityId| live.iter().any(|(other, _)| other == authority);
         let new = is.iter().filter(|said| !was.contains(said) && lives(said.0));
-        new.map(|said| of_policy(*said, action, end)).collect::<Vec<_>>()
+        let before =
+            |authority| was.iter().find(|(other, _)| *other == authority).map(|(_, policy)| (*policy).to_owned());
+        new.map(|said| Party { instead_of: before(said.0), ..of_policy(*said, action, end) }).collect::<Vec<_>>()
     };
     let read = policies(Action::Read, &reading(was), &reading(is), after.read_policies());
     let write = policies(Action::Write, &writing(was), &writing(is), after.write_policies());
@@ -112,7 +117,7 @@ pub(super) fn shut_out(before: &Access, after: &Access) -> Vec<Party> {
         was.named().map(|named| &named.person).filter(|person| !is.named().any(|other| other.person == **person));
     let left = left.filter(|person| !excluded.iter().any(|party| party.who == Who::Person((*person).clone())));
     let left = left.map(|person| Who::Named(person.clone()));
-    let left: Vec<_> = left.map(|who| Party { who, action: Action::Read, until: None }).collect();
+    let left: Vec<_> = left.map(|who| Party { who, action: Action::Read, until: None, instead_of: None }).collect();
     let policies = |action, was: Policies<'_>, is: &Policies<'_>| {
         let gone = was.into_iter().filter(|(authority, _)| !is.iter().any(|(other, _)| other == authority));
         gone.map(|said| of_policy(said, action, None)).collect::<Vec<_>>()
@@ -134,7 +139,8 @@ fn writing(terms: &Terms) -> Policies<'_> {
 }
 
 fn of_policy((authority, policy): (&AuthorityId, &str), action: Action, until: Option<Time>) -> Party {
-    Party { who: Who::Policy { authority: authority.clone(), policy: policy.to_owned() }, action, until }
+    let who = Who::Policy { authority: authority.clone(), policy: policy.to_owned() };
+    Party { who, action, until, instead_of: None }
 }
 
 fn same_key(one: &Named, other: &Named) -> bool {
@@ -147,7 +153,7 @@ fn ended<'a>(these: &'a [Exclusion], others: &'a [Exclusion]) -> impl Iterator<I
 }
 
 fn of_exclusion(one: &Exclusion, until: Option<Time>) -> Vec<Party> {
-    let party = |who| Party { who, action: one.action, until };
+    let party = |who| Party { who, action: one.action, until, instead_of: None };
     match &one.person {
         Some(person) => vec![party(Who::Person(person.clone()))],
         None => {
