@@ -25,6 +25,8 @@ pub(crate) struct Inside {
     pub(crate) locked: Mutex<BTreeSet<String>>,
     /// Large values that are being written.
     pub(crate) half: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Whether one of them was read meanwhile.
+    pub(crate) seen: AtomicBool,
 }
 
 type Make = fn(Arc<Inside>) -> Box<dyn Store>;

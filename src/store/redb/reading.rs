@@ -78,7 +78,8 @@ pub(super) fn list<T>(
         if key < start || (!last.is_empty() && key <= last.as_slice()) {
             return Err(misplaced(key));
         }
-        last = key.to_vec();
+        last.clear();
+        last.extend_from_slice(key);
         if !key.starts_with(prefix.as_bytes()) {
             decode(key, row.value()).map_err(|_| misplaced(key))?;
             break;

@@ -27,6 +27,8 @@ const BESIDE: u8 = 1;
 /// A row whose key and number are as they were written. Its value may not be.
 pub(crate) struct Row<'a> {
     key: &'a [u8],
+    /// The checksum of what it says before the value.
+    head: [u8; CHECK],
     /// Which write it was.
     pub(crate) number: [u8; NUMBER],
     place: u8,
@@ -91,7 +93,7 @@ pub(crate) fn decode<'a>(key: &'a [u8], row: &'a [u8]) -> Result<Row<'a>, StoreE
         let (&number, rest) = rest.split_first_chunk::<NUMBER>()?;
         let (&place, rest) = rest.split_first()?;
         let (&sum, rest) = rest.split_first_chunk::<CHECK>()?;
-        (*head == sum_of_head(key, &number, place)).then_some(Row { key, number, place, sum, rest })
+        (*head == sum_of_head(key, &number, place)).then_some(Row { key, head: *head, number, place, sum, rest })
     };
     parts().ok_or_else(|| damaged(key, "its row is damaged"))
 }
@@ -129,11 +131,7 @@ impl Row<'_> {
     }
 
     fn compared<'v>(&self, value: &'v [u8]) -> Result<&'v [u8], StoreError> {
-        if sum(&sum_of_head(self.key, &self.number, self.place), value) == self.sum {
-            Ok(value)
-        } else {
-            Err(damaged(self.key, "its value is damaged"))
-        }
+        if sum(&self.head, value) == self.sum { Ok(value) } else { Err(damaged(self.key, "its value is damaged")) }
     }
 }
 

@@ -168,10 +168,14 @@ pub(super) fn set_count(writing: &WriteTransaction, count: u64) -> Result<(), St
 
 fn change(rows: &mut Rows<'_>, bodies: &mut Rows<'_>, count: &mut u64, op: &Op) -> Result<Outcome, StoreError> {
     let key = op.key().as_bytes();
-    let held = find(rows, key, |row| Ok(tag(decode(key, row)?.number)))?;
+    let held = find(rows, key, |row| {
+        let row = decode(key, row)?;
+        Ok((tag(row.number), Body::of(row.is_beside())))
+    })?;
+    let (held, body) = held.unzip();
     match op {
-        Op::Put { value, .. } if held.is_none() => insert(rows, bodies, count, (key, value)),
-        Op::Swap { tag, value, .. } if held.as_ref() == Some(tag) => insert(rows, bodies, count, (key, value)),
+        Op::Put { value, .. } if held.is_none() => insert(rows, bodies, count, (key, value), body),
+        Op::Swap { tag, value, .. } if held.as_ref() == Some(tag) => insert(rows, bodies, count, (key, value), body),
         Op::Delete { tag, .. } if held.as_ref() == Some(tag) => {
             remove(rows, bodies, count, key)?;
             Ok(Outcome::Deleted)
@@ -180,26 +184,38 @@ fn change(rows: &mut Rows<'_>, bodies: &mut Rows<'_>, count: &mut u64, op: &Op) 
     }
 }
 
+/// Where the value that was there before lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    Here,
+    Beside,
+}
+
+impl Body {
+    fn of(is_beside: bool) -> Self {
+        if is_beside { Self::Beside } else { Self::Here }
+    }
+}
+
 fn insert(
     rows: &mut Rows<'_>,
     bodies: &mut Rows<'_>,
     count: &mut u64,
     (key, value): (&[u8], &[u8]),
+    before: Option<Body>,
 ) -> Result<Outcome, StoreError> {
     *count += 1;
-    let was_beside = match encode(key, *count, value) {
+    match encode(key, *count, value) {
         Encoded::Beside(row) => {
             bodies.insert(key, value).map_err(failed)?;
             rows.insert(key, row.as_slice()).map_err(failed)?;
-            false
         }
         Encoded::Here(row) => {
-            let before = rows.insert(key, row.as_slice()).map_err(failed)?;
-            before.is_some_and(|before| is_beside(key, before.value()))
+            rows.insert(key, row.as_slice()).map_err(failed)?;
+            if before == Some(Body::Beside) {
+                bodies.remove(key).map_err(failed)?;
+            }
         }
-    };
-    if was_beside {
-        bodies.remove(key).map_err(failed)?;
     }
     Ok(Outcome::Written(tag(count.to_be_bytes())))
 }

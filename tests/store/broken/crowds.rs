@@ -207,7 +207,14 @@ impl Pieces {
             if let Some(before) = before.filter(|_| value.len() > Self::LARGE) {
                 let half = value.iter().take(Self::LARGE).chain(before.value.iter().skip(Self::LARGE)).copied();
                 self.0.0.half.lock().unwrap().insert(key.clone(), half.collect());
-                thread::sleep(Duration::from_millis(1));
+                // Until somebody came by, if anybody does.
+                self.0.0.seen.store(false, Ordering::SeqCst);
+                for _ in 0..500 {
+                    thread::sleep(Duration::from_millis(1));
+                    if self.0.0.seen.load(Ordering::SeqCst) {
+                        break;
+                    }
+                }
             }
         }
     }
@@ -223,6 +230,7 @@ impl Store for Pieces {
             for (key, held) in keys.iter().zip(&mut held) {
                 if let (Some(held), Some(half)) = (held, half.get(key)) {
                     held.value.clone_from(half);
+                    self.0.0.seen.store(true, Ordering::SeqCst);
                 }
             }
             Ok(held)
