@@ -13,7 +13,7 @@ use super::held::Held;
 use super::queue::{Queue, Received};
 use super::reading::{Listing, list, tag};
 use super::row::{BODIES, ENTRIES, Encoded, WRITTEN, decode, encode, encode_here, find, written};
-use crate::store::{Op, Outcome, StoreError, StoreFailure};
+use crate::store::{Op, Outcome, StoreError, StoreFailure, Tag};
 
 /// What the thread is asked for.
 pub(super) enum Job {
@@ -168,6 +168,11 @@ pub(super) fn set_count(writing: &WriteTransaction, count: u64) -> Result<(), St
 
 fn change(rows: &mut Rows<'_>, bodies: &mut Rows<'_>, count: &mut u64, op: &Op) -> Result<Outcome, StoreError> {
     let key = op.key().as_bytes();
+    if let Op::Swap { tag, value, .. } = op
+        && let Some(swapped) = swap(rows, count, key, (tag, value))?
+    {
+        return Ok(swapped);
+    }
     let held = find(rows, key, |row| {
         let row = decode(key, row)?;
         Ok((tag(row.number), Body::of(row.is_beside())))
@@ -182,6 +187,25 @@ fn change(rows: &mut Rows<'_>, bodies: &mut Rows<'_>, count: &mut u64, op: &Op) 
         }
         _ => Ok(Outcome::Conflict),
     }
+}
+
+/// Writes a small value over one of the same size, as a rotation does very often: the row is looked for once, and its page
+/// has room for it. None, and nothing done, where that is not what is asked for.
+fn swap(
+    rows: &mut Rows<'_>,
+    count: &mut u64,
+    key: &[u8],
+    (held, value): (&Tag, &[u8]),
+) -> Result<Option<Outcome>, StoreError> {
+    let Encoded::Here(row) = encode(key, *count + 1, value) else { return Ok(None) };
+    let Some(mut place) = rows.get_mut(key).map_err(|error| failed(error).of(key))? else { return Ok(None) };
+    let before = decode(key, place.value())?;
+    if before.is_beside() || tag(before.number) != *held || place.value().len() != row.len() {
+        return Ok(None);
+    }
+    place.insert(row.as_slice()).map_err(failed)?;
+    *count += 1;
+    Ok(Some(Outcome::Written(tag(count.to_be_bytes()))))
 }
 
 /// Where the value that was there before lies.
