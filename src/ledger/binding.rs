@@ -24,7 +24,7 @@ pub(crate) struct Sides {
 }
 
 /// What a store says of its ledger.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Bound {
     store: Id,
     ledger: Id,
@@ -32,18 +32,18 @@ struct Bound {
 }
 
 /// What a ledger says of itself and its store.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Identity {
     ledger: Id,
     bound: Option<(Id, Line)>,
 }
 
-/// Which ledger of its line it is: where one is lost, the next one comes into its place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Line {
-    first: Id,
-    number: u64,
-}
+/// The ledgers that were lost, one after the other, until this one came into the place of the last, the earliest first.
+///
+/// By their ids, and not by their number: of a store and its copy, each may have lost its ledger, and the ledger of one may
+/// know nothing of what the other's knew.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Line(Vec<Id>);
 
 /// How a store and a ledger stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,14 +65,10 @@ pub(crate) enum Relation {
 }
 
 impl Line {
-    /// That of whoever comes into this one's place.
-    fn next(self) -> Self {
-        Self { number: self.number.saturating_add(1), ..self }
-    }
-
-    /// Whether this is one of the same line that is lost since.
-    fn is_before(&self, other: &Self) -> bool {
-        self.first == other.first && self.number < other.number
+    /// That of whoever comes into the place of this ledger of the line.
+    fn then(&self, lost: Id) -> Self {
+        let all = self.0.iter().copied().chain([lost]);
+        Self(all.skip((self.0.len() + 1).saturating_sub(MAX_LINE)).collect())
     }
 }
 
@@ -194,21 +190,22 @@ impl<'a> Ledger<'a> {
     pub(crate) async fn tie(&self, store: &dyn Store, sides: Sides) -> Result<bool> {
         let Sides { store: said, ledger: (tag, identity) } = sides;
         let (before, said) = said.map_or((None, None), |(tag, said)| (Some(tag), Some(said)));
-        let (mine, line) = (identity.bound.map(|(id, _)| id), identity.bound.map(|(_, line)| line));
+        let mine = identity.store();
         // A store that named another ledger stays what it is; one that is restored is another than that of before, and so is
         // a copy from before the ledger was replaced, which may have the store's own id.
-        let id = match said {
+        let id = match &said {
             Some(said) if said.ledger == self.id || mine.is_none() => said.store,
             _ => Id::random()?,
         };
-        let line = line.unwrap_or_else(|| match said {
-            Some(said) if said.ledger == self.id => said.line,
-            Some(said) => said.line.next(),
-            None => Line { first: self.id, number: 0 },
-        });
-        let bound = Bound { store: id, ledger: self.id, line };
+        let line = match (identity.bound, &said) {
+            (Some((_, line)), _) => line,
+            (None, Some(said)) if said.ledger == self.id => said.line.clone(),
+            (None, Some(said)) => said.line.then(said.ledger),
+            (None, None) => Line::default(),
+        };
+        let bound = Bound { store: id, ledger: self.id, line: line.clone() };
         let mut written = None;
-        if said != Some(bound) {
+        if said.as_ref() != Some(&bound) {
             let (key, value) = (BOUND.to_owned(), bound.encode());
             let op = match before {
                 None => Op::Put { key, value },
@@ -222,7 +219,7 @@ impl<'a> Ledger<'a> {
         if mine == Some(id) {
             return Ok(true);
         }
-        let next = Identity { bound: Some((id, line)), ..identity };
+        let next = Identity { ledger: self.id, bound: Some((id, line)) };
         let op = Op::Swap { key: IDENTITY.to_owned(), tag, value: next.encode() };
         if matches!(self.store.apply(vec![op]).await?.as_slice(), [Outcome::Written(_)]) {
             return Ok(true);
@@ -249,23 +246,23 @@ impl<'a> Ledger<'a> {
 impl Sides {
     pub(crate) fn relation(&self, ledger: &Ledger<'_>) -> Relation {
         let said = self.store.as_ref().map(|(_, said)| said);
-        match (said, self.ledger.1.bound) {
+        match (said, &self.ledger.1.bound) {
             (None, None) => Relation::Free,
             (None, Some(_)) => Relation::LedgerOfAnother,
             (Some(said), bound) if said.ledger == ledger.id => match bound {
                 None => Relation::Begun,
-                Some((store, _)) if store == said.store => Relation::Bound,
+                Some((store, _)) if *store == said.store => Relation::Bound,
                 Some(_) => Relation::LedgerOfAnother,
             },
             (Some(_), None) => Relation::StoreOfAnother,
-            (Some(said), Some((_, line))) if said.line.is_before(&line) => Relation::Earlier,
+            (Some(said), Some((_, Line(lost)))) if lost.contains(&said.ledger) => Relation::Earlier,
             (Some(_), Some(_)) => Relation::Strangers,
         }
     }
 }
 
 impl Bound {
-    fn encode(self) -> Vec<u8> {
+    fn encode(&self) -> Vec<u8> {
         sealed(BOUND, &[&self.store.0[..], &self.ledger.0, &self.line.encode()].concat())
     }
 
@@ -280,11 +277,12 @@ impl Bound {
 
 impl Identity {
     fn store(&self) -> Option<Id> {
-        self.bound.map(|(store, _)| store)
+        self.bound.as_ref().map(|(store, _)| *store)
     }
 
-    fn encode(self) -> Vec<u8> {
-        let bound = self.bound.map(|(store, line)| [&store.0[..], &line.encode()].concat()).unwrap_or_default();
+    fn encode(&self) -> Vec<u8> {
+        let bound = self.bound.as_ref().map(|(store, line)| [&store.0[..], &line.encode()].concat());
+        let bound = bound.unwrap_or_default();
         sealed(IDENTITY, &[&self.ledger.0[..], &bound].concat())
     }
 
@@ -302,14 +300,19 @@ impl Identity {
 }
 
 impl Line {
-    fn encode(self) -> Vec<u8> {
-        [&self.first.0[..], &self.number.to_be_bytes()].concat()
+    fn encode(&self) -> Vec<u8> {
+        // INVARIANT: there are at most `MAX_LINE`.
+        let count = u8::try_from(self.0.len()).unwrap_or(u8::MAX);
+        std::iter::once(count).chain(self.0.iter().flat_map(|id| id.0)).collect()
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self> {
-        Ok(Self { first: Id(*reader.array()?), number: reader.u64()? })
+        let count = reader.u8()?;
+        (0..count).map(|_| Ok(Id(*reader.array()?))).collect::<Result<_>>().map(Self)
     }
 }
 
+/// Most lost ledgers that are remembered: the earliest is forgotten first.
+const MAX_LINE: usize = 255;
 /// What a ledger says of itself.
 const IDENTITY: &str = "identity";

@@ -418,6 +418,34 @@ fn a_store_whose_ledger_is_not_replaced_after_all_stays_its_own() {
     assert_eq!(guarded(&hospital.store, block_on(Ledger::open(&hospital.ledger)).unwrap()), Ok(()));
 }
 
+/// A copy by the engine was given a ledger of its own, and both were lost in turn. Neither is an earlier state of the other.
+#[test]
+fn of_a_store_and_its_copy_neither_comes_into_the_place_of_the_other_when_both_had_another_ledger() {
+    let hospital = Hospital::new();
+    let (copy, before) = (snapshot(&hospital.store), snapshot(&hospital.store));
+    let noted = [(); 4].map(|()| MemoryStore::new());
+    let [one, other, next, fresh] = noted.each_ref().map(|noted| create(noted));
+    assert_eq!(replace_ledger(&hospital.store, one), Ok(()));
+    assert_eq!(replace_ledger(&copy, other), Ok(()));
+    let is_anothers = |store: &dyn Store, ledger| {
+        assert_eq!(guarded(store, ledger), Err(LedgerError::OtherLedger.into()));
+        assert_eq!(replace_store(store, ledger), Err(LedgerError::OtherLedger.into()));
+        assert_eq!(replace_ledger(store, ledger), Err(LedgerError::OtherStore.into()));
+    };
+    is_anothers(&hospital.store, other);
+    is_anothers(&copy, one);
+    assert_eq!(replace_ledger(&copy, next), Ok(()));
+    is_anothers(&hospital.store, next);
+    // Nor does a ledger of before take the store of a later one.
+    is_anothers(&copy, other);
+    assert_eq!(guarded(&hospital.store, one), Ok(()));
+    // What was before both is before each; and a new ledger can always be put into the place of another.
+    assert_eq!(replace_store(&before, next), Ok(()));
+    assert_eq!(guarded(&before, next), Ok(()));
+    assert_eq!(replace_ledger(&copy, fresh), Ok(()));
+    assert_eq!(guarded(&copy, fresh), Ok(()));
+}
+
 /// It knows nothing of what was published since, nor of which keys are destroyed.
 #[test]
 fn a_ledger_that_was_replaced_and_is_found_again_takes_no_place_back() {
