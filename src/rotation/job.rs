@@ -91,8 +91,8 @@ impl Rotation<'_> {
     /// [`Error::Store`](crate::Error::Store); run it again then. [`Error::Malformed`](crate::Error::Malformed) if the
     /// name is not 1 to 64 bytes of letters, digits and `-`, or if the job's entry is damaged.
     /// [`Error::Rollback`](crate::Error::Rollback) if it re-encrypts and the ledger knows a later key: start one to that.
-    /// [`Error::ApiMisuse`](crate::Error::ApiMisuse) if no consent in the store gives the new key, or another one lies in
-    /// the place of the one that does.
+    /// [`Error::ApiMisuse`](crate::Error::ApiMisuse) if the consent that gave the new access is not in the store, or another
+    /// one lies in its place.
     pub async fn run(&self, name: &str, mut progress: impl FnMut(&Progress) + Send) -> Result<Progress> {
         check_name(name)?;
         self.check_published().await?;

@@ -1,33 +1,24 @@
 //! Whether a job may begin: the consent of the new key is where its readers find it, and the store is the ledger's.
 
 use super::Rotation;
-use crate::consent::{Evidence, StoredConsent};
+use crate::consent::Evidence;
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 
 impl Rotation<'_> {
-    /// Refuses to move anything to a key that no consent in the store gives: nobody could open it. Who seals again writes, and
-    /// does so by the store's own ledger.
+    /// Refuses to move anything to a key if the consent that gave the access is not in the store: nobody could open it. Who
+    /// seals again writes, and does so by the store's own ledger.
     pub(super) async fn check_published(&self) -> Result<()> {
         if let Some(sealer) = &self.sealer {
             sealer.ledger.check(self.store).await?;
         }
         let repository = Repository::new(self.store);
-        // Where it lies, if the access is of that one, and not of one before with the same key. What lies there and is another
-        // one gives nobody the key, whatever it says: somebody who has seen the true one may have put it there.
+        // What lies elsewhere, or there and is another one, gives nobody the key, whatever it says: somebody who has seen the
+        // true one may have put it there.
         if let Some(consent) = repository.consent_of(self.new).await?
             && Evidence::from(self.new).check(&consent).is_ok()
         {
             return Ok(());
-        }
-        let gives_it = |consent: &StoredConsent| {
-            consent.consent().unverified().key_id() == self.new.key_id() && consent.place() != self.new.place()
-        };
-        let mut pages = repository.consent_pages(self.new.owner(), self.new.compartment());
-        while let Some(page) = pages.next().await? {
-            if page.iter().any(gives_it) {
-                return Ok(());
-            }
         }
         Err(UNPUBLISHED)
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::support::guard;
 use crate::support::hospital::{self, Budget, Hospital, put};
-use crate::support::stored::{contents, now, read, sealed};
+use crate::support::stored::{altered, contents, now, read, sealed};
 use crate::support::waiting::block_on;
 use crate::support::world::{self, World, after};
 use base64ct::Encoding;
@@ -307,6 +307,26 @@ fn a_consent_that_counts_no_more_hides_none_that_does() {
     let (next, _) = next.seal(world::NOW).unwrap();
     assert_eq!(publish(&world, &next), Put::Done);
     assert_eq!(served(), [first, thiefs, next]);
+}
+
+/// By a server that has seen the next consent come, in its place and elsewhere.
+#[test]
+fn nothing_is_moved_to_a_key_that_another_consent_claims_to_give() {
+    for planted in [["version"].as_slice(), &["version", "issued_at"]] {
+        let hospital = Hospital::new();
+        let next = &hospital.chain[1].0;
+        let unguarded = Repository::new(&hospital.store);
+        for field in planted {
+            assert_eq!(block_on(unguarded.put_consent(&altered(next, field))), Ok(Put::Done));
+        }
+        let (owner, section) = hospital.place();
+        let there = block_on(unguarded.stored_consents(&owner, &section, None)).unwrap();
+        let claims_to = |one: &&StoredConsent| one.consent().unverified().generation == hospital.access(1).generation();
+        assert_eq!(there.iter().filter(claims_to).count(), planted.len());
+        let old = [hospital.access(0)];
+        let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+        assert!(matches!(block_on(rotation.run("early", |_| ())), Err(Error::ApiMisuse(_))), "{planted:?}");
+    }
 }
 
 /// One flipped bit in a slot; a sweep after a theft of the authority's key must not miss it.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use chartseal::backup;
-use chartseal::consent::Access;
+use chartseal::consent::{Access, StoredConsent};
 use chartseal::id::Time;
 use chartseal::record::SealedRecord;
 use chartseal::repository::{Put, Repository};
 use chartseal::store::{MemoryStore, Store};
+use serde_json::Value;
 
 use super::waiting::block_on;
 use super::world::{NOW, World, record};
@@ -59,4 +60,22 @@ pub(crate) fn restored(mut stream: &[u8]) -> MemoryStore {
 
 pub(crate) fn now() -> Time {
     NOW
+}
+
+/// The same consent with other numbers in these fields: the signature does not hold, and a server that only reads it cannot
+/// tell.
+pub(crate) fn altered(stored: &StoredConsent, fields: &str) -> StoredConsent {
+    fn alter(value: &mut Value, named: &str) {
+        match value {
+            Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| match field {
+                Value::Number(number) if name == named => *field = (number.as_u64().unwrap() + 1).into(),
+                field => alter(field, named),
+            }),
+            Value::Array(all) => all.iter_mut().for_each(|value| alter(value, named)),
+            _ => {}
+        }
+    }
+    let mut json = serde_json::from_str(&stored.to_json().unwrap()).unwrap();
+    alter(&mut json, fields);
+    StoredConsent::from_json(&json.to_string()).unwrap()
 }

@@ -1,14 +1,14 @@
 //! Another consent lies in the place of the next.
 
 use chartseal::Error;
-use chartseal::consent::{Access, StoredConsent};
+use chartseal::consent::Access;
 use chartseal::owner::Device;
 use chartseal::pin::PinStore;
 use chartseal::repository::{Put, Repository};
 use chartseal::rotation::Rotation;
-use serde_json::Value;
 
 use super::{DAY, Site, by_device, by_key, by_name, identity, section};
+use crate::support::stored::altered;
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, after};
 
@@ -46,23 +46,6 @@ fn a_version_that_was_published_past_the_ledger_is_gone_on_from() {
     assert_eq!(site.reads(knows, "r", by_key(&nurse)), Err(Error::CannotOpen));
 }
 
-/// The same consent, signed for another time: the signature does not hold, and a server that only reads it cannot tell.
-fn altered(stored: &StoredConsent) -> StoredConsent {
-    fn alter(value: &mut Value) {
-        match value {
-            Value::Object(fields) => fields.iter_mut().for_each(|(name, field)| match field {
-                Value::Number(number) if name == "issued_at" => *field = (number.as_u64().unwrap() + 1).into(),
-                field => alter(field),
-            }),
-            Value::Array(all) => all.iter_mut().for_each(alter),
-            _ => {}
-        }
-    }
-    let mut json = serde_json::from_str(&stored.to_json().unwrap()).unwrap();
-    alter(&mut json);
-    StoredConsent::from_json(&json.to_string()).unwrap()
-}
-
 /// By a server that has seen it come, or by a custodian who signs two of one number.
 #[test]
 fn a_consent_that_was_planted_in_the_place_of_the_next_gives_way_to_it_by_the_ledgers_word() {
@@ -88,7 +71,7 @@ fn a_consent_that_was_planted_in_the_place_of_the_next_gives_way_to_it_by_the_le
         } else {
             let change = world.phone.sharing(devices, &world.trust, &old).revoke("nurse-ned".parse().unwrap()).unwrap();
             let (next, access, _) = change.seal(after(10)).unwrap();
-            let planted = altered(&next);
+            let planted = altered(&next, "issued_at");
             (next, access, planted)
         };
         assert_eq!(block_on(Repository::new(&site.store).put_consent(&planted)), Ok(Put::Done));
