@@ -47,12 +47,16 @@ impl Repository<'_> {
         {
             self.unmark_stale(&statement.owner, &statement.compartment).await?;
         }
-        // The key may have been destroyed meanwhile, with the consents that were there.
-        if put == Put::Done && self.is_destroyed(consent).await? {
-            self.delete_destroyed(consent).await?;
-            return Ok(Put::Outdated);
+        if put == Put::Done { self.done_unless_destroyed(consent).await } else { Ok(put) }
+    }
+
+    /// Once a consent is written: its key may have been destroyed meanwhile, with the consents that were there.
+    async fn done_unless_destroyed(&self, consent: &StoredConsent) -> Result<Put> {
+        if !self.is_destroyed(consent).await? {
+            return Ok(Put::Done);
         }
-        Ok(put)
+        self.delete_destroyed(consent).await?;
+        Ok(Put::Outdated)
     }
 
     async fn put_in_its_place(&self, consent: &StoredConsent) -> Result<Put> {
@@ -149,10 +153,10 @@ impl Repository<'_> {
     }
 
     /// The compartments that have to catch up after a restore: the ledger knows more of them than the store, or their
-    /// records lie under older keys than the newest consent's, or it keeps a consent that the store could not be read at.
-    /// Of each, [`Repository::catch_up`]; then rotate to the key
-    /// of the newest consent and retire the older ones, after which a compartment is listed no more. One whose entry in
-    /// the ledger is damaged is listed, too; [`Repository::catch_up`] says so.
+    /// records lie under older keys than the newest consent's, or it keeps a consent that the store could not be made to
+    /// hold. Of each, [`Repository::catch_up`]; then rotate to the key of the newest consent and retire the older ones,
+    /// after which a compartment is listed no more. One whose entry in the ledger is damaged is listed, too;
+    /// [`Repository::catch_up`] says so.
     ///
     /// Owners who were erased are [`Ledger::erased`](crate::ledger::Ledger::erased)'s.
     ///
@@ -178,7 +182,8 @@ impl Repository<'_> {
     }
 
     /// Writes the newest consent to a compartment into the store again, as the ledger has it, over anything else in its
-    /// place; and those before it that the ledger keeps, since the store could not be read when a later one came. If records lie under earlier keys, the compartment stays closed until they are moved and these keys retired.
+    /// place; and those before it that the ledger keeps, since the store could not be made to hold them when a later one
+    /// came. If records lie under earlier keys, the compartment stays closed until they are moved and these keys retired.
     ///
     /// # Errors
     ///
@@ -219,7 +224,7 @@ impl Repository<'_> {
                     if let Some(Entry { tag, .. }) = self.entry(&key).await?
                         && self.exchange(key, tag, consent.to_cbor()?).await? == Put::Done
                     {
-                        return Ok(Put::Done);
+                        return self.done_unless_destroyed(consent).await;
                     }
                 }
                 put => return Ok(put),

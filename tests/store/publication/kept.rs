@@ -1,15 +1,15 @@
 //! A consent before the newest that the store could not be made to hold is not lost.
 
 use super::BadPlace;
-use crate::support::hospital::{Corrupt, Hospital, remove};
+use crate::support::hospital::{Corrupt, Hospital, Interrupted, When, put, remove};
 use crate::support::store::hands_on;
 use crate::support::stored::contents;
-use crate::support::waiting::block_on;
+use crate::support::waiting::{block_on, calls};
 use crate::support::world::NOW;
 use chartseal::Error;
 use chartseal::repository::Put;
 use chartseal::rotation::Retirement;
-use chartseal::store::{BoxFuture, Entry, Store, StoreError, StoreFailure};
+use chartseal::store::{BoxFuture, Entry, Fault, FaultyStore, Op, Store, StoreError, StoreFailure};
 
 /// The engine cannot read the place of the newest consent. The next one is published all the same, or nobody could be shut
 /// out any more; and the one before comes back when the file was salvaged.
@@ -94,6 +94,77 @@ fn what_is_destroyed_is_kept_by_no_ledger() {
     assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
     assert!(!keeps());
     assert_eq!(block_on(hospital.repository().behind()).unwrap(), []);
+}
+
+#[test]
+fn who_dies_between_keeping_a_consent_and_publishing_the_next_is_gone_on_from() {
+    for (in_ledger, fault) in [false, true].into_iter().flat_map(|at| [(at, Fault::Crash), (at, Fault::AnswerLost)]) {
+        for again in [1, 2] {
+            for call in calls() {
+                let hospital = Hospital::new();
+                let (owner, section) = hospital.place();
+                let key = hospital.lies_at(0);
+                let bad = Corrupt { inner: &hospital.store, key: &key };
+                let repository = hospital.over(&bad);
+                (if in_ledger { &hospital.ledger } else { &hospital.store }).fail_at(call, fault);
+                let died = hospital.published(&repository, 1).is_err();
+                [&hospital.ledger, &hospital.store].into_iter().for_each(FaultyStore::heal);
+                let what = format!("{fault:?} at call {call}, in the ledger: {in_ledger}; then {again}");
+                assert_eq!(hospital.published(&repository, again), Ok(Put::Done), "{what}");
+                assert_eq!(hospital.newest(), hospital.chain[again].0, "{what}");
+                assert_eq!(block_on(repository.behind()).unwrap(), [hospital.place()], "{what}");
+                remove(&hospital.store, &key);
+                assert!(block_on(hospital.repository().catch_up(&owner, &section)).unwrap().is_some());
+                let held = hospital.held();
+                assert_eq!((held.first(), held.last()), (Some(&hospital.chain[0].0), Some(&hospital.chain[again].0)));
+                assert_eq!(block_on(hospital.repository().behind()).unwrap(), [], "{what}");
+                if !died {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Whoever catches up is slow, with what the ledger keeps in his hand; in its place lies nothing, or garbage.
+fn while_it_is_given_back(act: impl Fn(&Hospital) + Sync, then: impl Fn(&Hospital)) {
+    for garbage in [false, true] {
+        let hospital = Hospital::new();
+        let (owner, section) = hospital.place();
+        let key = hospital.lies_at(0);
+        let bad = Corrupt { inner: &hospital.store, key: &key };
+        assert_eq!(hospital.published(&hospital.over(&bad), 1), Ok(Put::Done));
+        remove(&hospital.store, &key);
+        if garbage {
+            put(&hospital.store, &key, b"garbage");
+        }
+        let act = || act(&hospital);
+        let when = |op: &Op| op.key() == key && (matches!(op, Op::Swap { .. }) || !garbage);
+        let slow = Interrupted::new(&hospital.store, When::Writing(&when), &act);
+        assert!(block_on(hospital.over(&slow).catch_up(&owner, &section)).unwrap().is_some());
+        assert!(slow.happened());
+        then(&hospital);
+    }
+}
+
+#[test]
+fn what_is_destroyed_is_given_back_by_no_ledger() {
+    let retire = |hospital: &Hospital| assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
+    while_it_is_given_back(retire, |hospital| {
+        assert_eq!(hospital.held(), [hospital.chain[1].0.clone()]);
+        assert_eq!(block_on(hospital.repository().behind()).unwrap(), []);
+    });
+}
+
+#[test]
+fn nothing_of_an_erased_owner_is_given_back() {
+    let erase = |hospital: &Hospital| {
+        assert!(block_on(hospital.repository().erase(&hospital.world.erasure())).is_ok());
+    };
+    while_it_is_given_back(erase, |hospital| {
+        assert!(contents(&hospital.store).is_empty());
+        assert!(contents(&hospital.ledger).keys().all(|key| key.starts_with("erased/")));
+    });
 }
 
 /// A store that can read no consent.
