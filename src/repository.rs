@@ -178,16 +178,25 @@ impl<'a> Repository<'a> {
 
     /// Whether a part that `before` did not have lies under a key that takes no new writes.
     async fn outdated(&self, record: &SealedRecord, before: Option<&SealedRecord>) -> Result<bool> {
+        let is_new =
+            |compartment: &CompartmentId| !before.is_some_and(|before| before.has_part_of(record, compartment));
+        self.outdated_of(record, &is_new).await
+    }
+
+    /// Whether one of these parts of a record lies under a key that takes no new writes.
+    async fn outdated_of(
+        &self,
+        record: &SealedRecord,
+        is_written: &(dyn Fn(&CompartmentId) -> bool + Sync),
+    ) -> Result<bool> {
         let Some(ledger) = &self.ledger else {
             return Ok(false);
         };
         if self.is_restoring().await? {
             return Err(restored::RESTORE);
         }
-        let written = record.compartments().filter(|compartment| {
-            let same = before.is_some_and(|before| before.has_part_of(record, compartment));
-            !same && record.key_id(compartment).is_some()
-        });
+        let written = record.compartments();
+        let written = written.filter(|compartment| is_written(compartment) && record.key_id(compartment).is_some());
         let written: Vec<&CompartmentId> = written.collect();
         if written.is_empty() {
             return Ok(false);

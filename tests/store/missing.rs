@@ -3,11 +3,12 @@
 use chartseal::consent::Access;
 use chartseal::record::{Author, SealedRecord};
 use chartseal::repository::{Put, Repository};
+use chartseal::rotation::{Retirement, Rotation};
 use chartseal::seal::MAX_FIELD;
 use chartseal::store::{MemoryStore, Op, Store};
 
 use crate::support::hospital::{Hospital, Interrupted, When, remove};
-use crate::support::stored::{contents, read};
+use crate::support::stored::{contents, now, read};
 use crate::support::waiting::block_on;
 use crate::support::world::{NOW, World, record};
 
@@ -121,4 +122,80 @@ fn nothing_of_an_erased_owner_comes_back_when_a_record_is_put_again() {
     let slow = Interrupted::new(&hospital.store, When::Writing(&writes_it), &erase);
     assert_eq!(block_on(hospital.over(&slow).put(&record)).unwrap(), Put::Outdated);
     assert!(slow.happened() && contents(&hospital.store).is_empty());
+}
+
+/// The key of a piece of one part.
+fn key_of(record: &SealedRecord, kind: &str, compartment: &str) -> String {
+    let mut pieces = record.pieces().unwrap().into_keys();
+    pieces.find(|key| key.starts_with(kind) && key.split('/').nth(2) == Some(compartment)).unwrap()
+}
+
+/// Neither lies under a compartment key, and the wrap is where it was.
+#[test]
+fn a_body_and_an_envelope_come_back_though_the_wrap_was_moved_to_a_later_key() {
+    let hospital = Hospital::new();
+    let record = read(&hospital.store, hospital.access(0), "r00000");
+    hospital.publish(1);
+    assert!(matches!(hospital.rotate(0, 1, "job"), Retirement::Done { .. }));
+    let whole = contents(&hospital.store);
+    for kind in ["body/", "envelope/"] {
+        remove(&hospital.store, &key_of(&record, kind, "a"));
+        assert_eq!(block_on(hospital.repository().put(&record)).unwrap(), Put::Done, "{kind}");
+        assert_eq!(contents(&hospital.store), whole);
+    }
+}
+
+impl Hospital {
+    /// A record with a part under the first consent, and another one in another compartment.
+    fn of_two_parts(&self) -> (SealedRecord, Access) {
+        let (stored, other) = self.world.consent("b", "role:doctor");
+        assert_eq!(block_on(self.repository().publish(&other, &stored)).unwrap(), Put::Done);
+        let two = record("two").part(self.access(0)).unwrap().field("/c", "c").unwrap();
+        let two = two.part(&other).unwrap().field("/d", "d").unwrap().seal(&self.world.ada.author(), NOW).unwrap();
+        assert_eq!(block_on(self.repository().put(&two)).unwrap(), Put::Done);
+        (two, other)
+    }
+}
+
+#[test]
+fn what_was_lost_of_one_part_comes_back_whatever_the_key_of_another() {
+    let hospital = Hospital::new();
+    let (two, other) = hospital.of_two_parts();
+    let world = &hospital.world;
+    let amendment = world.reader().amend(&two, &[hospital.access(0), &other]).unwrap();
+    let amendment = amendment.part(&other).unwrap().field("/d", "new").unwrap();
+    let after = amendment.seal(&world.ada.author(), NOW).unwrap();
+    hospital.publish(1);
+    remove(&hospital.store, &key_of(&two, "wrap/", "b"));
+    assert_eq!(block_on(hospital.repository().put(&two)).unwrap(), Put::Done);
+    assert_eq!(block_on(hospital.repository().amend(&two, &after)).unwrap(), Put::Done);
+    let whole = contents(&hospital.store);
+    remove(&hospital.store, &key_of(&after, "wrap/", "b"));
+    assert_eq!(block_on(hospital.repository().amend(&two, &after)).unwrap(), Put::Done);
+    assert_eq!(contents(&hospital.store), whole);
+}
+
+/// The operator gave up what was lost, and destroyed the key, while somebody who has it was on his way.
+#[test]
+fn a_piece_that_comes_back_under_a_destroyed_key_closes_no_record() {
+    let hospital = Hospital::new();
+    let (two, _) = hospital.of_two_parts();
+    let (envelope, wrap) = (key_of(&two, "envelope/", "a"), key_of(&two, "wrap/", "a"));
+    [&envelope, &wrap].into_iter().for_each(|key| remove(&hospital.store, key));
+    let is_read = || block_on(hospital.repository().get(two.owner(), two.record())).map(|held| held.is_some());
+    assert_eq!(is_read(), Ok(true));
+    let act = || {
+        hospital.publish(1);
+        let old = [hospital.access(0)];
+        let rotation = Rotation::new(&hospital.store, &old, hospital.access(1), &now).unwrap();
+        assert!(block_on(rotation.run("job", |_| ())).unwrap().finished);
+        assert!(matches!(block_on(rotation.retire(&hospital.noted())), Ok(Retirement::Blocked { .. })));
+        let told = block_on(rotation.retire_leaving(&hospital.noted(), std::slice::from_ref(&envelope)));
+        assert!(matches!(told, Ok(Retirement::Done { .. })), "{told:?}");
+    };
+    let writes_it = |op: &Op| op.key() == wrap;
+    let slow = Interrupted::new(&hospital.store, When::Writing(&writes_it), &act);
+    assert_eq!(block_on(hospital.over(&slow).put(&two)).unwrap(), Put::Outdated);
+    assert!(slow.happened());
+    assert_eq!(is_read(), Ok(true));
 }
