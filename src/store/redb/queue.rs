@@ -134,6 +134,7 @@ impl<T> State<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
@@ -199,5 +200,63 @@ mod tests {
         let mut context = Context::from_waker(Waker::noop());
         assert_eq!(pin!(queue.send("a", 100)).poll(&mut context), Poll::Ready(Ok(())));
         assert_eq!(pin!(queue.send("b", 1)).poll(&mut context), Poll::Pending);
+    }
+
+    /// Callers who give up at any moment, and threads that take: nobody waits for ever, and nothing is lost or comes twice.
+    #[test]
+    fn of_many_who_send_and_give_up_everybody_is_answered_and_nothing_is_lost() {
+        let (queue, sent, got) = (Queue::new(10), Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
+        std::thread::scope(|scope| {
+            let takers: Vec<_> = (0..2)
+                .map(|_| {
+                    scope.spawn(|| {
+                        loop {
+                            let mut all = match queue.receive(Some(Duration::from_secs(20))) {
+                                Received::Item(item) => vec![item],
+                                Received::Closed => return,
+                                Received::Idle => panic!("somebody waits for ever"),
+                            };
+                            while let Some(next) = queue.next_if(|item: &usize| item.is_multiple_of(3)) {
+                                all.push(next);
+                            }
+                            got.lock().unwrap().extend(all);
+                        }
+                    })
+                })
+                .collect();
+            let senders: Vec<_> = (0..8)
+                .map(|at| {
+                    let (queue, sent) = (&queue, &sent);
+                    scope.spawn(move || {
+                        for n in 0..4000_usize {
+                            let item = at * 4000 + n;
+                            let weight = 1 + (item * 7919) % 12;
+                            let mut sending = Box::pin(queue.send(item, weight));
+                            let first = sending.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                            if first.is_pending() && n.is_multiple_of(5) {
+                                if n.is_multiple_of(2) {
+                                    std::thread::yield_now();
+                                }
+                                drop(sending);
+                                continue;
+                            }
+                            if first.is_pending() {
+                                pollster::block_on(sending).unwrap();
+                            }
+                            sent.lock().unwrap().insert(item);
+                        }
+                    })
+                })
+                .collect();
+            senders.into_iter().for_each(|sender| sender.join().unwrap());
+            queue.close();
+            takers.into_iter().for_each(|taker| taker.join().unwrap());
+        });
+        let (sent, got) = (sent.into_inner().unwrap(), got.into_inner().unwrap());
+        let received: BTreeSet<usize> = got.iter().copied().collect();
+        assert_eq!(received.len(), got.len(), "nothing comes twice");
+        assert!(sent.is_subset(&received));
+        let state = queue.state();
+        assert!(state.waiting.is_empty() && state.outside.is_empty() && state.weight == 0);
     }
 }
