@@ -446,6 +446,25 @@ fn of_a_store_and_its_copy_neither_comes_into_the_place_of_the_other_when_both_h
     assert_eq!(guarded(&copy, fresh), Ok(()));
 }
 
+#[test]
+fn of_very_many_ledgers_that_were_lost_the_last_are_remembered() {
+    let hospital = Hospital::new();
+    let noted: Vec<MemoryStore> = (0..300).map(|_| MemoryStore::new()).collect();
+    let copies: Vec<MemoryStore> = noted
+        .iter()
+        .map(|noted| {
+            let copy = snapshot(&hospital.store);
+            assert_eq!(replace_ledger(&hospital.store, create(noted)), Ok(()));
+            copy
+        })
+        .collect();
+    let ledger = block_on(Ledger::open(noted.last().unwrap())).unwrap();
+    assert_eq!(guarded(&hospital.store, ledger), Ok(()));
+    let told = |at: usize| replace_store(&copies[300 - at], ledger);
+    assert_eq!(told(256), Err(LedgerError::OtherLedger.into()));
+    assert_eq!((told(255), told(1)), (Ok(()), Ok(())));
+}
+
 /// It knows nothing of what was published since, nor of which keys are destroyed.
 #[test]
 fn a_ledger_that_was_replaced_and_is_found_again_takes_no_place_back() {
